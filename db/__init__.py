@@ -1,0 +1,1 @@
+"""The store: tables, migrations, system variables, offices as files."""

@@ -1,0 +1,1 @@
+"""Releases of the appliance: what runs here, and what may follow it."""

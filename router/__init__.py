@@ -1,0 +1,1 @@
+"""Who rings, in which order: pure decisions, and the thin adapters that carry them out."""

@@ -1,0 +1,1 @@
+"""When things happen: day masks, and the jobs planned by them."""
