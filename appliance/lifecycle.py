@@ -88,7 +88,7 @@ class BecameReady:
 
 @dataclass(frozen=True, slots=True)
 class Exited:
-    """The process ended, or could not be started at all. `code`: negative for a signal, None if it never ran."""
+    """The process ended, or could not be started. `code`: negative for a signal, None if it never ran."""
 
     code: int | None
     text: str

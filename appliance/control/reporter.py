@@ -1,0 +1,113 @@
+"""The control socket from a process that must never wait: the router's one thread."""
+
+from __future__ import annotations
+
+import logging
+import socket
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+
+from appliance.control import address, protocol
+from appliance.control.outbox import Outbox
+
+log = logging.getLogger(__name__)
+
+AGAIN_AFTER = 1.0
+READ_AT_ONCE = 1 << 16
+
+
+class Reporter:
+    """Says that `service` is ready, its facts, and publishes events. Call `turn` from the loop.
+
+    No method blocks or raises: what a slow or missing supervisor does not take is dropped and counted. After
+    a lost connection it introduces itself anew.
+    """
+
+    def __init__(self, path: Path, service: str) -> None:
+        self._path = path
+        self._service = service
+        self._sock: socket.socket | None = None
+        self._try_at = 0.0
+        self._outbox = Outbox(self._say_dropped)
+        self._unsent = b""
+        self._facts: Mapping[str, object] | None = None
+        self._heard = b""
+
+    def ready(self, facts: Mapping[str, object]) -> None:
+        """From now on the process counts as ready."""
+        self._facts = facts
+        self._introduce()
+
+    def facts(self, facts: Mapping[str, object]) -> None:
+        """Tell the facts if they differ from those told before; call it at most once a second."""
+        if self._facts is not None and facts != self._facts:
+            self._facts = facts
+            self._offer({"request": "facts", "args": {"service": self._service, "facts": facts}})
+
+    def publish(self, topic: str, data: dict[str, object]) -> None:
+        """router.ports.Notifier."""
+        self._offer({"request": "publish", "args": {"topic": topic, "data": data}})
+
+    def turn(self, now: float) -> None:
+        """Move what can be moved without waiting. `now`: monotonic seconds."""
+        if self._sock is None and now >= self._try_at:
+            self._try_at = now + AGAIN_AFTER
+            self._connect()
+        if self._sock is not None:
+            try:
+                with suppress(BlockingIOError):  # the peer is slow
+                    self._write(self._sock)
+                with suppress(BlockingIOError):  # it has nothing to say
+                    self._read(self._sock)
+            except OSError as exc:
+                self._lost(exc)
+
+    def close(self) -> None:
+        if self._sock is not None:
+            self._sock.close()
+            self._sock = None
+
+    def _introduce(self) -> None:
+        if self._sock is not None:
+            args = {"service": self._service, "facts": self._facts}
+            self._outbox.keep(protocol.encode({"id": 1, "request": "ready", "args": args}))
+
+    def _offer(self, message: Mapping[str, object]) -> None:
+        try:
+            self._outbox.offer(protocol.encode(message))
+        except (protocol.RefusedError, ValueError, TypeError) as exc:
+            log.warning("not told to the supervisor: %s", exc)
+
+    def _say_dropped(self, count: int) -> bytes:
+        data = {"count": count, "service": self._service}
+        return protocol.encode({"request": "publish", "args": {"topic": protocol.DROPPED, "data": data}})
+
+    def _connect(self) -> None:
+        try:
+            sock = address.connect(self._path, timeout=0.0)
+        except OSError:
+            return  # nobody there; again later
+        self._sock = sock
+        self._unsent = self._heard = b""
+        if self._facts is not None:
+            self._introduce()
+
+    def _lost(self, reason: OSError) -> None:
+        log.warning("the supervisor's socket is lost: %s", reason)
+        self.close()
+
+    def _write(self, sock: socket.socket) -> None:
+        while self._unsent or self._outbox:
+            self._unsent = self._unsent or self._outbox.take()
+            self._unsent = self._unsent[sock.send(self._unsent) :]
+
+    def _read(self, sock: socket.socket) -> None:
+        data = sock.recv(READ_AT_ONCE)
+        if not data:
+            raise ConnectionResetError("closed by the supervisor")
+        *lines, self._heard = (self._heard + data).split(b"\n")
+        self._heard = self._heard[-READ_AT_ONCE:]
+        for line in lines:
+            if b'"ok":false' in line:
+                log.warning("the supervisor refuses: %s", line.decode(errors="replace"))
