@@ -1,0 +1,247 @@
+"""A connection to the store: readers who cannot write, and one writer at a time.
+
+SQLite through `pysqlite3` (docs/decisions/0003) or PostgreSQL through psycopg, by URL.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pysqlite3
+from sqlalchemy import URL, Connection, Engine, QueuePool, create_engine, event, make_url, select, update
+from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, IntegrityError, ProgrammingError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+
+from db import tables
+from db.errors import StoreUnavailableError
+
+log = logging.getLogger(__name__)
+T = TypeVar("T")
+
+OLDEST_SQLITE = (3, 51, 3)
+"""Older ones can corrupt a WAL when two processes write (sqlite.org, WAL-reset bug, 3.7.0 … 3.51.2)."""
+
+WRITE_WITHIN = 30.0
+"""Seconds a writer waits for the others before it gives up."""
+
+_PRAGMAS = (
+    "busy_timeout=5000",
+    "synchronous=FULL",
+    "foreign_keys=ON",
+    "cell_size_check=ON",
+    "mmap_size=0",
+    "secure_delete=ON",
+    "trusted_schema=OFF",
+    "journal_size_limit=67108864",
+    "wal_autocheckpoint=1000",
+)
+_SECRET_KEYS = ("password", "sslpassword")
+_OUR_MISTAKES = (IntegrityError, ProgrammingError, DataError)
+_TRY_AGAIN = ("40001", "40P01")
+"""PostgreSQL: serialization failure, deadlock detected."""
+
+
+def parse_url(text: str) -> URL:
+    """A store URL with its driver. Raises StoreUnavailableError when it is none of ours."""
+    right = "sqlite:///path/to/callisto.db or postgresql://user:password@host/database"
+    try:
+        url = make_url(text)
+    except ArgumentError as exc:
+        raise StoreUnavailableError("the store URL cannot be read", hint=f"right is {right}") from exc
+    backend = url.drivername.partition("+")[0]
+    if backend == "sqlite" and url.database and url.database != ":memory:":
+        return url.set(drivername="sqlite")
+    if backend in {"postgresql", "postgres"}:
+        return url.set(drivername="postgresql+psycopg")
+    problem = f"a store cannot be kept in {url_shown(url)}"
+    raise StoreUnavailableError(problem, hint=f"right is {right}")
+
+
+def url_shown(url: URL) -> str:
+    """The URL without its secrets."""
+    hidden = {key: "***" for key in _SECRET_KEYS if key in url.query}
+    return url.update_query_dict(hidden).set(
+        drivername=url.drivername.partition("+")[0]
+    ).render_as_string(hide_password=True)  # fmt: skip
+
+
+def sqlite_path(url: URL) -> Path | None:
+    """The file of a SQLite store, None for a server."""
+    return Path(url.database or "") if url.get_backend_name() == "sqlite" else None
+
+
+class Database:
+    """Runs functions in transactions. Thread-safe; every failure of the store is a StoreUnavailableError."""
+
+    def __init__(self, url: URL) -> None:
+        self.url = url
+        self.shown = url_shown(url)
+        self._writing = threading.Lock()
+        if sqlite_path(url) is None:
+            self._reader, self._writer = _postgresql_engines(url)
+        else:
+            check_sqlite(pysqlite3.sqlite_version_info)
+            self._reader, self._writer = _sqlite_engines(url)
+
+    def read(self, ask: Callable[[Connection], T]) -> T:
+        """What `ask` returns; all it reads is of one moment."""
+        with explained(self.shown), self._reader.connect() as connection, connection.begin():
+            return ask(connection)
+
+    def change(self, do: Callable[[Connection], T]) -> T:
+        """Run `do` as the only writer, raise the revision and commit, all or nothing.
+
+        For everything a process of ours reads: it is told of the change by the revision alone.
+        `do` may run again when the database asks for it.
+        """
+
+        def and_tell(connection: Connection) -> T:
+            result = do(connection)
+            connection.execute(update(tables.revision).values(number=tables.revision.c.number + 1))
+            return result
+
+        return self.record(and_tell)
+
+    def record(self, do: Callable[[Connection], T]) -> T:
+        """Run `do` as the only writer and commit; the revision stays.
+
+        For what only people read later (calls, audit trail, job runs): raised for each call, the revision
+        would make every process read everything again for each call.
+        """
+        deadline = time.monotonic() + WRITE_WITHIN
+        with explained(self.shown), self._alone():
+            while True:
+                try:
+                    with self._writer.begin() as connection:
+                        # PostgreSQL: the row lock is what BEGIN IMMEDIATE is on SQLite.
+                        connection.execute(select(tables.revision.c.number).with_for_update())
+                        return do(connection)
+                except DBAPIError as exc:
+                    if not _worth_another_try(exc) or time.monotonic() > deadline:
+                        raise
+                time.sleep(random.uniform(0.005, 0.05))
+
+    def close(self) -> None:
+        self._reader.dispose()
+        self._writer.dispose()
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Threads queue here: SQLite's own waiting is by sleeping, and may starve one of them."""
+        if not self._writing.acquire(timeout=WRITE_WITHIN):
+            raise StoreUnavailableError("the store is busy", hint="try again in a moment")
+        try:
+            yield
+        finally:
+            self._writing.release()
+
+
+@contextmanager
+def explained(shown: str) -> Iterator[None]:
+    """What the database says, as a StoreUnavailableError; our own mistakes pass as they are."""
+    try:
+        yield
+    except DBAPIError as exc:
+        if isinstance(exc, _OUR_MISTAKES) and "permission denied" not in str(exc.orig):
+            raise
+        problem, hint = _explanation(str(exc.orig))
+        raise StoreUnavailableError(f"the store {shown} {problem}", hint=hint) from exc
+    except PoolTimeoutError as exc:
+        problem = f"the store {shown} does not answer in time"
+        raise StoreUnavailableError(problem, hint="try again in a moment") from exc
+
+
+def check_sqlite(version: tuple[int, ...]) -> None:
+    """Raises StoreUnavailableError for a SQLite that several processes must not write through."""
+    if version < OLDEST_SQLITE:
+        found, right = (".".join(map(str, each)) for each in (version, OLDEST_SQLITE))
+        raise StoreUnavailableError(
+            f"SQLite {found} can damage a store that several processes write",
+            hint=f"install a pysqlite3 with SQLite {right} or newer",
+        )
+
+
+def _sqlite_engines(url: URL) -> tuple[Engine, Engine]:
+    reader = _sqlite_engine(url, pool_size=8, begin="BEGIN", pragmas=(*_PRAGMAS, "query_only=ON"))
+    writer = _sqlite_engine(url, pool_size=1, begin="BEGIN IMMEDIATE", pragmas=_PRAGMAS)
+    return reader, writer
+
+
+def _sqlite_engine(url: URL, *, pool_size: int, begin: str, pragmas: tuple[str, ...]) -> Engine:
+    engine = create_engine(
+        url, module=pysqlite3, poolclass=QueuePool, pool_size=pool_size, max_overflow=0,
+        pool_timeout=WRITE_WITHIN, connect_args={"check_same_thread": False},
+    )  # fmt: skip
+
+    # The driver must not begin transactions by itself: it would begin them deferred, and a deferred
+    # transaction that turns to writing gets SQLITE_BUSY_SNAPSHOT, which no timeout waits for.
+    @event.listens_for(engine, "connect")
+    def set_up(connection: Any, _record: object) -> None:
+        connection.isolation_level = None
+        for pragma in pragmas:
+            connection.execute(f"PRAGMA {pragma}")
+
+    @event.listens_for(engine, "begin")
+    def begin_transaction(connection: Connection) -> None:
+        connection.exec_driver_sql(begin)
+
+    return engine
+
+
+def _postgresql_engines(url: URL) -> tuple[Engine, Engine]:
+    common: dict[str, Any] = {"pool_pre_ping": True, "pool_timeout": WRITE_WITHIN, "max_overflow": 0}
+    connect = {"connect_timeout": 5, "application_name": "callisto"}
+    reader = create_engine(
+        url, pool_size=8, connect_args=connect, isolation_level="REPEATABLE READ",
+        execution_options={"postgresql_readonly": True}, **common,
+    )  # fmt: skip
+    writer = create_engine(
+        url, pool_size=1, connect_args=connect, isolation_level="READ COMMITTED", **common
+    )  # fmt: skip
+    for engine in (reader, writer):
+        event.listen(engine, "connect", _limit_waiting)
+    return reader, writer
+
+
+def _limit_waiting(connection: Any, _record: object) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(f"SET lock_timeout = '{WRITE_WITHIN:.0f}s'")
+    connection.commit()
+
+
+def _worth_another_try(exc: DBAPIError) -> bool:
+    return getattr(exc.orig, "sqlstate", None) in _TRY_AGAIN or "database is locked" in str(exc.orig)
+
+
+def _explanation(said: str) -> tuple[str, str]:
+    """What a database's message means, and what to do."""
+    for words, meaning, hint in _MEANINGS:
+        if any(word in said for word in words):
+            return meaning, hint
+    return f"cannot be used: {' '.join(said.split())}", "see the message; nothing has been changed"
+
+
+_MEANINGS = (
+    (("database is locked", "lock timeout"), "is busy: another process keeps it locked",
+     "try again; if it stays, look for a program that has the store open"),
+    (("malformed", "not a database", "disk I/O"), "is damaged",
+     "stop the appliance, keep the file and those beside it as they are, and put a good copy in its place"),
+    (("unable to open", "No such file"), "cannot be opened",
+     "the folder must exist and belong to the user who runs the appliance"),
+    (("readonly", "read-only", "permission denied"), "cannot be written",
+     "give the user who runs the appliance the right to write"),
+    (("disk is full", "No space left"), "has no room left on its disk",
+     "make room; nothing has been changed"),
+    (("password authentication", "no password supplied"), "refuses the user or the password",
+     "check store_url (CALLISTO_STORE_URL)"),
+    (("does not exist",), "is not there", "create the database, or check store_url (CALLISTO_STORE_URL)"),
+    (("connection", "Connection", "could not translate", "timeout expired"), "cannot be reached",
+     "is the database server running, and is store_url (CALLISTO_STORE_URL) right?"),
+)  # fmt: skip
