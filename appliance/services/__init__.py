@@ -1,0 +1,1 @@
+"""The processes of the appliance, started, watched and stopped."""
