@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 T = TypeVar("T")
 
@@ -19,7 +19,7 @@ def until(condition: Callable[[], T], within: float = 10.0) -> T:
     return value
 
 
-async def eventually(condition: Callable[[], T | Awaitable[T]], within: float = 10.0) -> T:
+async def eventually(condition: Callable[[], Any], within: float = 10.0) -> Any:
     """As `until`, for asyncio; `condition` may be a coroutine function."""
     end = time.monotonic() + within
     while True:

@@ -200,7 +200,8 @@ class TestLocalChildren(Contract):
     async def test_what_a_process_left_behind_is_killed_with_it(self) -> None:
         self.habit("parent", Unit.WEB)
         await self.children.start(Unit.WEB)
-        grandchild = int(await eventually((self.folder / "grandchild").read_text))
+        note = self.folder / "grandchild"
+        grandchild = int(await eventually(lambda: note.exists() and note.read_text()))
         await self.children.stop(Unit.WEB)
         await eventually(lambda: not alive(grandchild))
 
