@@ -1,0 +1,107 @@
+"""The store, as the other rooms see it. Synchronous and thread-safe; times are aware, UTC."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from datetime import UTC, datetime
+from types import TracebackType
+from typing import Self
+
+from sqlalchemy import Connection, select
+
+from db import tables
+from db.engine import Database, parse_url, sqlite_path
+from db.errors import StoreUnavailableError
+from db.prepare import prepare
+from db.schema import must_be_current
+from db.stores import office as offices
+from db.stores.accounts import Accounts
+from db.stores.audit import AuditTrail
+from db.stores.calls import Calls
+from db.stores.jobs import JobRuns
+from db.stores.office import Offices
+from db.stores.routing import routing_table
+from db.stores.variables import Machine, Variables, states
+from router.model import RoutingTable, Trunk
+
+__all__ = ["Store", "prepare"]
+
+
+class Store:
+    """One store. Every method may raise StoreUnavailableError; the store may come back."""
+
+    def __init__(
+        self, database: Database, machine: Machine, schema: str, clock: Callable[[], datetime]
+    ) -> None:
+        self._database = database
+        self._machine = machine
+        self.schema = schema
+        self.url_shown = database.shown
+        self.variables = Variables(database, machine, clock)
+        self.accounts = Accounts(database, clock)
+        self.office = Offices(database, machine, clock)
+        self.calls = Calls(database, clock)
+        self.jobs = JobRuns(database)
+        self.audit = AuditTrail(database, clock)
+
+    @classmethod
+    def open(
+        cls,
+        url: str,
+        edition: str = "ucm",
+        *,
+        ram_mb: int | None = None,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> Self:
+        """A store that has been prepared. `ram_mb`: of this machine unless given.
+
+        Raises StoreUnavailableError, StoreTooOldError, StoreNewerError.
+        """
+        address = parse_url(url)
+        path = sqlite_path(address)
+        # SQLite would make an empty file.
+        if path is not None and not path.is_file():
+            raise StoreUnavailableError(
+                f"there is no store {path}",
+                hint="start the appliance once: it makes the store; or check store_url (CALLISTO_STORE_URL)",
+            )
+        database = Database(address)
+        try:
+            schema = database.read(lambda connection: must_be_current(connection, database.shown))
+        except BaseException:
+            database.close()
+            raise
+        return cls(database, Machine(edition, ram_mb or _ram_mb()), schema, clock)
+
+    def revision(self) -> int:
+        """Goes up with every commit that changes what a process reads. Cheap."""
+        return self._database.read(_revision)
+
+    def routing_table(self, trunk: Trunk | None) -> RoutingTable:
+        """What calls are routed by, of one moment. Hosts are not resolved."""
+
+        def ask(connection: Connection) -> RoutingTable:
+            values = {state.variable.name: state.value for state in states(connection, self._machine.edition)}
+            return routing_table(offices.read(connection), values, _revision(connection), trunk)
+
+        return self._database.read(ask)
+
+    def close(self) -> None:
+        self._database.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def _revision(connection: Connection) -> int:
+    return int(connection.execute(select(tables.revision.c.number)).scalar_one())
+
+
+def _ram_mb() -> int:
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // (1024 * 1024)

@@ -1,0 +1,118 @@
+"""Who may log in, and as what."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection, delete, insert, select, update
+
+from db import passwords, tables
+from db.engine import Database
+from db.errors import UnknownUserError
+from db.stores import audit
+from db.text import kept as kept_text
+from db.variables.states import Actor
+
+ADMINISTRATOR = "administrator"
+SUPPORT = "support"
+USER = "user"
+ROLES = (ADMINISTRATOR, SUPPORT, USER)
+"""May do everything; may log in and read, and change nothing; is a person of the office."""
+
+FIRST_ADMINISTRATOR = "admin"
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    user: str
+    name: str
+    roles: frozenset[str]
+
+
+class Accounts:
+    def __init__(self, database: Database, clock: Callable[[], datetime]) -> None:
+        self._database = database
+        self._clock = clock
+
+    def verify(self, user: str, password: str) -> Account | None:
+        """The account, if it is this user's password. As slow for a user who does not exist."""
+        name = kept_text(user.strip().lower(), 64)
+        found = self._database.read(lambda connection: _accounts(connection, name))
+        account, kept = found[0] if found else (None, "")
+        return account if passwords.matches(kept, password) else None
+
+    def set_password(self, user: str, password: str, actor: Actor) -> None:
+        """Raises UnknownUserError, PasswordRefusedError."""
+        kept = passwords.hashed(password)
+
+        def do(connection: Connection) -> None:
+            _keep(connection, user, kept)
+            audit.write(connection, self._clock(), actor, "password set", f"for {user}")
+
+        self._database.change(do)
+
+    def all(self) -> tuple[Account, ...]:
+        """By user name."""
+        return tuple(account for account, _ in self._database.read(_accounts))
+
+    def ensure_admin(self, password: str) -> bool:
+        """Make sure that an administrator can log in: without one, `admin` becomes one, with this password.
+
+        True if that was necessary. Raises PasswordRefusedError.
+        """
+        if self._database.read(administrators):
+            return False
+        kept = passwords.hashed(password)
+        return self._database.change(lambda connection: self._make_admin(connection, kept))
+
+    def _make_admin(self, connection: Connection, kept: str) -> bool:
+        if administrators(connection):
+            return False
+        user = FIRST_ADMINISTRATOR
+        if connection.scalar(select(tables.users.c.user).where(tables.users.c.user == user)) is None:
+            row = {"user": user, "name": "Administrator", "address": "", "number": "", "password_hash": ""}
+            connection.execute(insert(tables.users).values({**row, "created_at": self._clock()}))
+            connection.execute(
+                insert(tables.presence).values(user=user, state="available", message="", since=self._clock())
+            )
+        _keep(connection, user, kept)
+        role = tables.user_role
+        connection.execute(delete(role).where(role.c.user == user, role.c.role == ADMINISTRATOR))
+        connection.execute(insert(role).values(user=user, role=ADMINISTRATOR))
+        actor = Actor("system", "", "system")
+        audit.write(connection, self._clock(), actor, "administrator made", f"{user}, on the first start")
+        return True
+
+
+def administrators(connection: Connection) -> frozenset[str]:
+    """Who can log in and do everything."""
+    return frozenset(
+        account.user for account, kept in _accounts(connection) if kept and ADMINISTRATOR in account.roles
+    )
+
+
+def _accounts(connection: Connection, user: str | None = None) -> list[tuple[Account, str]]:
+    """Accounts with their password hashes, by user name; all, or the one of `user`."""
+    query = select(tables.users).order_by(tables.users.c.user)
+    role = select(tables.user_role)
+    if user is not None:
+        query = query.where(tables.users.c.user == user)
+        role = role.where(tables.user_role.c.user == user)
+    roles: dict[str, set[str]] = {}
+    for row in connection.execute(role):
+        roles.setdefault(row.user, set()).add(row.role)
+    return [
+        (Account(row.user, row.name, frozenset(roles.get(row.user, ()))), row.password_hash)
+        for row in connection.execute(query)
+    ]
+
+
+def _keep(connection: Connection, user: str, password_hash: str) -> None:
+    users = tables.users
+    done = connection.execute(
+        update(users).where(users.c.user == user).values(password_hash=password_hash)
+    )  # fmt: skip
+    if not done.rowcount:
+        raise UnknownUserError(user)

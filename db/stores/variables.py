@@ -1,0 +1,244 @@
+"""The values of the system variables, with their history."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, delete, exists, func, insert, select, update
+
+from db import tables
+from db.engine import Database
+from db.errors import UndoRefusedError
+from db.text import kept
+from db.variables.catalogue import CATALOGUE, Variable, find
+from db.variables.states import Actor, Change, VariableState
+from db.variables.values import Context
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """What the rules know of the machine they are for."""
+
+    edition: str
+    ram_mb: int
+
+
+class Variables:
+    """Each change: one commit, with its line in the history and the revision raised."""
+
+    def __init__(self, database: Database, machine: Machine, clock: Callable[[], datetime]) -> None:
+        self._database = database
+        self._machine = machine
+        self._clock = clock
+
+    def all(self) -> tuple[VariableState, ...]:
+        """Every variable, in the order of the catalogue."""
+        return self._database.read(lambda connection: states(connection, self._machine.edition))
+
+    def get(self, name: str) -> VariableState:
+        """By name or unique beginning. Raises UnknownVariableError, AmbiguousVariableError."""
+        wanted = find(name)
+        return next(state for state in self.all() if state.variable is wanted)
+
+    def set(self, name: str, text: str, actor: Actor) -> Change:
+        """Check, keep and remember. A value that is set already is no change (`changed` is False).
+
+        Raises UnknownVariableError, AmbiguousVariableError, InvalidValueError, NotInEditionError.
+        """
+        variable = find(name)
+        before = self.get(variable.name)
+        value = self._database.read(lambda connection: self._parsed(connection, variable, text))
+        if not before.is_default and before.value == value:
+            return self._unchanged(before, actor)
+        return self._database.change(
+            lambda connection: self._put(
+                connection, variable, self._parsed(connection, variable, text), actor
+            )
+        )
+
+    def reset(self, name: str, actor: Actor) -> Change:
+        """Back to the default. No change if it has not been set. Raises as `get`."""
+        variable = find(name)
+        before = self.get(variable.name)
+        if before.is_default:
+            return self._unchanged(before, actor)
+        return self._database.change(lambda connection: self._put(connection, variable, None, actor))
+
+    def undo(self, actor: Actor, change_id: int | None = None) -> Change:
+        """Take back the last change that stands, or the one with this number; itself a change.
+
+        An undo can be undone by its number. Raises UndoRefusedError, and InvalidValueError when the old
+        value would not be right any more.
+        """
+        return self._database.change(lambda connection: self._undo(connection, actor, change_id))
+
+    def history(self, name: str | None = None, limit: int = 50) -> tuple[Change, ...]:
+        """Newest first; of one variable, or of all. Raises as `get`."""
+        history = tables.variable_change
+        query = select(history).order_by(history.c.id.desc()).limit(limit)
+        if name is not None:
+            query = query.where(history.c.name == find(name).name)
+        return self._database.read(
+            lambda connection: tuple(_change(row) for row in connection.execute(query))
+        )
+
+    def _parsed(self, connection: Connection, variable: Variable, text: str) -> str:
+        def user_exists(number: str) -> bool:
+            return bool(connection.scalar(select(exists().where(tables.users.c.number == number))))
+
+        return variable.parse(text, Context(self._machine.edition, self._machine.ram_mb, user_exists))
+
+    def _put(
+        self,
+        connection: Connection,
+        variable: Variable,
+        value: str | None,
+        actor: Actor,
+        *,
+        undoes: int | None = None,
+    ) -> Change:
+        at = self._clock()
+        edition = self._machine.edition
+        return put(connection, variable, value, actor=actor, at=at, edition=edition, undoes=undoes)
+
+    def _unchanged(self, state: VariableState, actor: Actor) -> Change:
+        return Change(
+            0, self._clock(), actor, state.variable.name, state.value, state.value,
+            state.is_default, state.is_default,
+        )  # fmt: skip
+
+    def _undo(self, connection: Connection, actor: Actor, change_id: int | None) -> Change:
+        taken_back = _standing(connection) if change_id is None else _numbered(connection, change_id)
+        variable = find(taken_back.name)
+        self._must_still_count(connection, variable, taken_back)
+        value = None
+        if not taken_back.old_is_default:
+            value = self._parsed(connection, variable, taken_back.old)
+        change = self._put(connection, variable, value, actor, undoes=taken_back.id)
+        history = tables.variable_change
+        connection.execute(
+            update(history).where(history.c.id == taken_back.id).values(undone_by=change.id)
+        )  # fmt: skip
+        if taken_back.undoes is not None:
+            # What had been taken back stands again.
+            connection.execute(
+                update(history).where(history.c.id == taken_back.undoes).values(undone_by=None)
+            )  # fmt: skip
+        return change
+
+    def _must_still_count(self, connection: Connection, variable: Variable, change: Change) -> None:
+        history = tables.variable_change
+        later = connection.scalar(
+            select(func.max(history.c.id)).where(
+                history.c.name == change.name,
+                history.c.id > change.id,
+                history.c.undone_by.is_(None),
+                history.c.undoes.is_(None),
+            )
+        )
+        now = _state(connection, variable, self._machine.edition)
+        left = (change.new, change.new_is_default)
+        if later is None and (now.value, now.is_default) == left:
+            return
+        by = f" by change #{later}" if later else ""
+        raise UndoRefusedError(
+            f"{change.name} has moved on since change #{change.id}{by}: it is {now.shown} now",
+            hint="set the value you want, or undo the later change first",
+        )
+
+
+def states(connection: Connection, edition: str) -> tuple[VariableState, ...]:
+    """Every variable with its value, in the order of the catalogue."""
+    history = tables.variable_change
+    newest = select(func.max(history.c.id)).group_by(history.c.name)
+    rows = connection.execute(select(history).where(history.c.id.in_(newest)))
+    changes = {row.name: _change(row) for row in rows}
+    values = {row.name: row.value for row in connection.execute(select(tables.variable))}
+    return tuple(
+        _composed(variable, values.get(variable.name), changes.get(variable.name), edition)
+        for variable in CATALOGUE
+    )
+
+
+def put(
+    connection: Connection,
+    variable: Variable,
+    value: str | None,
+    *,
+    actor: Actor,
+    at: datetime,
+    edition: str,
+    undoes: int | None = None,
+) -> Change:
+    """Keep `value` (stored form; None: the default) and its line in the history."""
+    before = _state(connection, variable, edition)
+    after = _composed(variable, value, None, edition)
+    row = {
+        "at": at,
+        "user": kept(actor.user, 64),
+        "address": kept(actor.address, 64),
+        "channel": actor.channel,
+        "name": variable.name,
+        "old": before.value,
+        "new": after.value,
+        "old_is_default": before.is_default,
+        "new_is_default": after.is_default,
+        "undoes": undoes,
+    }
+    history = tables.variable_change
+    change = _change(connection.execute(insert(history).values(row).returning(history)).one())
+    connection.execute(delete(tables.variable).where(tables.variable.c.name == variable.name))
+    if value is not None:
+        connection.execute(
+            insert(tables.variable).values(name=variable.name, value=value, change_id=change.id)
+        )  # fmt: skip
+    return change
+
+
+def _state(connection: Connection, variable: Variable, edition: str) -> VariableState:
+    values = tables.variable
+    value = connection.scalar(select(values.c.value).where(values.c.name == variable.name))
+    return _composed(variable, value, None, edition)
+
+
+def _composed(variable: Variable, value: str | None, change: Change | None, edition: str) -> VariableState:
+    counts = variable.default_for(edition) if value is None else value
+    missing = "" if edition in variable.editions else variable.edition_reason
+    return VariableState(variable, counts, variable.shown(counts), value is None, change, missing)
+
+
+def _standing(connection: Connection) -> Change:
+    history = tables.variable_change
+    row = connection.execute(
+        select(history)
+        .where(history.c.undone_by.is_(None), history.c.undoes.is_(None))
+        .order_by(history.c.id.desc())
+        .limit(1)
+    ).one_or_none()
+    if row is None:
+        raise UndoRefusedError("there is nothing to undo", hint="the history shows what has been changed")
+    return _change(row)
+
+
+def _numbered(connection: Connection, change_id: int) -> Change:
+    history = tables.variable_change
+    row = connection.execute(select(history).where(history.c.id == change_id)).one_or_none()
+    if row is None:
+        problem = f"there is no change #{change_id}"
+        raise UndoRefusedError(problem, hint="the history shows the numbers")
+    change = _change(row)
+    if change.undone_by is not None:
+        problem = f"change #{change.id} has been undone already, by #{change.undone_by}"
+        raise UndoRefusedError(problem, hint=f"undo {change.undone_by} would bring it back")
+    return change
+
+
+def _change(row: Row[Any]) -> Change:
+    actor = Actor(row.user, row.address, row.channel)
+    return Change(
+        row.id, row.at, actor, row.name, row.old, row.new, row.old_is_default, row.new_is_default,
+        row.undoes, row.undone_by,
+    )  # fmt: skip
