@@ -1,0 +1,136 @@
+"""The call legs of this process: what is known of each, and the few things that can be done to one."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum, auto
+from typing import Any
+
+import pjsua2 as pj
+
+from router.ports import LegId
+
+log = logging.getLogger(__name__)
+
+
+class Phase(Enum):
+    WAITING = auto()
+    """Incoming: not yet told to ring. Outgoing: not yet ringing."""
+    RINGING = auto()
+    ANSWERED = auto()
+    """Outgoing: 200 received, not connected yet."""
+    CONNECTED = auto()
+
+
+UNANSWERED = (Phase.WAITING, Phase.RINGING)
+
+
+@dataclass(slots=True, eq=False)
+class Leg:
+    """One dialog with a far end. `since`: monotonic seconds. `call`: the `LegCall` that carries it."""
+
+    id: LegId
+    call: Any
+    incoming: bool
+    since: float
+    phase: Phase = Phase.WAITING
+    heard: bool = False
+    """Outgoing: the far end has said something, were it only 100."""
+    released: bool = False
+    """We ended it, or its end was reported: nothing more is."""
+    theirs: str = ""
+    """The session description the far end sent last."""
+    ours: str = ""
+    """The one in force towards the far end; for an outgoing leg that is not answered, the offer."""
+    forwards: int | None = None
+    """Max-Forwards of the INVITE that came in."""
+    peer: LegId | None = None
+    """The other side of the bridge."""
+    asking: LegId | None = None
+    """Our re-INVITE to this far end is under way, on behalf of that leg, and offers `offered`."""
+    offered: str = ""
+
+
+class Legs:
+    """Legs by id. A leg leaves when the library has reported its end, or was told to end it.
+
+    Call objects are kept and carry one leg after another: destroyed, one would hang up whatever call has
+    its slot by then (pjsua2/call.cpp, Call::~Call).
+    """
+
+    def __init__(self, make: Callable[[], Any]) -> None:
+        self._make = make
+        self._legs: dict[LegId, Leg] = {}
+        self._spare: list[Any] = []
+
+    def __len__(self) -> int:
+        return len(self._legs)
+
+    def all(self) -> list[Leg]:
+        return list(self._legs.values())
+
+    def get(self, leg: LegId | None) -> Leg | None:
+        return self._legs.get(leg) if leg is not None else None
+
+    def spare_call(self) -> Any:
+        return self._spare.pop() if self._spare else self._make()
+
+    def enter(self, leg: Leg) -> None:
+        self._legs[leg.id] = leg
+        leg.call.leg = leg
+
+    def forget(self, leg: Leg) -> None:
+        """The library has done with this leg; its call may carry another one."""
+        if self._legs.pop(leg.id, None) is not None:
+            leg.call.leg = None
+            self._spare.append(leg.call)
+
+    def clear(self) -> None:
+        """Let every call go: only when none is up."""
+        self._legs.clear()
+        self._spare.clear()
+
+    def hang_up(self, leg: Leg) -> None:
+        """End a leg as its state needs (CANCEL, BYE, 480) and say nothing of it."""
+        leg.released = True
+        if leg.call.leg is not leg:
+            return
+        parameters = pj.CallOpParam()
+        if leg.incoming and leg.phase in UNANSWERED:
+            parameters.statusCode = 480
+        try:
+            leg.call.hangup(parameters)
+        except pj.Error as exc:
+            log.info("hanging up leg %s: %s", leg.id, exc.reason)
+
+    def answer(self, leg: Leg, status: int, *, sdp: str = "", retry_after: int | None = None) -> bool:
+        """Whether the response could be sent. `sdp` only once per INVITE: a second aborts the process."""
+        parameters = pj.CallOpParam()
+        parameters.statusCode = status
+        if sdp:
+            parameters.sdp.wholeSdp = sdp
+        if retry_after is not None:
+            add_header(parameters, "Retry-After", str(retry_after))
+        try:
+            leg.call.answer(parameters)
+        except pj.Error as exc:
+            log.info("answering %d to leg %s: %s", status, leg.id, exc.reason)
+            return False
+        return True
+
+
+def offer_parameters() -> Any:
+    """For an offer of ours: one audio stream in the library's eyes; 2.17 would add text by itself."""
+    parameters = pj.CallOpParam(True)
+    parameters.opt.videoCount = 0
+    if hasattr(parameters.opt, "textCount"):
+        parameters.opt.textCount = 0
+    return parameters
+
+
+def add_header(parameters: Any, name: str, value: str) -> None:
+    header = pj.SipHeader()
+    header.hName, header.hValue = name, value
+    parameters.txOption.headers.push_back(header)

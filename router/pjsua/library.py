@@ -1,0 +1,187 @@
+"""The PJSUA2 library of this process: started once, polled by one thread, stopped once."""
+
+from __future__ import annotations
+
+import ctypes
+import gc
+import logging
+import re
+import socket
+import sys
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+import pjsua2 as pj
+
+from router.pjsua.neighbours import WILDCARDS, local_address
+
+log = logging.getLogger(__name__)
+
+_WARNINGS = 2
+_WARNINGS_A_TURN = 5
+_STOCK_CAPACITY = 4
+_ELSEWHERE = "192.0.2.1"  # RFC 5737: no machine has it, so the default route answers
+_ADDRESS_IN_USE = 120000 + 98  # PJ_STATUS_FROM_OS(EADDRINUSE)
+
+
+class EngineError(Exception):
+    """The SIP engine cannot start. `hint` says what to do."""
+
+    def __init__(self, problem: str, hint: str) -> None:
+        super().__init__(f"{problem}: {hint}")
+        self.hint = hint
+
+
+class _Warnings(pj.LogWriter):  # type: ignore[misc]
+    """Keep the library's warnings until the loop has time for them; what there is no room for is counted."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.waiting: deque[str] = deque()
+        self.dropped = 0
+
+    def write(self, entry: Any) -> None:
+        if len(self.waiting) < 100:
+            self.waiting.append(entry.msg)
+        else:
+            self.dropped += 1
+
+    def hand_over(self) -> None:
+        for _ in range(min(len(self.waiting), _WARNINGS_A_TURN)):
+            log.warning("pjsip: %s", self.waiting.popleft().strip())
+        if self.dropped and not self.waiting:
+            log.warning("pjsip: %d more warnings dropped", self.dropped)
+            self.dropped = 0
+
+
+class Library:
+    """One PJSUA2 endpoint with a UDP and a TCP transport and one account for every call.
+
+    Everything here, callbacks and destruction included, belongs to the thread that made it.
+    """
+
+    def __init__(self, listen: str, port: int, account: Callable[[], Any]) -> None:
+        """Raise EngineError when the port is taken or the address is not ours."""
+        self._c = _exported_functions()
+        self._c.pj_log_set_level(0)  # the library's first lines would go to stdout
+        self._warnings = _Warnings()
+        self._endpoint = pj.Endpoint()
+        self._endpoint.libCreate()
+        try:
+            self._endpoint.libInit(_endpoint_config(self._warnings))
+            self._listen(listen, port)
+            self._endpoint.audDevManager().setNoDev()
+            self._endpoint.libStart()
+            self.account = account()
+            self.account.create(_account_config(listen, port))
+        except pj.Error as exc:
+            self._endpoint.libDestroy(pj.PJSUA_DESTROY_NO_NETWORK)
+            raise _refusal(exc, listen, port) from None
+        self.version: str = self._endpoint.libVersion().full
+        self.capacity: int = self._c.pjsua_call_get_max_count()
+
+    @property
+    def slots_in_use(self) -> int:
+        """Those of legs that linger after their end included."""
+        return int(self._c.pjsua_call_get_count())
+
+    @property
+    def passes_max_forwards(self) -> bool:
+        """Since 2.16 the header may be given for an INVITE; before, there would be two (pjproject#4473)."""
+        return tuple(int(part) for part in re.findall(r"\d+", self.version)[:2]) >= (2, 16)
+
+    @property
+    def build(self) -> str:
+        return "stock wheel" if self.capacity <= _STOCK_CAPACITY else "large"
+
+    def holds(self, slot: int, call: int) -> bool:
+        """Whether the C library still reports the leg in `slot` to the Call object at address `call`."""
+        return bool(0 <= slot < self.capacity and self._c.pjsua_call_get_user_data(slot) == call)
+
+    def attach(self, slot: int, call: int) -> None:
+        """Let the Call object at address `call` carry the leg in `slot` from now on."""
+        self._c.pjsua_call_set_user_data(slot, call)
+        pj.Call.lookup(slot)  # writes the slot into the object
+
+    def poll(self, milliseconds: int) -> int:
+        """Wait for the network or a timer of the library, run callbacks; the number of events."""
+        events = self._endpoint.libHandleEvents(milliseconds)
+        if self._warnings.waiting or self._warnings.dropped:
+            self._warnings.hand_over()
+        return int(events)
+
+    def hang_up_all(self) -> None:
+        self._endpoint.hangupAllCalls()
+
+    def close(self) -> None:
+        """Every Call object must be gone by now: one that outlives the library aborts the process."""
+        self.account.shutdown()
+        del self.account
+        gc.collect()
+        self._endpoint.libDestroy(pj.PJSUA_DESTROY_NO_RX_MSG)
+        del self._endpoint
+
+    def _listen(self, listen: str, port: int) -> None:
+        udp, tcp = pj.TransportConfig(), pj.TransportConfig()
+        for transport in (udp, tcp):
+            transport.port = port
+            if listen not in WILDCARDS:
+                transport.boundAddress = listen
+            else:
+                transport.publicAddress = local_address(_ELSEWHERE)  # else PJSIP asks the resolver
+        reuse = pj.SockOpt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # after a crash, not after TIME_WAIT
+        tcp.sockOptParams.sockOpts.push_back(reuse)
+        self._endpoint.transportCreate(pj.PJSIP_TRANSPORT_UDP, udp)
+        self._endpoint.transportCreate(pj.PJSIP_TRANSPORT_TCP, tcp)
+
+
+def _exported_functions() -> ctypes.CDLL:
+    """The C side of the extension module, for what PJSUA2 does not offer."""
+    loaded = [name for name in sys.modules if name.endswith("_pjsua2")]
+    library = ctypes.CDLL(str(sys.modules[loaded[0]].__file__))
+    library.pjsua_call_get_user_data.restype = ctypes.c_void_p
+    library.pjsua_call_set_user_data.argtypes = (ctypes.c_int, ctypes.c_void_p)
+    return library
+
+
+def _endpoint_config(warnings: _Warnings) -> Any:
+    config = pj.EpConfig()
+    config.uaConfig.threadCnt = 0
+    config.uaConfig.mainThreadOnly = True
+    config.uaConfig.maxCalls = 1_000_000  # cut down to what the library was built for
+    config.uaConfig.userAgent = "Callisto"
+    config.uaConfig.mwiUnsolicitedEnabled = False
+    config.logConfig.level = config.logConfig.consoleLevel = _WARNINGS
+    config.logConfig.decor = 0
+    config.logConfig.writer = warnings
+    warnings.__disown__()  # libDestroy deletes it
+    config.medConfig.clockRate = 8000
+    config.medConfig.noVad = True
+    config.medConfig.ecTailLen = 0
+    config.medConfig.hasIoqueue = False
+    config.medConfig.threadCnt = 0
+    return config
+
+
+def _account_config(listen: str, port: int) -> Any:
+    config = pj.AccountConfig()
+    host = listen if listen not in WILDCARDS else local_address(_ELSEWHERE)
+    config.idUri = f"sip:callisto@{host}:{port}"
+    config.mediaConfig.useLoopMedTp = True  # the media goes from phone to phone: no sockets here
+    config.mediaConfig.ipv6Use = pj.PJSUA_IPV6_DISABLED  # else one DNS look-up per outgoing call
+    config.mediaConfig.lockCodecEnabled = False  # else a re-INVITE when an answer has two codecs
+    config.mediaConfig.srtpUse = pj.PJMEDIA_SRTP_DISABLED
+    config.callConfig.prackUse = pj.PJSUA_100REL_NOT_USED
+    config.callConfig.timerUse = pj.PJSUA_SIP_TIMER_ALWAYS  # a far end that vanished frees its slot
+    config.natConfig.iceEnabled = False
+    config.natConfig.sdpNatRewriteUse = 0
+    config.natConfig.viaRewriteUse = 0
+    config.natConfig.contactRewriteUse = 0
+    return config
+
+
+def _refusal(error: Any, listen: str, port: int) -> EngineError:
+    if error.status == _ADDRESS_IN_USE:
+        return EngineError(f"sip_port {port} on {listen} is in use", "stop the other user or change sip_port")
+    return EngineError(f"cannot serve SIP on {listen}:{port} ({error.reason})", "check listen and sip_port")
