@@ -126,8 +126,7 @@ def _runs(weekly: WeeklyTime, after: datetime, zone: ZoneInfo) -> Iterator[datet
     if weekly.days == NEVER:
         return
     last = after.astimezone(UTC)
-    # The day before: when clocks go back over midnight, yesterday comes again.
-    day = after.astimezone(zone).date() - timedelta(days=1)
+    day = after.astimezone(zone).date()
     while day < date.max:
         if Days.of(day) in weekly.days:
             run = _first_instant(datetime.combine(day, weekly.at), zone)

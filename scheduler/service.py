@@ -66,7 +66,6 @@ class Planner:
         self._telling: set[asyncio.Task[None]] = set()
         # A store of jobs on disk would be pickled code; plans are derived from the variables at every start.
         self._scheduler = AsyncIOScheduler(
-            # Python compares two times of one zone by the clock on the wall, which may show an hour twice.
             timezone=UTC,
             jobstores={"default": MemoryJobStore()},
             job_defaults={
@@ -137,8 +136,7 @@ class Planner:
             changes: dict[str, object] = {"trigger": DayMaskTrigger(plan.weekly, self._zone)}
             if job.next_run_time > now:
                 changes["next_run_time"] = due_after(plan.weekly, now, self._zone, plan.due)
-            job.modify(**changes)
-        self._scheduler.wakeup()
+            job.modify(**changes)  # wakes the scheduler too, which runs or misses what is due
 
     def states(self) -> tuple[JobState, ...]:
         """Every plan, in the order in which they were first made."""

@@ -159,6 +159,16 @@ async def test_the_same_plan_again_does_not_lose_a_run_that_is_due(office):
     assert office.ran == ["web"]
 
 
+async def test_a_changed_plan_remembers_its_last_run(office):
+    office.clock.set(DUE - SOON)
+    office.planner.plan("web restart", TWO, office.action("web"))
+    await until(lambda: office.results)
+    office.planner.plan("web restart", TWO, office.action("web"))
+    office.planner.plan("web restart", None, office.action("web"))
+    [state] = office.planner.states()
+    assert (state.last_run, state.last_result) == (DUE, "done: web answers again")
+
+
 async def test_a_clock_set_forward_over_the_time_runs_it_once_at_once(office):
     office.planner.plan("web restart", TWO, office.action("web"))
     office.clock.set(DUE + timedelta(minutes=4))
@@ -353,6 +363,32 @@ async def test_two_hours_that_look_alike_do_not_confuse_the_scheduler(clock):
         await a_few_looks(office.clock)
         assert office.next_run("web restart") == datetime(2026, 10, 26, 2, 5, tzinfo=ZURICH)
         assert office.results == []
+    finally:
+        await office.planner.close()
+
+
+async def test_the_spring_night_is_an_hour_shorter_for_the_timer_too(clock):
+    """At 01:59:59 the skipped 02:30 is a second away: at 03:00 summer time."""
+    clock.set(datetime(2026, 3, 29, 1, 0, tzinfo=UTC) - SOON)
+    office = Office(clock)
+    try:
+        office.planner.plan("web restart", WeeklyTime(EVERY_DAY, time(2, 30)), office.action("web"))
+        await until(lambda: office.results)
+        assert office.outcomes() == [("web restart", Outcome.DONE)]
+        assert office.results[0].due == datetime(2026, 3, 29, 3, 0, tzinfo=ZURICH)
+    finally:
+        await office.planner.close()
+
+
+async def test_a_run_passed_over_into_the_hour_that_comes_twice_is_noticed(clock):
+    """02:30 is due; the clock is set to 02:10, but that of the second time, forty minutes later."""
+    clock.set(datetime(2026, 10, 25, 0, 20, tzinfo=UTC))
+    office = Office(clock)
+    try:
+        office.planner.plan("web restart", WeeklyTime(EVERY_DAY, time(2, 30)), office.action("web"))
+        clock.set(datetime(2026, 10, 25, 1, 10, tzinfo=UTC))
+        await until(lambda: office.results)
+        assert office.outcomes() == [("web restart", Outcome.MISSED)]
     finally:
         await office.planner.close()
 
