@@ -1,0 +1,72 @@
+"""The main menu: entries as data, with the prompt below them: a number and a command both work."""
+
+from __future__ import annotations
+
+from db.errors import StoreError
+from shell.layout import table
+from shell.obey import obey
+from shell.pages import variables_menu
+from shell.registry import Answer, Context, Entry, Leave
+from shell.reply import failure_lines
+from shell.screen import heading, pause
+from shell.term import Line, Span, Style, Term
+from shell.trail import record
+
+
+async def _variables(context: Context, term: Term) -> None:
+    await variables_menu.open_list(context, term)
+
+
+async def _information(context: Context, term: Term) -> None:
+    await heading(context, term, "")
+    await obey(context, term, "show info")
+    await pause(term)
+
+
+ENTRIES = (
+    Entry("System Variables", "settings that the web pages do not have", "show variables", _variables),
+    Entry("System Information", "what runs, since when, and how it is", "show info", _information),
+    Entry("Exit", "leave", "exit", None),
+)
+
+
+async def show(context: Context, term: Term) -> None:
+    await heading(context, term, "")
+    await term.show(*lines(term.columns), "")
+
+
+def lines(columns: int) -> tuple[Line, ...]:
+    """The last entry leaves, and has the number 0."""
+    rows = [
+        (
+            Span(f"  {(index + 1) % len(ENTRIES)}", Style.KEY),
+            entry.title,
+            Span(entry.help, Style.DIM),
+            entry.command,
+        )
+        for index, entry in enumerate(ENTRIES)
+    ]
+    return (
+        *table(rows, columns, most=44),
+        "",
+        (Span("Type a number, or a command; ? lists the commands.", Style.DIM),),
+    )
+
+
+async def choose(context: Context, term: Term, number: str) -> Answer | None:
+    """Open the entry with that number, and show the menu again after it."""
+    await record(context.services.audit, context.actor, "command", f"menu {number}")
+    index = int(number[:4])
+    if index >= len(ENTRIES):
+        await term.show(*failure_lines(f"{number} is not one of the numbers", "menu shows them"))
+        return None
+    entry = ENTRIES[index - 1]
+    if entry.open is None:
+        return Leave()
+    try:
+        await entry.open(context, term)
+    except StoreError as exc:
+        await term.show(*failure_lines(exc.message, exc.hint))
+        await pause(term)
+    await show(context, term)
+    return None

@@ -1,0 +1,75 @@
+"""Doing what one command line says: audit, role, answer or error. For the prompt and for the menu."""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+
+from db.errors import StoreError
+from shell.help import at_cursor
+from shell.pager import page
+from shell.ports import SystemUnavailableError
+from shell.registry import Answer, Context, Request, parse
+from shell.reply import CommandError, Reply, as_json, failure_lines, matching
+from shell.term import Line, Term
+from shell.trail import record
+
+log = logging.getLogger(__name__)
+
+WIDEST = 100
+
+
+async def obey(context: Context, term: Term, line: str) -> Answer | None:
+    """What the command answered, after it was shown; None after an error was shown, or help."""
+    text = line.strip()
+    await record(context.services.audit, context.actor, "command", text)
+    if text.endswith("?"):
+        await page(term, at_cursor(context.commands, text.removesuffix("?"), term.columns))
+        return None
+    answer, lines = await _answer(sized(context, term), text)
+    await page(term, lines)
+    return answer
+
+
+def sized(context: Context, term: Term) -> Context:
+    """With the screen as wide as it is now. Programs get their tables uncut."""
+    return dataclasses.replace(
+        context, width=max(40, min(term.columns, WIDEST)), table_width=term.columns if term.rich else None
+    )
+
+
+async def _answer(context: Context, text: str) -> tuple[Answer | None, tuple[Line, ...]]:
+    request: Request | None = None
+    try:
+        request = parse(context.commands, text)
+        if request.command.changes:
+            _permit(context, request.command.name)
+        answer = await request.command.run(context, request.arguments)
+    except (CommandError, StoreError) as exc:
+        return None, _failed(request, exc.message, exc.hint)
+    except SystemUnavailableError as exc:
+        hint = "system variables can be listed and set all the same"
+        return None, _failed(request, f"the supervisor does not answer: {exc}", hint)
+    except Exception as exc:
+        # A fault of ours must not take the way in from the one who could repair it.
+        log.exception("the command %r failed", text)
+        return None, _failed(
+            request, f"{type(exc).__name__}: this should not have happened", "the log says more"
+        )
+    if not isinstance(answer, Reply):
+        return answer, ()
+    if request.json:
+        return answer, as_json(answer.data)
+    return answer, matching(answer.lines, request.match) if request.match else answer.lines
+
+
+def _permit(context: Context, what: str) -> None:
+    if not context.may_change:
+        role = "support" if "support" in context.account.roles else ", ".join(sorted(context.account.roles))
+        raise CommandError(f"{what}: your role ({role}) may read but not change")
+
+
+def _failed(request: Request | None, message: str, hint: str) -> tuple[Line, ...]:
+    if request is not None and request.json:
+        return as_json({"error": message, "hint": hint})
+    return failure_lines(message, hint)

@@ -1,0 +1,1 @@
+"""What the menu's entries show and do, each also as commands."""

@@ -1,0 +1,36 @@
+"""The audit trail: who came, what he did."""
+
+from __future__ import annotations
+
+from shell.layout import Cell, moment, table
+from shell.registry import Context
+from shell.reply import Reply
+
+LINES = 50
+
+
+async def show_audit(context: Context, _arguments: tuple[str, ...]) -> Reply:
+    notes = await context.services.audit.latest(LINES)
+    zone = context.services.zone
+    rows: list[tuple[Cell, ...]] = [
+        (
+            moment(note.at, zone),
+            note.actor.user or "-",
+            f"{note.actor.channel} {note.actor.address}".strip(),
+            note.action,
+            note.detail,
+        )
+        for note in notes
+    ]
+    data = [
+        {
+            "at": note.at.isoformat(),
+            "user": note.actor.user,
+            "channel": note.actor.channel,
+            "address": note.actor.address,
+            "action": note.action,
+            "detail": note.detail,
+        }
+        for note in notes
+    ]
+    return Reply(table(rows, context.table_width, heading=("When", "User", "From", "Action", "Detail")), data)

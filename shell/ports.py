@@ -1,0 +1,137 @@
+"""What the shell needs of the rest of the appliance. Filled by `appliance/roles/shell.py`, by fakes in tests.
+
+Whatever comes from the store raises `db.errors.StoreError` when it is not to be had, and `RefusedError` for
+what cannot be.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, Protocol
+from zoneinfo import ZoneInfo
+
+from db.variables.states import Actor, Change, VariableState
+from db.variables.values import Context as Rules
+from shell.throttle import Throttle
+
+Status = Mapping[str, Any]
+"""The supervisor's status, as its control socket gives it."""
+
+
+class Account(Protocol):
+    """Somebody whose password was right."""
+
+    @property
+    def user(self) -> str: ...
+
+    @property
+    def name(self) -> str:
+        """For people; may be empty."""
+
+    @property
+    def roles(self) -> frozenset[str]: ...
+
+
+class Login(Protocol):
+    async def verify(self, user: str, password: str) -> Account | None:
+        """None if the two do not belong together. Slow on purpose; never on the loop's thread; at most a few
+        at a time, so that a flood of guesses costs neither memory nor calls."""
+
+
+class Variables(Protocol):
+    async def all(self) -> Sequence[VariableState]:
+        """In the catalogue's order."""
+
+    async def get(self, name: str) -> VariableState: ...
+
+    async def set(self, name: str, text: str, actor: Actor) -> Change: ...
+
+    async def reset(self, name: str, actor: Actor) -> Change: ...
+
+    async def undo(self, actor: Actor, change_id: int | None = None) -> Change:
+        """Take back that change, or the last one that is not taken back."""
+
+    async def history(self, name: str | None = None, limit: int = 50) -> Sequence[Change]:
+        """Newest first."""
+
+
+class SystemUnavailableError(Exception):
+    """The supervisor does not answer. The message says why."""
+
+
+class System(Protocol):
+    async def status(self) -> Status:
+        """Within two seconds, or SystemUnavailableError."""
+
+
+class JobRun(Protocol):
+    """One run of a planned job; times are aware."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def variable(self) -> str: ...
+
+    @property
+    def due(self) -> datetime: ...
+
+    @property
+    def started(self) -> datetime | None: ...
+
+    @property
+    def finished(self) -> datetime | None: ...
+
+    @property
+    def result(self) -> str: ...
+
+
+class Jobs(Protocol):
+    async def latest(self, limit: int, variable: str | None = None) -> Sequence[JobRun]:
+        """Newest first."""
+
+
+class AuditNote(Protocol):
+    @property
+    def at(self) -> datetime: ...
+
+    @property
+    def actor(self) -> Actor: ...
+
+    @property
+    def action(self) -> str: ...
+
+    @property
+    def detail(self) -> str: ...
+
+
+class Audit(Protocol):
+    async def note(self, actor: Actor, action: str, detail: str) -> None: ...
+
+    async def latest(self, limit: int) -> Sequence[AuditNote]:
+        """Newest first."""
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    variables: Variables
+    login: Login
+    system: System
+    jobs: Jobs
+    audit: Audit
+    rules: Rules = field(default_factory=Rules)
+    """Edition and memory of this machine, for the ranges that are shown."""
+    version: str = ""
+    zone: ZoneInfo = field(default_factory=lambda: ZoneInfo("UTC"))
+    """Times are shown in it, and restarts are planned in it."""
+    throttle: Throttle = field(default_factory=Throttle)
+    now: Callable[[], datetime] = _now
+    """Wall clock, aware."""
+    monotonic: Callable[[], float] = time.monotonic

@@ -1,0 +1,102 @@
+"""How much one server takes from all clients, from an address, from a connection; and who may come in."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """In the order in which a connection meets them."""
+
+    sessions: int = 64
+    per_address: int = 8
+    unauthenticated: int = 16
+    negotiation_s: float = 1.0
+    """How long a client that answers no option waits for the login prompt."""
+    login_s: float = 60.0
+    tries: int = 3
+    option_bytes_s: int = 4096
+    """Bytes of Telnet commands a second, and at once."""
+    subnegotiation: int = 2048
+    line: int = 1024
+    input_buffer: int = 4096
+    write_buffer: int = 512 * 1024
+    stall_s: float = 60.0
+    """How long a client may leave a full screen unread before it is cut off."""
+    rich: int = 16
+    idle_s: float = 15 * 60.0
+    """Without a key pressed; Telnet's keep-alives do not count."""
+    farewell_s: float = 5.0
+    """How long the last words may take to reach a client that reads slowly."""
+
+
+@dataclass(slots=True)
+class Door:
+    """Counts who is inside. Every `enter` that returned None has one `leave`."""
+
+    limits: Limits
+    unauthenticated: int = 0
+    rich: int = 0
+    accepted: int = 0
+    refused: int = 0
+    peak: int = 0
+    _addresses: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def inside(self) -> int:
+        return self._addresses.total()
+
+    def enter(self, address: str) -> str | None:
+        """None, or the reason why this connection is refused."""
+        reason = self._refusal(address)
+        if reason is not None:
+            self.refused += 1
+            return reason
+        self._addresses[address] += 1
+        self.unauthenticated += 1
+        self.accepted += 1
+        self.peak = max(self.peak, self.inside)
+        return None
+
+    def leave(self, address: str, *, authenticated: bool) -> None:
+        self._addresses[address] -= 1
+        if self._addresses[address] <= 0:
+            del self._addresses[address]
+        if not authenticated:
+            self.unauthenticated -= 1
+
+    def authenticated(self) -> None:
+        """One of those inside has logged in."""
+        self.unauthenticated -= 1
+
+    def take_rich(self) -> bool:
+        if self.rich >= self.limits.rich:
+            return False
+        self.rich += 1
+        return True
+
+    def give_rich(self) -> None:
+        self.rich -= 1
+
+    def facts(self) -> dict[str, int]:
+        """For System Information."""
+        return {
+            "sessions": self.inside,
+            "logged_in": self.inside - self.unauthenticated,
+            "rich": self.rich,
+            "limit": self.limits.sessions,
+            "peak": self.peak,
+            "accepted": self.accepted,
+            "refused": self.refused,
+        }
+
+    def _refusal(self, address: str) -> str | None:
+        if self.inside >= self.limits.sessions:
+            return f"Too many sessions (the limit is {self.limits.sessions}). Try again later."
+        if self._addresses[address] >= self.limits.per_address:
+            return f"Too many sessions from your address (the limit is {self.limits.per_address})."
+        if self.unauthenticated >= self.limits.unauthenticated:
+            return "Too many logins at the same time. Try again in a minute."
+        return None

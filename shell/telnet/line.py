@@ -1,0 +1,92 @@
+"""The line front end: for programs, for clients that answer no option, and for everybody's login."""
+
+from __future__ import annotations
+
+from shell.safe import safe
+from shell.telnet.editor import Happened, LineEditor
+from shell.telnet.link import Link
+from shell.telnet.nvt import encode
+from shell.term import EndOfInput, Interrupted, Line, LineTooLongError, Suggest, plain
+
+
+class LineTerm:
+    """No ESC byte is ever written here: a terminal that cannot do anything must not be asked to."""
+
+    rich = False
+
+    def __init__(self, link: Link, limit: int) -> None:
+        self._link = link
+        self._limit = limit
+        self._pending = ""
+
+    @property
+    def columns(self) -> int:
+        return self._link.columns
+
+    @property
+    def rows(self) -> int:
+        return self._link.rows
+
+    @property
+    def pending(self) -> str:
+        """Typed ahead and not used yet; for the front end that takes over after the login."""
+        typed, self._pending = self._pending, ""
+        return typed
+
+    async def ask(
+        self,
+        prompt: str,
+        *,
+        secret: bool = False,
+        suggest: Suggest | None = None,  # noqa: ARG002 -- there are no suggestions without a cursor
+        remember: bool = False,  # noqa: ARG002
+        start: str = "",  # noqa: ARG002
+    ) -> str:
+        """As the port says. The end of a secret line is not echoed: it goes out with the verdict."""
+        self._link.write(encode(safe(prompt)))
+        editor = LineEditor(self._limit)
+        while True:
+            for index, char in enumerate(self._pending):
+                happened, echo = editor.key(char)
+                self._echo(echo, secret=secret)
+                if happened is not Happened.NOTHING:
+                    self._pending = self._pending[index + 1 :]
+                    return self._result(happened, editor, secret=secret)
+            self._pending = ""
+            try:
+                await self._link.drain()
+                self._pending = await self._link.read()
+            except EndOfInput:
+                if not editor.text or editor.overflow:
+                    raise
+                return editor.text  # the last line of a pipe, without its end
+
+    async def key(self) -> str:
+        raise EndOfInput("a line terminal has no single keys")
+
+    async def show(self, *lines: Line) -> None:
+        self._link.write(encode("".join(safe(plain(line)) + "\n" for line in lines)))
+        await self._link.drain()
+
+    async def status(self, line: Line) -> None:
+        """Nothing: what could not be taken back would stay."""
+
+    async def clear(self) -> None:
+        """Nothing: there is no cursor."""
+
+    def _echo(self, text: str, *, secret: bool) -> None:
+        if text and self._link.echo and not (secret and text != "^C"):
+            self._link.write(encode(text))
+
+    def _result(self, happened: Happened, editor: LineEditor, *, secret: bool) -> str:
+        if self._link.echo and not (secret and happened is Happened.ENTERED):
+            self._link.write(b"\r\n")
+        match happened:
+            case Happened.INTERRUPTED:
+                raise Interrupted
+            case Happened.ENDED:
+                raise EndOfInput
+            case Happened.TOO_LONG:
+                raise LineTooLongError(self._limit)
+            case _:
+                return editor.text

@@ -1,0 +1,297 @@
+"""The rich front end: prompt_toolkit over one Telnet connection, without pipes and signals."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Generator, Iterable
+from contextlib import AbstractContextManager, contextmanager, suppress
+from typing import Any
+
+from prompt_toolkit import PromptSession
+from prompt_toolkit.application import create_app_session
+from prompt_toolkit.application.current import AppSession
+from prompt_toolkit.completion import CompleteEvent, Completer, Completion
+from prompt_toolkit.data_structures import Size
+from prompt_toolkit.document import Document
+from prompt_toolkit.history import InMemoryHistory
+from prompt_toolkit.input import Input, typeahead
+from prompt_toolkit.input.vt100_parser import Vt100Parser
+from prompt_toolkit.key_binding import KeyBindings, KeyPress, KeyPressEvent
+from prompt_toolkit.keys import Keys
+from prompt_toolkit.output import ColorDepth
+from prompt_toolkit.output.vt100 import Vt100_Output
+from prompt_toolkit.shortcuts import CompleteStyle
+
+from shell.safe import safe
+from shell.telnet.link import Link
+from shell.telnet.nvt import encode
+from shell.telnet.paint import Paint, depth
+from shell.term import EndOfInput, Interrupted, Line, LineTooLongError, Question, Suggest
+
+TYPE_AHEAD = 4096
+HISTORY = 200
+
+
+class TelnetInput(Input):
+    """Keys parsed from what `feed` is given; no file descriptor, no thread."""
+
+    def __init__(self) -> None:
+        self._keys: list[KeyPress] = []
+        self._parser = Vt100Parser(self._keys.append)
+        self._ready: Callable[[], None] | None = None
+        self._closed = False
+
+    def feed(self, text: str) -> None:
+        self._parser.feed(text)
+        self._wake()
+
+    def end(self) -> None:
+        self._closed = True
+        self._wake()
+
+    @property
+    def waiting(self) -> int:
+        return len(self._keys)
+
+    def fileno(self) -> int:
+        raise OSError("a Telnet connection has no terminal of its own")
+
+    def typeahead_hash(self) -> str:
+        return f"telnet-{id(self)}"
+
+    def read_keys(self) -> list[KeyPress]:
+        keys, self._keys[:] = self._keys[:], []
+        return keys
+
+    def flush_keys(self) -> list[KeyPress]:
+        self._parser.flush()
+        return self.read_keys()
+
+    @property
+    def closed(self) -> bool:
+        return self._closed
+
+    def raw_mode(self) -> AbstractContextManager[None]:
+        return _nothing()
+
+    def cooked_mode(self) -> AbstractContextManager[None]:
+        return _nothing()
+
+    def attach(self, input_ready_callback: Callable[[], None]) -> AbstractContextManager[None]:
+        return self._attached(input_ready_callback)
+
+    def detach(self) -> AbstractContextManager[None]:
+        return self._attached(None)
+
+    @contextmanager
+    def _attached(self, callback: Callable[[], None] | None) -> Generator[None, None, None]:
+        before, self._ready = self._ready, callback
+        try:
+            if self._keys or self._closed:
+                self._wake()
+            yield
+        finally:
+            self._ready = before
+
+    def _wake(self) -> None:
+        if self._ready is not None:
+            self._ready()
+
+
+class _Screen:
+    """The little of a text file that Vt100_Output writes to."""
+
+    encoding = "utf-8"
+    errors = "replace"
+
+    def __init__(self, link: Link) -> None:
+        self._link = link
+        self._parts: list[str] = []
+
+    def write(self, text: str) -> int:
+        self._parts.append(text)
+        return len(text)
+
+    def flush(self) -> None:
+        if self._parts:
+            data, self._parts = "".join(self._parts), []
+            self._link.write(encode(data))
+
+    def isatty(self) -> bool:
+        return True
+
+    def fileno(self) -> int:
+        raise OSError("a Telnet connection has no terminal of its own")
+
+
+class RichTerm:
+    """Editing, completion, history, paging and colour. `close` when the session ends."""
+
+    rich = True
+
+    def __init__(self, link: Link, limit: int, typed_ahead: str = "") -> None:
+        self._link = link
+        self._limit = limit
+        self._paint = Paint(depth(link.term, link.colorterm))
+        self._input = TelnetInput()
+        self._input.feed(typed_ahead)
+        self._output = Vt100_Output(
+            _Screen(link),  # type: ignore[arg-type]
+            lambda: Size(rows=link.rows, columns=link.columns),
+            term=link.term,
+            default_color_depth=_DEPTHS[self._paint.colours],
+            # Asking for the cursor's position makes programs wait and prints a warning to them.
+            enable_cpr=False,
+        )
+        self._history = _ShortHistory()
+        self._session: PromptSession[str] | None = None
+        self._app_session: AbstractContextManager[AppSession] | None = None
+
+    @property
+    def columns(self) -> int:
+        return self._link.columns
+
+    @property
+    def rows(self) -> int:
+        return self._link.rows
+
+    async def ask(
+        self,
+        prompt: str,
+        *,
+        secret: bool = False,
+        suggest: Suggest | None = None,
+        remember: bool = False,
+        start: str = "",
+    ) -> str:
+        session = self._prompt_session()
+        session.history = self._history if remember else InMemoryHistory()
+        session.default_buffer.history = session.history
+        pump = asyncio.create_task(self._pump(), name=f"keys of {self._link.address}")
+        try:
+            text = await session.prompt_async(
+                safe(prompt),
+                is_password=secret,
+                completer=_Suggestions(suggest),
+                complete_while_typing=False,
+                key_bindings=_question_keys(asking=suggest is not None),
+                default=start,
+                # The defaults would take over the process's SIGINT and the loop's exception handler.
+                handle_sigint=False,
+                set_exception_handler=False,
+            )
+        except KeyboardInterrupt:
+            raise Interrupted from None
+        except EOFError:
+            raise EndOfInput from None
+        finally:
+            pump.cancel()
+            with suppress(asyncio.CancelledError):
+                await pump
+        if len(text) > self._limit:
+            raise LineTooLongError(self._limit)
+        return text
+
+    async def key(self) -> str:
+        while True:
+            for press in (*typeahead.get_typeahead(self._input), *self._input.read_keys()):
+                if press.key is not Keys.CPRResponse:
+                    return press.data
+            self._input.feed(await self._link.read())
+
+    async def show(self, *lines: Line) -> None:
+        columns = self.columns
+        self._link.write(encode("".join(self._paint.line(line, columns) + "\n" for line in lines)))
+        await self._link.drain()
+
+    async def status(self, line: Line) -> None:
+        self._link.write(encode("\r" + self._paint.line(line, self.columns) + "\x1b[K\r"))
+        await self._link.drain()
+
+    async def clear(self) -> None:
+        self._link.write(b"\x1b[2J\x1b[H")
+        await self._link.drain()
+
+    def close(self) -> None:
+        self._link.on_resize(None)
+        typeahead._buffer.pop(self._input.typeahead_hash(), None)
+        if self._app_session is not None:
+            self._app_session.__exit__(None, None, None)
+            self._app_session = None
+
+    async def _pump(self) -> None:
+        """Feed what is typed while a prompt is shown; far ahead of it stop reading: TCP holds the client."""
+        try:
+            while self._input.waiting < TYPE_AHEAD:
+                self._input.feed(await self._link.read())
+        except EndOfInput:
+            self._input.end()
+
+    def _prompt_session(self) -> PromptSession[str]:
+        if self._session is None:
+            self._app_session = create_app_session(input=self._input, output=self._output)
+            self._app_session.__enter__()
+            session: PromptSession[str] = PromptSession(
+                history=self._history,
+                complete_style=CompleteStyle.READLINE_LIKE,
+                reserve_space_for_menu=0,
+                input=self._input,
+                output=self._output,
+            )
+            session.app.terminal_size_polling_interval = None
+            session.app.ttimeoutlen = 0.3  # Telnet may cut an escape sequence in two
+            self._session = session
+            self._link.on_resize(lambda: _resize(session))
+        return self._session
+
+
+class _ShortHistory(InMemoryHistory):
+    def store_string(self, string: str) -> None:
+        super().store_string(string)
+        del self._storage[:-HISTORY]
+        del self._loaded_strings[HISTORY:]
+
+
+class _Suggestions(Completer):
+    def __init__(self, suggest: Suggest | None) -> None:
+        self._suggest = suggest
+
+    def get_completions(self, document: Document, _event: CompleteEvent) -> Iterable[Completion]:
+        if self._suggest is None:
+            return
+        typed = document.text_before_cursor
+        word = (typed[len(typed.rstrip()) :] and "") or typed.rpartition(" ")[2]
+        for suggestion in self._suggest(typed):
+            yield Completion(
+                safe(suggestion.word) + " ", start_position=-len(word), display=safe(suggestion.word)
+            )
+
+
+def _question_keys(*, asking: bool) -> KeyBindings:
+    keys = KeyBindings()
+    if asking:
+
+        @keys.add("?")
+        def _(event: KeyPressEvent) -> None:
+            event.app.exit(exception=Question(event.current_buffer.text), style="class:aborting")
+
+    return keys
+
+
+def _resize(session: PromptSession[Any]) -> None:
+    app = session.app
+    if app.is_running and app.context is not None:
+        app.context.run(app._on_resize)
+
+
+@contextmanager
+def _nothing() -> Generator[None, None, None]:
+    yield
+
+
+_DEPTHS = {
+    0: ColorDepth.DEPTH_1_BIT,
+    16: ColorDepth.DEPTH_4_BIT,
+    256: ColorDepth.DEPTH_8_BIT,
+    1 << 24: ColorDepth.DEPTH_24_BIT,
+}

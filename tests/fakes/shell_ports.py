@@ -1,0 +1,329 @@
+"""The shell's ports in memory, and a terminal that plays a script."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from db.errors import UndoRefusedError
+from db.variables.catalogue import CATALOGUE, find
+from db.variables.states import Actor, Change, VariableState
+from db.variables.values import Context as Rules
+from shell.ports import Services, SystemUnavailableError
+from shell.term import EndOfInput, Interrupted, Line, Suggest, plain
+from shell.throttle import Policy, Throttle
+
+NOON = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
+"""A Tuesday."""
+
+STATUS: dict[str, Any] = {
+    "version": "0.1.0",
+    "edition": "ucm",
+    "started": "2026-11-24T10:00:00+00:00",
+    "services": [
+        {
+            "name": "router",
+            "state": "ready",
+            "pid": 4711,
+            "uptime_s": 7200.0,
+            "restarts": 0,
+            "last_exit": None,
+            "facts": {
+                "engine": "PJSUA2 2.17",
+                "build": "large",
+                "capacity": 2048,
+                "legs_in_use": 6,
+                "calls_now": 3,
+                "calls_total": 120,
+                "peak": 9,
+                "refused_busy": 0,
+                "trunk": "192.0.2.10:5060",
+            },
+        },
+        {
+            "name": "web",
+            "state": "ready",
+            "pid": 4713,
+            "uptime_s": 60.0,
+            "restarts": 2,
+            "last_exit": "asked to restart",
+            "facts": {},
+        },
+    ],
+    "jobs": [],
+    "store": {"url_shown": "sqlite:///var/callisto.db", "revision": 42, "schema": "0001"},
+    "spool": {"pending": 0},
+    "host": {
+        "hostname": "calbox",
+        "uptime_s": 273600.0,
+        "load": [0.12, 0.2, 0.18],
+        "memory_mb": 2048,
+        "memory_free_mb": 1024,
+        "disk_mb": 40000,
+        "disk_free_mb": 31000,
+    },
+}
+
+
+@dataclass(frozen=True, slots=True)
+class FakeAccount:
+    user: str
+    name: str = ""
+    roles: frozenset[str] = frozenset({"administrator"})
+
+
+class FakeLogin:
+    """`failure`: raised instead of an answer. `asked`: every name that was verified."""
+
+    def __init__(self, passwords: Mapping[str, str], accounts: Iterable[FakeAccount] = ()) -> None:
+        self._passwords = passwords
+        self._accounts = {account.user: account for account in accounts}
+        self.failure: Exception | None = None
+        self.asked: list[str] = []
+
+    async def verify(self, user: str, password: str) -> FakeAccount | None:
+        self.asked.append(user)
+        if self.failure is not None:
+            raise self.failure
+        if not password or self._passwords.get(user) != password:
+            return None
+        return self._accounts.get(user, FakeAccount(user))
+
+
+class FakeVariables:
+    """`failure`: raised by everything."""
+
+    def __init__(self, now: Callable[[], datetime] = lambda: NOON, rules: Rules | None = None) -> None:
+        self._now = now
+        self._rules = rules or Rules(ram_mb=2048, user_exists=lambda number: number == "201")
+        self._changes: list[Change] = []
+        self.failure: Exception | None = None
+
+    async def all(self) -> Sequence[VariableState]:
+        self._check()
+        return tuple(self._state(variable.name) for variable in CATALOGUE)
+
+    async def get(self, name: str) -> VariableState:
+        self._check()
+        return self._state(find(name).name)
+
+    async def set(self, name: str, text: str, actor: Actor) -> Change:
+        self._check()
+        variable = find(name)
+        return self._change(variable.name, variable.parse(text, self._rules), False, actor)
+
+    async def reset(self, name: str, actor: Actor) -> Change:
+        self._check()
+        variable = find(name)
+        return self._change(variable.name, variable.default_for(self._rules.edition), True, actor)
+
+    async def undo(self, actor: Actor, change_id: int | None = None) -> Change:
+        self._check()
+        open_ones = [c for c in self._changes if c.undone_by is None and c.undoes is None]
+        wanted = [c for c in open_ones if change_id in (None, c.id)]
+        if not wanted:
+            raise UndoRefusedError("there is nothing to undo", hint="show history lists the changes")
+        target = wanted[-1]
+        if self._state(target.name).value != target.new:
+            raise UndoRefusedError(
+                f"{target.name} has been changed since", hint="undo the later change first"
+            )
+        change = self._change(target.name, target.old, target.old_is_default, actor, undoes=target.id)
+        index = next(i for i, each in enumerate(self._changes) if each.id == target.id)
+        self._changes[index] = replace(target, undone_by=change.id)
+        return change
+
+    async def history(self, name: str | None = None, limit: int = 50) -> Sequence[Change]:
+        self._check()
+        wanted = None if name is None else find(name).name
+        return tuple(c for c in reversed(self._changes) if wanted in (None, c.name))[:limit]
+
+    def _change(
+        self, name: str, new: str, is_default: bool, actor: Actor, undoes: int | None = None
+    ) -> Change:
+        before = self._state(name)
+        same = before.value == new and before.is_default == is_default
+        number = 0 if same else len(self._changes) + 1
+        change = Change(
+            number, self._now(), actor, name, before.value, new, before.is_default, is_default, undoes
+        )
+        if not same:
+            self._changes.append(change)
+        return change
+
+    def _state(self, name: str) -> VariableState:
+        variable = find(name)
+        last = next((c for c in reversed(self._changes) if c.name == variable.name), None)
+        value = last.new if last else variable.default_for(self._rules.edition)
+        there = self._rules.edition in variable.editions
+        return VariableState(
+            variable,
+            value,
+            variable.shown(value),
+            last.new_is_default if last else True,
+            last,
+            "" if there else variable.edition_reason,
+        )
+
+    def _check(self) -> None:
+        if self.failure is not None:
+            raise self.failure
+
+
+class FakeSystem:
+    def __init__(self, status: Mapping[str, Any] | None = None) -> None:
+        self.now: Mapping[str, Any] | None = STATUS if status is None else status
+
+    def fail(self) -> None:
+        self.now = None
+
+    async def status(self) -> Mapping[str, Any]:
+        if self.now is None:
+            raise SystemUnavailableError("nobody listens on the control socket")
+        return self.now
+
+
+@dataclass(frozen=True, slots=True)
+class FakeJobRun:
+    name: str
+    variable: str
+    due: datetime
+    started: datetime | None
+    finished: datetime | None
+    result: str
+
+
+class FakeJobs:
+    def __init__(self, runs: Sequence[FakeJobRun] = ()) -> None:
+        self.runs = tuple(runs)
+
+    async def latest(self, limit: int, variable: str | None = None) -> Sequence[FakeJobRun]:
+        return tuple(run for run in self.runs if variable in (None, run.variable))[:limit]
+
+
+@dataclass(frozen=True, slots=True)
+class FakeNote:
+    at: datetime
+    actor: Actor
+    action: str
+    detail: str
+
+
+class FakeAudit:
+    def __init__(self, now: Callable[[], datetime] = lambda: NOON) -> None:
+        self._now = now
+        self.notes: list[FakeNote] = []
+        self.failure: Exception | None = None
+
+    async def note(self, actor: Actor, action: str, detail: str) -> None:
+        if self.failure is not None:
+            raise self.failure
+        self.notes.append(FakeNote(self._now(), actor, action, detail))
+
+    async def latest(self, limit: int) -> Sequence[FakeNote]:
+        return tuple(reversed(self.notes))[:limit]
+
+    def said(self, action: str) -> list[str]:
+        """The details noted under an action, oldest first."""
+        return [note.detail for note in self.notes if note.action == action]
+
+
+@dataclass(slots=True)
+class Office:
+    """All fakes of one shell, and the Services made of them. Users: admin/secret, help/secret2 (support),
+    anna/secret3 (user)."""
+
+    variables: FakeVariables = field(default_factory=FakeVariables)
+    login: FakeLogin = field(
+        default_factory=lambda: FakeLogin(
+            {"admin": "secret", "help": "secret2", "anna": "secret3"},
+            [
+                FakeAccount("help", roles=frozenset({"support"})),
+                FakeAccount("anna", roles=frozenset({"user"})),
+            ],
+        )
+    )
+    system: FakeSystem = field(default_factory=FakeSystem)
+    jobs: FakeJobs = field(default_factory=FakeJobs)
+    audit: FakeAudit = field(default_factory=FakeAudit)
+    policy: Policy = field(default_factory=lambda: Policy(exempt_loopback=True))
+    now: datetime = NOON
+
+    def services(self) -> Services:
+        return Services(
+            self.variables,
+            self.login,
+            self.system,
+            self.jobs,
+            self.audit,
+            rules=Rules(ram_mb=2048),
+            version="0.1.0",
+            zone=ZoneInfo("Europe/Zurich"),
+            throttle=Throttle(self.policy),
+            now=lambda: self.now,
+        )
+
+    def later(self, **kwargs: float) -> None:
+        self.now += timedelta(**kwargs)
+
+
+CTRL_C = "\x03"
+"""In a script: the user interrupts."""
+
+
+class ScriptedTerm:
+    """Answers each question with the next line of the script, then the far side is gone. `shown`: all that was
+    on the screen, prompts and answers included."""
+
+    def __init__(
+        self, *answers: str, rich: bool = False, columns: int = 80, rows: int = 24, keys: str = ""
+    ) -> None:
+        self._answers = deque(answers)
+        self._keys = deque(keys)
+        self.rich = rich
+        self.columns = columns
+        self.rows = rows
+        self.lines: list[Line] = []
+        self.screens = 0
+        self.prompts: list[str] = []
+
+    @property
+    def shown(self) -> str:
+        return "\n".join(plain(line) for line in self.lines)
+
+    async def ask(
+        self,
+        prompt: str,
+        *,
+        secret: bool = False,
+        suggest: Suggest | None = None,
+        remember: bool = False,
+        start: str = "",
+    ) -> str:
+        self.prompts.append(prompt)
+        if not self._answers:
+            raise EndOfInput
+        answer = self._answers.popleft()
+        self.lines.append(prompt + ("" if secret else answer))
+        if answer == CTRL_C:
+            raise Interrupted
+        return answer
+
+    async def key(self) -> str:
+        if not self._keys:
+            raise EndOfInput
+        return self._keys.popleft()
+
+    async def show(self, *lines: Line) -> None:
+        self.lines.extend(lines)
+
+    async def status(self, line: Line) -> None:
+        if plain(line):
+            self.lines.append(line)
+
+    async def clear(self) -> None:
+        self.screens += 1
