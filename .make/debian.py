@@ -1,0 +1,96 @@
+"""Debian packages: what is there, what is missing, and bringing it in as root."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from say import say
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+SYSTEM_PROGRAMS = "/usr/sbin:/sbin"
+SHOWN_LINES = 15
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """A Debian package, how to see that it is there, and what is lost without it."""
+
+    package: str
+    without: str
+    program: str = ""
+    file: str = ""
+    """A path, or a pattern of one below /."""
+
+    def met(self) -> bool:
+        if self.program:
+            return bool(shutil.which(self.program) or shutil.which(self.program, path=SYSTEM_PROGRAMS))
+        return any(True for _ in Path("/").glob(self.file.lstrip("/")))
+
+
+SIPP = Need("sip-tester", "the tests and the demo that place calls", program="sipp")
+FOR_TESTS = (
+    SIPP,
+    Need("postgresql", "the tests of the store on PostgreSQL", file="/usr/lib/postgresql/*/bin/initdb"),
+    Need("inetutils-telnet", "the tests with a real Telnet client", program="telnet"),
+)
+FOR_BENCH = (SIPP, Need("kamailio", "the comparison with Kamailio", program="kamailio"))
+
+
+def venv_package() -> str | None:
+    """The package that lets this Python make environments; None when it already can."""
+    if importlib.util.find_spec("ensurepip") and importlib.util.find_spec("venv"):
+        return None
+    return (
+        "python3-venv" if Path(sys.executable).name == "python3" else f"python3.{sys.version_info.minor}-venv"
+    )
+
+
+def unmet(needs: Iterable[Need]) -> tuple[Need, ...]:
+    return tuple(need for need in needs if not need.met())
+
+
+def may_install() -> bool:
+    return os.geteuid() == 0 and shutil.which("apt-get") is not None
+
+
+def command(packages: Sequence[str]) -> str:
+    """What a person types to get them."""
+    return f"{'' if os.geteuid() == 0 else 'sudo '}apt-get install {' '.join(packages)}"
+
+
+def install(packages: Sequence[str], why: str) -> bool:
+    """Bring the packages in as root; False, with apt's last words shown, when that fails."""
+    say(f"{why}: installing Debian's {', '.join(packages)} (apt-get, once)")
+    argv = ["apt-get", "install", "--yes", "--quiet", "--no-install-recommends", *packages]
+    done = _apt(argv)
+    if done.returncode:
+        # A fresh machine has no package lists yet, an old one has stale ones.
+        refreshed = _apt(["apt-get", "update", "--quiet"])
+        done = _apt(argv) if refreshed.returncode == 0 else refreshed
+    if done.returncode:
+        for line in done.stdout.splitlines()[-SHOWN_LINES:]:
+            print(f"    {line}", file=sys.stderr)
+        say(f"apt-get could not install them; try `{command(packages)}` by hand")
+    return done.returncode == 0
+
+
+def _apt(argv: list[str]) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        argv,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+        env={**os.environ, "DEBIAN_FRONTEND": "noninteractive", "LC_ALL": "C.UTF-8"},
+        check=False,
+    )

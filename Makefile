@@ -1,0 +1,49 @@
+# Callisto. `make help` lists the goals; what they do before they start is in .make/.
+PYTHON ?= python3
+SETUP := @$(PYTHON) .make
+BIN := .venv/bin
+ARGS ?=
+
+.PHONY: help run demo test check engine bench lock clean
+.DEFAULT_GOAL := help
+
+help:
+	@echo "make run      start the appliance here, on a store in ./var (settings: callisto.toml)"
+	@echo "make demo     start it beside simulated phones and place three calls"
+	@echo "make engine   build the SIP engine for 2048 call legs, once for this machine"
+	@echo "make test     run the tests                     (ARGS='-k hunting' passes options to pytest)"
+	@echo "make check    everything that CI checks: lint, types, layers, packaging, tests with coverage"
+	@echo "make bench    measure it beside Kamailio and sippy, into docs/benchmarks.md"
+	@echo "make lock     lock the newest Python packages within the ranges of setup.cfg"
+	@echo "make clean    remove what these goals made here; ./var stays"
+	@echo "PYTHON=python3.12 chooses the interpreter (3.11 or 3.12)."
+
+run:
+	$(SETUP) run
+	@exec $(BIN)/callisto run $(ARGS)
+
+demo:
+	$(SETUP) demo
+	@exec $(BIN)/python -P -m appliance.demo $(ARGS)
+
+test:
+	$(SETUP) test
+	@exec $(BIN)/python -P -m pytest -n auto $(ARGS)
+
+check:
+	$(SETUP) check
+
+engine:
+	$(SETUP) engine
+
+bench:
+	$(SETUP) bench
+	@exec $(BIN)/python -P -m tests.bench $(ARGS)
+
+lock:
+	$(SETUP) lock
+
+clean:
+	rm -rf .venv .venv-3.12 build dist *.egg-info .coverage .coverage.* .hypothesis
+	rm -rf .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	find . -name __pycache__ -type d -not -path './var/*' -prune -exec rm -rf {} +
