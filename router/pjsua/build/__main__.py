@@ -22,13 +22,19 @@ FAILED, UNAVAILABLE = 1, 3
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python3 -m router.pjsua.build", description=__doc__)
     parser.add_argument("--cached", action="store_true", help="only look into the cache")
-    parser.add_argument("--missing", action="store_true", help="print the Debian packages a build lacks, and stop")
+    parser.add_argument(
+        "--key", action="store_true", help="print what names this recipe's result in the cache"
+    )
+    parser.add_argument("--missing", action="store_true", help="print the Debian packages that a build lacks")
+    parser.add_argument(
+        "--run-time", action="store_true", help="print the Debian packages that the result needs"
+    )
     options = parser.parse_args(arguments)
-    if options.missing:
-        print(" ".join(sorted({item.package for item in requirements.missing() if item.package})))
-        return 0
     recipe = Recipe()
     kept = cache.Cache(cache.root(), f"{recipe.digest()}-{wheel.python_tag()}-{wheel.platform_tag()}")
+    if options.key or options.missing or options.run_time:
+        print(_asked(options, kept))
+        return 0
     found = kept.wheel()
     if found is None and options.cached:
         return UNAVAILABLE
@@ -74,13 +80,21 @@ def build(recipe: Recipe, kept: cache.Cache) -> Path:
         return found
 
 
+def _asked(options: argparse.Namespace, kept: cache.Cache) -> str:
+    if options.key:
+        return kept.key
+    if options.missing:
+        return " ".join(requirements.packages(requirements.missing()))
+    return " ".join(requirements.RUN_TIME_PACKAGES)
+
+
 def _refuse(lacking: tuple[requirements.Missing, ...]) -> int:
     print("engine: this machine lacks what a build needs:", file=sys.stderr)
     for item in lacking:
         print(f"  {item.what}" + (f"  (Debian: {item.package})" if item.package else ""), file=sys.stderr)
-    command = requirements.install_command(lacking)
-    if command:
-        print(f"  to get it, as root: {command}", file=sys.stderr)
+    packages = requirements.packages(lacking)
+    if packages:
+        print(f"  to get it, as root: apt-get install {' '.join(packages)}", file=sys.stderr)
     return UNAVAILABLE
 
 

@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 SWIG_FOLDER = "pjsip-apps/src/swig/python"
 INCLUDES = ("pjlib", "pjlib-util", "pjnath", "pjmedia", "pjsip")
 
-CHECK_PACKAGES = "is a -dev package older or newer than Debian 12's? The stock wheel (4 call legs) works meanwhile"
+CHECK_PACKAGES = (
+    "is a -dev package older or newer than Debian 12's? The stock wheel (4 call legs) works meanwhile"
+)
 CHECK_MEMORY = "the compiler wants about 1.5 GB of memory and 500 MB of disk: see the log's last lines"
 
 
@@ -51,7 +53,14 @@ def compile_module(tree: Path, recipe: Recipe, stages: Stages) -> Module:
     )
     wrapper = stages.start(
         "compile the wrapper",
-        ["g++", *_configured(swig, stages, "cflags"), *recipe.wrapper_flags, *_python_includes(), "-c", "pjsua2_wrap.cpp"],
+        [
+            "g++",
+            *_configured(swig, stages, "cflags"),
+            *recipe.wrapper_flags,
+            *_python_includes(),
+            "-c",
+            "pjsua2_wrap.cpp",
+        ],
         cwd=swig,
         hint=CHECK_MEMORY,
     )
@@ -93,7 +102,9 @@ def _link(swig: Path, binary: Path, recipe: Recipe, stages: Stages) -> Sequence[
 
 
 def _python_includes() -> list[str]:
-    return [f"-I{path}" for path in dict.fromkeys(sysconfig.get_path(name) for name in ("include", "platinclude"))]
+    return [
+        f"-I{path}" for path in dict.fromkeys(sysconfig.get_path(name) for name in ("include", "platinclude"))
+    ]
 
 
 def _jobs() -> int:
@@ -118,4 +129,6 @@ def checked(python: str, folder: Path, recipe: Recipe, stages: Stages) -> None:
         hint=CHECK_PACKAGES,
     )
     if f"legs {recipe.legs} of" not in printed:
-        raise BuildError(f"the module does not carry {recipe.legs} call legs: {printed.strip()[-200:]}", CHECK_PACKAGES)
+        raise BuildError(
+            f"the module does not carry {recipe.legs} call legs: {printed.strip()[-200:]}", CHECK_PACKAGES
+        )

@@ -57,7 +57,7 @@ def deb822_entries(text: str) -> tuple[Entry, ...]:
 
 
 def debian_mirror(entries: Iterable[Entry], codename: str) -> str | None:
-    """URI of the archive that serves this machine's own release, security updates apart; None when there is none."""
+    """The archive that serves this machine's own release, security updates apart; None when there is none."""
     wanted = {codename, "stable", "oldstable", "testing"} - {""}
     for entry in entries:
         if wanted & set(entry.suites) and "main" in entry.components and _is_network(entry.uri):
@@ -79,8 +79,12 @@ def pjproject_component(printed: str) -> Component | None:
     return None
 
 
-_ONE_LINE = re.compile(r"^\s*deb(?:-src)?\s+(?:\[[^\]]*\]\s+)?(?P<uri>\S+)\s+(?P<suite>\S+)\s+(?P<components>.+)$")
-_PRINTED = re.compile(r"^'(?P<uri>[^']+)' (?P<name>\S+) (?P<size>\d+) (?P<checksum>SHA(?:256|512):[0-9a-f]+)$")
+_ONE_LINE = re.compile(
+    r"^\s*deb(?:-src)?\s+(?:\[[^\]]*\]\s+)?(?P<uri>\S+)\s+(?P<suite>\S+)\s+(?P<components>.+)$"
+)
+_PRINTED = re.compile(
+    r"^'(?P<uri>[^']+)' (?P<name>\S+) (?P<size>\d+) (?P<checksum>SHA(?:256|512):[0-9a-f]+)$"
+)
 
 
 def _fields(stanza: str) -> dict[str, str]:
@@ -100,4 +104,12 @@ def _fields(stanza: str) -> dict[str, str]:
 
 
 def _is_network(uri: str) -> bool:
-    return uri.split(":", 1)[0] in {"http", "https", "ftp", "tor+http", "tor+https", "mirror+http", "mirror+https"}
+    return uri.split(":", 1)[0] in {
+        "http",
+        "https",
+        "ftp",
+        "tor+http",
+        "tor+https",
+        "mirror+http",
+        "mirror+https",
+    }

@@ -39,13 +39,14 @@ def missing(include: Path = Path("/usr/include"), python_headers: Path | None = 
     ]
     if not (headers / "Python.h").exists():
         # Another Python's headers come with that Python, not with a package.
-        found.append(Missing(f"{headers}/Python.h", "python3-dev" if headers.is_relative_to("/usr/include") else ""))
+        found.append(
+            Missing(f"{headers}/Python.h", "python3-dev" if headers.is_relative_to("/usr/include") else "")
+        )
     if shutil.which("apt-get") is None or not APT_HELPER.exists():
         found.append(Missing("apt-get (the sources are a part of a Debian source package)", ""))
     return tuple(found)
 
 
-def install_command(lacking: tuple[Missing, ...]) -> str:
-    """The command that brings what packages can bring, or "" when there is none."""
-    packages = sorted({item.package for item in lacking if item.package})
-    return f"apt-get install {' '.join(packages)}" if packages else ""
+def packages(lacking: tuple[Missing, ...]) -> tuple[str, ...]:
+    """The Debian packages that bring what packages can bring."""
+    return tuple(sorted({item.package for item in lacking if item.package}))

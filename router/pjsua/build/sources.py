@@ -18,12 +18,14 @@ if TYPE_CHECKING:
 TRIED = "SHA256:6860c2f7604b4eee75f38151a9ef69774eb3f0c5286fc1d14bc1db2dc5a9e8aa"
 """pjproject 2.17, the sources this recipe was last tried with."""
 
-ONLINE = "is this machine online? Try `apt-get update`; without the sources the stock wheel (4 call legs) is used"
+ONLINE = (
+    "is this machine online? Try `apt-get update`; without the sources the stock wheel (4 call legs) is used"
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Apt:
-    """apt-get with a state of its own in `folder`: no root, nothing of the system's set-up is read but its options."""
+    """apt-get with a state of its own in `folder`: needs no root and leaves the system's lists alone."""
 
     folder: Path
     stages: Stages
@@ -106,7 +108,7 @@ def machine_mirror(root: Path = Path("/etc/apt")) -> str:
     if found is None:
         raise BuildError(
             f"no Debian archive in {root}/sources.list or {root}/sources.list.d",
-            "the sources of PJSIP come from Debian: add a Debian mirror to apt's sources, or use the stock wheel",
+            "PJSIP's sources come from Debian: add a mirror to apt's sources, or use the stock wheel",
         )
     return found
 
@@ -133,7 +135,9 @@ def version(tree: Path) -> str:
             parts[name.split("PJ_VERSION_", 1)[1].strip()] = value.strip()
     numbers = [parts.get(name, "") for name in ("MAJOR", "MINOR", "REV")]
     if not numbers[0]:
-        raise BuildError("version.mak does not name a version", "the layout of pjproject has changed: see the recipe")
+        raise BuildError(
+            "version.mak does not name a version", "the layout of pjproject has changed: see the recipe"
+        )
     return ".".join(number for number in numbers if number)
 
 

@@ -62,10 +62,8 @@ class Stages:
         text = running.log.read_text(encoding="utf-8", errors="replace")
         if status:
             tail = "\n".join(f"    {line}" for line in text.splitlines()[-SHOWN_LINES:])
-            raise BuildError(
-                f"{running.name} failed (exit status {status}); its last lines:\n{tail}\n  all of it: {running.log}",
-                running.hint,
-            )
+            what = f"{running.name} failed (exit status {status}); its last lines:"
+            raise BuildError(f"{what}\n{tail}\n  all of it: {running.log}", running.hint)
         return text
 
 

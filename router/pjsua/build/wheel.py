@@ -69,7 +69,8 @@ def lay_out(folder: Path, identity: Identity, python: Path, binary: Path, facts:
     (package / binary.name).write_bytes(binary.read_bytes())
     (info / "METADATA").write_text(_metadata(identity), encoding="utf-8")
     (info / "WHEEL").write_text(
-        f"Wheel-Version: 1.0\nGenerator: callisto\nRoot-Is-Purelib: false\nTag: {identity.tag}\n", encoding="utf-8"
+        f"Wheel-Version: 1.0\nGenerator: callisto\nRoot-Is-Purelib: false\nTag: {identity.tag}\n",
+        encoding="utf-8",
     )
     (info / "top_level.txt").write_text("pjsua2\n", encoding="utf-8")
 
