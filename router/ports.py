@@ -8,12 +8,13 @@ from datetime import datetime
 from typing import NewType, Protocol
 
 LegId = NewType("LegId", int)
-"""A call leg, unique for the life of the process, given by whoever creates the leg."""
+"""A call leg, unique for the life of the process, given by whoever creates the leg: the engine
+counts outgoing legs from 1, the SIP side incoming ones from 2**32."""
 
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Who calls, as displayed: `number` raw from the SIP From (or P-Asserted-Identity), `name` may be empty."""
+    """Who calls, as displayed. `number`: raw, of the SIP From or P-Asserted-Identity; `name` may be empty."""
 
     number: str
     name: str = ""
@@ -74,14 +75,22 @@ class Signalling(Protocol):
         """Tell the caller 180 Ringing, once; later calls change nothing."""
 
     def refuse(self, leg: LegId, status: int, *, retry_after: int | None = None) -> None:
-        """Final response >= 300 to an incoming leg that is not answered. `retry_after` in seconds (RFC 3261 20.33)."""
+        """Final response >= 300 to an incoming leg that is not answered.
+
+        `retry_after` in seconds (RFC 3261 section 20.33).
+        """
 
     def connect(self, caller: LegId, agent: LegId) -> None:
-        """Answer the incoming leg with the SDP answer of the outgoing one and hold both as a bridge: from now on
-        a BYE on one ends the other (reported as `ended` for each side that the far end ended)."""
+        """Answer the incoming leg with the SDP answer of the outgoing one and hold both as a bridge.
+
+        From now on a BYE on one ends the other (reported as `ended` for each side that the far end ended).
+        """
 
     def release(self, leg: LegId) -> None:
-        """End an outgoing leg as its state needs: CANCEL, or ACK and BYE after a crossing 200; BYE on a call."""
+        """End an outgoing leg as its state needs: CANCEL, or ACK and BYE after a crossing 200; BYE on a call.
+
+        An incoming leg only once it is connected; until then it is refused.
+        """
 
 
 class Timer(Protocol):

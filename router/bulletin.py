@@ -1,0 +1,78 @@
+"""What watchers learn of a call while it lasts: its steps (topic "call"), what assistants see ("notice")."""
+
+from __future__ import annotations
+
+import logging
+
+from router.live import LiveCall
+from router.ports import Notifier
+
+log = logging.getLogger(__name__)
+
+
+class Bulletin:
+    """Publishes; never raises: a watcher's trouble is none of the call's."""
+
+    def __init__(self, notifier: Notifier) -> None:
+        self._notifier = notifier
+
+    def step(self, live: LiveCall, at: float, text: str) -> None:
+        """A step of the explanation, kept for the record too."""
+        live.steps.append({"at_s": round(at, 3), "text": text})
+        log.info("call %s: %s", live.id, text)
+        self._call(live, "step", text, at)
+
+    def answered(self, live: LiveCall, at: float, by: str) -> None:
+        self._call(live, "answered", by, at)
+
+    def ended(self, live: LiveCall, at: float, result: str) -> None:
+        self._call(live, "ended", result, at)
+
+    def turned_away(self, record: dict[str, object], text: str) -> None:
+        """A call that reached no group."""
+        log.info("call %s: %s", record["id"], text)
+        known = {key: record[key] for key in ("id", "group", "caller")}
+        for event, words in (("step", text), ("ended", str(record["result"]))):
+            self._tell("call", {**known, "event": event, "text": words, "at_s": 0.0})
+
+    def rings(self, live: LiveCall, at: float, ringing: tuple[str, ...], *, anonymous: bool) -> None:
+        """Show the assistants the call, or who is rung for it now."""
+        live.shown = True
+        call = live.flow.call
+        data: dict[str, object] = {
+            "id": live.id,
+            "event": "ringing",
+            "group": call.group.name,
+            "to": [person.user for person in call.group.assistants],
+            "manager": call.group.manager.name if call.group.manager else "",
+            "caller": "" if anonymous else call.number,
+            "caller_name": "" if anonymous else call.name,
+            "vip": call.vip is not None,
+            "elapsed_s": round(at, 3),
+            "ringing": list(ringing),
+        }
+        self._tell("notice", data)
+
+    def withdraw(self, live: LiveCall) -> None:
+        live.shown = False
+        group = live.flow.call.group
+        to = [person.user for person in group.assistants]
+        self._tell("notice", {"id": live.id, "event": "withdrawn", "group": group.name, "to": to})
+
+    def _call(self, live: LiveCall, event: str, text: str, at: float) -> None:
+        call = live.flow.call
+        data: dict[str, object] = {
+            "id": live.id,
+            "group": call.group.name,
+            "caller": call.number,
+            "event": event,
+            "text": text,
+            "at_s": round(at, 3),
+        }
+        self._tell("call", data)
+
+    def _tell(self, topic: str, data: dict[str, object]) -> None:
+        try:
+            self._notifier.publish(topic, data)
+        except Exception:
+            log.exception("call %s: not published", data["id"])

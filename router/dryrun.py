@@ -1,0 +1,193 @@
+"""What would happen if a number called a group: the flow itself, with a script in place of phones and time.
+
+Spec: call flow, rule 10.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from difflib import get_close_matches
+from itertools import count
+
+from router import explain, hunting
+from router.commands import Command, Connect, Explain, Record, Result, Ring, StartTimer, StopTimer
+from router.events import Answered, CallOffered, Event, Leg, Refused, Ringing, TimedOut, TimerId
+from router.flow import Flow, step
+from router.hunting import Call, Phone, Role
+from router.model import Group, RoutingTable
+from router.ports import Identity
+from router.reception import Reception
+from router.targets import Unreachable
+
+
+class UnknownGroupError(LookupError):
+    """No group of that name has a manager number; `hint` names the nearest ones."""
+
+    def __init__(self, name: str, known: tuple[str, ...]) -> None:
+        super().__init__(f"no group {name!r} with a manager number")
+        near = get_close_matches(name, known, n=3, cutoff=0.5) or known[:10]
+        self.hint = f"groups: {', '.join(near)}" if near else "no group has a manager number"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a phone does `after` seconds: answer (`status` 200) or refuse; it rings until then if `rings`."""
+
+    after: float
+    status: int = 200
+    reason: str = ""
+    rings: bool = True
+
+
+Script = Callable[[int, Phone], Answer | None]
+"""What the n-th phone that is rung does, from 1; None: it rings and nobody answers."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """`at_s`: seconds after the call came."""
+
+    at_s: float
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """The course of a call that was not made. `status`: what the caller gets; `result` as in a record."""
+
+    group: str
+    caller: str
+    at: datetime
+    is_vip: bool
+    steps: tuple[Step, ...]
+    phones: tuple[str, ...]
+    """Names, in the order in which they are rung."""
+    result: str
+    status: int
+
+    def text(self) -> str:
+        """For people: a heading and a line for each step."""
+        when = f"{self.at:%A, %Y-%m-%d at %H:%M}"
+        heading = f"If {self.caller} called {self.group} on {when} and nobody answered:"
+        lines = [f"  {step.at_s:>5.0f} s  {step.text}" for step in self.steps]
+        return "\n".join((heading, *lines))
+
+    def as_json(self) -> dict[str, object]:
+        """For programs; keys as in a call record."""
+        return {
+            "group": self.group,
+            "caller": self.caller,
+            "at": self.at.isoformat(),
+            "vip": self.is_vip,
+            "result": self.result,
+            "status": self.status,
+            "phones": list(self.phones),
+            "steps": [{"at_s": step.at_s, "text": step.text} for step in self.steps],
+        }
+
+
+def dry_run(table: RoutingTable, group_name: str, caller_number: str, at: datetime) -> Explanation:
+    """The call if no phone is answered. `at`: with its zone. Raises UnknownGroupError."""
+    group = _find(table, group_name)
+    reception = Reception(table)
+    call = reception.call(group, Identity(caller_number), group.manager_number, at)
+    call = hunting.with_lines(call, hunting.most_at_once(call))
+    course = simulate(call, reception, lambda _number, _phone: None)
+    return Explanation(
+        group=group.name,
+        caller=explain.caller(call),
+        at=at,
+        is_vip=call.vip is not None,
+        steps=course.steps,
+        phones=tuple(phone.person.name for phone in course.phones),
+        result=course.result.value,
+        status=course.status,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Course:
+    """What came of a script, up to the moment when the caller is connected (status 200) or refused."""
+
+    steps: tuple[Step, ...]
+    phones: tuple[Phone, ...]
+    result: Result
+    status: int
+
+
+def simulate(call: Call, reception: Reception, script: Script) -> Course:
+    """Run the flow against a script; time passes as fast as it is asked for."""
+    return _Simulation(call, reception, script).run()
+
+
+class _Simulation:
+    def __init__(self, call: Call, reception: Reception, script: Script) -> None:
+        self._flow = Flow.of(call)
+        self._reception = reception
+        self._script = script
+        self._agenda: list[tuple[float, int, Event]] = []
+        self._noted = count()
+        self._stopped: set[TimerId] = set()
+        self._steps: list[Step] = []
+        self._phones: list[Phone] = []
+        self._end: tuple[Result, int] | None = None
+
+    def run(self) -> Course:
+        self._note(CallOffered())
+        while self._end is None:
+            _, _, event = heapq.heappop(self._agenda)
+            if isinstance(event, TimedOut) and event.timer in self._stopped:
+                continue
+            self._flow, commands = step(self._flow, event)
+            for command in commands:
+                self._do(command, event.at)
+        result, status = self._end
+        return Course(tuple(self._steps), tuple(self._phones), result, status)
+
+    def _do(self, command: Command, at: float) -> None:
+        match command:
+            case Explain(when, fact):
+                self._steps.append(Step(round(when, 3), explain.sentence(fact)))
+            case Ring(leg, phone):
+                self._ring(leg, phone, at)
+            case StartTimer(timer, seconds):
+                self._note(TimedOut(at + seconds, timer))
+            case StopTimer(timer):
+                self._stopped.add(timer)
+            case Connect(leg):
+                rung = self._flow.rings(leg)
+                is_overflow = rung is not None and rung.phone.role is Role.OVERFLOW
+                self._end = (Result.OVERFLOW if is_overflow else Result.ANSWERED, 200)
+            case Record(_, result, status):
+                self._end = (result, status)
+            case _:
+                pass  # nobody to alert, to notify or to release
+
+    def _ring(self, leg: Leg, phone: Phone, at: float) -> None:
+        target = self._reception.target(phone.person.address)
+        if isinstance(target, Unreachable):
+            self._note(Refused(at, leg, 0, target.because))
+            return
+        self._phones.append(phone)
+        answer = self._script(len(self._phones), phone)
+        if answer is None or answer.rings:
+            self._note(Ringing(at, leg))
+        if answer is not None and answer.status == 200:
+            self._note(Answered(at + answer.after, leg))
+        elif answer is not None:
+            self._note(Refused(at + answer.after, leg, answer.status, answer.reason))
+
+    def _note(self, event: Event) -> None:
+        heapq.heappush(self._agenda, (event.at, next(self._noted), event))
+
+
+def _find(table: RoutingTable, name: str) -> Group:
+    groups = [group for group in table.groups.values() if group.manager_number]
+    exact = [group for group in groups if group.name == name]
+    alike = [group for group in groups if group.name.casefold() == name.strip().casefold()]
+    if not exact + alike:
+        raise UnknownGroupError(name, tuple(sorted(group.name for group in groups)))
+    return (exact + alike)[0]

@@ -1,0 +1,119 @@
+"""A call under way as the engine holds it, and the record that is left of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from uuid import uuid4
+
+from router import numbers
+from router.commands import Record, Result
+from router.events import Leg, TimerId
+from router.flow import Flow
+from router.hunting import Role
+from router.ports import Identity, IncomingCall, LegId, Timer
+from router.reception import Reception
+
+
+@dataclass(slots=True, eq=False)
+class LiveCall:
+    """The mutable side of a flow.
+
+    `begun`: monotonic; `promised`: call legs it may use, the caller's included; `shown`: assistants see it.
+    """
+
+    id: str
+    incoming: IncomingCall
+    reception: Reception
+    flow: Flow
+    started: datetime
+    begun: float
+    promised: int
+    identity: Identity
+    connected: bool = False
+    shown: bool = False
+    legs: dict[Leg, LegId] = field(default_factory=dict)
+    timers: dict[TimerId, Timer] = field(default_factory=dict)
+    silence: dict[Leg, Timer] = field(default_factory=dict)
+    steps: list[dict[str, object]] = field(default_factory=list)
+
+    def forget_silence(self, leg: Leg) -> None:
+        """The phone has been heard of."""
+        watchdog = self.silence.pop(leg, None)
+        if watchdog is not None:
+            watchdog.cancel()
+
+    def forget_leg(self, leg: Leg) -> LegId | None:
+        self.forget_silence(leg)
+        return self.legs.pop(leg, None)
+
+    def stop_timer(self, timer: TimerId) -> None:
+        running = self.timers.pop(timer, None)
+        if running is not None:
+            running.cancel()
+
+    def stop_everything(self) -> None:
+        for timer in (*self.timers.values(), *self.silence.values()):
+            timer.cancel()
+        self.timers.clear()
+        self.silence.clear()
+        self.legs.clear()
+
+    def name_of(self, leg: Leg) -> str:
+        rung = self.flow.rings(leg)
+        return rung.phone.person.name if rung else ""
+
+    def broken_off(self, at: float, status: int) -> Record:
+        """How a call that the router itself ends is recorded: one that was answered stays so."""
+        if not self.connected:
+            return Record(at, Result.FAILED, status)
+        agent = next((r.phone for r in self.flow.rung if r.phone.role is not Role.OVERFLOW), None)
+        return Record(at, Result.FAILED, 200, agent.person.user if agent else None, self.flow.answered)
+
+
+def call_record(live: LiveCall, record: Record) -> dict[str, object]:
+    """Wall-clock times are the start plus monotonic durations, so that setting the clock bends no call."""
+    call, start = live.flow.call, live.started
+    answered, until = record.answered, record.at if record.answered is None else record.answered
+    return {
+        "id": live.id,
+        "started": start.isoformat(),
+        "ended": (start + timedelta(seconds=record.at)).isoformat(),
+        "answered": None if answered is None else (start + timedelta(seconds=answered)).isoformat(),
+        "caller": call.number,
+        "caller_raw": numbers.tidy(live.incoming.caller.number, 200),
+        "caller_name": call.name,
+        "dialled": call.dialled,
+        "group": call.group.name,
+        "vip": call.vip is not None,
+        "result": record.result.value,
+        "status": record.status,
+        "agent": record.agent,
+        "talk_s": 0.0 if answered is None else round(record.at - answered, 3),
+        "ring_s": round(until, 3),
+        "steps": live.steps,
+    }
+
+
+def refused_record(
+    incoming: IncomingCall, caller: str, now: datetime, *, status: int, result: Result, text: str
+) -> dict[str, object]:
+    """The record of a call that reached no group's rules."""
+    return {
+        "id": str(uuid4()),
+        "started": now.isoformat(),
+        "ended": now.isoformat(),
+        "answered": None,
+        "caller": caller,
+        "caller_raw": numbers.tidy(incoming.caller.number, 200),
+        "caller_name": numbers.tidy(incoming.caller.name, 80),
+        "dialled": numbers.tidy(incoming.dialled),
+        "group": "",
+        "vip": False,
+        "result": result.value,
+        "status": status,
+        "agent": None,
+        "talk_s": 0.0,
+        "ring_s": 0.0,
+        "steps": [{"at_s": 0.0, "text": text}],
+    }

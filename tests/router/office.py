@@ -1,0 +1,147 @@
+"""Offices, groups and calls in the words of the rules."""
+
+from __future__ import annotations
+
+from router.commands import (
+    Alert,
+    Command,
+    Connect,
+    Explain,
+    Record,
+    Refuse,
+    Ring,
+    StartTimer,
+    StopRinging,
+    StopTimer,
+)
+from router.events import (
+    Answered,
+    CallerGone,
+    CallOffered,
+    Event,
+    Leg,
+    LegEnded,
+    Refused,
+    Ringing,
+    TimedOut,
+    TimerId,
+)
+from router.explain import sentence
+from router.flow import Flow, step
+from router.hunting import Call
+from router.model import Group, Overflow, OverflowKind, Person, Presence, RoutingTable, Trunk
+from router.vip import Vip
+
+AVAILABLE, AWAY, BUSY, DND = Presence.AVAILABLE, Presence.AWAY, Presence.BUSY, Presence.DND
+NOBODY = None
+TRUNK = Trunk("127.0.0.1", 5080)
+
+
+def person(user: str, presence: Presence = AVAILABLE, **more: object) -> Person:
+    """A user whose phone is reached as `sip:<user>@127.0.0.1`."""
+    fields: dict[str, object] = {"address": f"sip:{user}@127.0.0.1", **more}
+    return Person(user, user, presence=presence, **fields)  # type: ignore[arg-type]
+
+
+def group(
+    manager: Presence | Person | None = AVAILABLE,
+    assistants: list[str | Person] | None = None,
+    **settings: object,
+) -> Group:
+    """A group on number 200; its manager is M, its overflow busy unless said otherwise."""
+    boss = person("M", manager) if isinstance(manager, Presence) else manager
+    people = tuple(one if isinstance(one, Person) else person(one) for one in assistants or [])
+    fields: dict[str, object] = {
+        "name": "Board",
+        "manager_number": "200",
+        "overflow": Overflow(OverflowKind.BUSY),
+        **settings,
+    }
+    return Group(manager=boss, assistants=people, **fields)  # type: ignore[arg-type]
+
+
+def overflow_to(number: str) -> Overflow:
+    return Overflow(OverflowKind.NUMBER, number)
+
+
+AGAIN = Overflow(OverflowKind.NONE)
+
+
+def office(*groups: Group, **more: object) -> RoutingTable:
+    fields: dict[str, object] = {"trunk": TRUNK, **more}
+    return RoutingTable(groups={one.manager_number: one for one in groups}, **fields)  # type: ignore[arg-type]
+
+
+class Script:
+    """One call played to the flow. Each method answers what happened in short: `Ring B`, `stop C`, `486` …"""
+
+    def __init__(self, group: Group, *, vip: bool = False, member: str = "", lines: int = 99) -> None:
+        why = Vip(rank=5, threshold=3) if vip else None
+        self.flow = Flow.of(Call(group, "0441234567", dialled="200", vip=why, member=member, lines=lines))
+        self.now = 0.0
+        self.commands: list[Command] = []
+        self.users: dict[Leg, str] = {}
+        self.timers: dict[TimerId, float] = {}
+
+    def offered(self) -> list[str]:
+        return self.happens(CallOffered(self.now))
+
+    def rings(self, user: str) -> list[str]:
+        return self.happens(Ringing(self.now, self.leg(user)))
+
+    def answers(self, user: str) -> list[str]:
+        return self.happens(Answered(self.now, self.leg(user)))
+
+    def refuses(self, user: str, status: int = 486) -> list[str]:
+        return self.happens(Refused(self.now, self.leg(user), status))
+
+    def hangs_up(self, user: str = "") -> list[str]:
+        """The caller, or a phone."""
+        return self.happens(LegEnded(self.now, self.leg(user)) if user else CallerGone(self.now))
+
+    def waits(self, seconds: float) -> list[str]:
+        """What the timers that run out within these seconds bring."""
+        until, said = self.now + seconds, []
+        while due := min((at for at in self.timers.values() if at <= until), default=None):
+            timer = next(timer for timer, at in self.timers.items() if at == due)
+            del self.timers[timer]
+            self.now = due
+            said += self.happens(TimedOut(due, timer))
+        self.now = until
+        return said
+
+    def happens(self, event: Event) -> list[str]:
+        self.flow, commands = step(self.flow, event)
+        self.commands += commands
+        return [text for command in commands if (text := self._in_short(command))]
+
+    def leg(self, user: str) -> Leg:
+        """His newest leg."""
+        return max(leg for leg, name in self.users.items() if name == user)
+
+    def told(self) -> list[str]:
+        """The explanation."""
+        return [sentence(command.fact) for command in self.commands if isinstance(command, Explain)]
+
+    def record(self) -> Record:
+        (record,) = (command for command in self.commands if isinstance(command, Record))
+        return record
+
+    def _in_short(self, command: Command) -> str:
+        match command:
+            case Ring(leg, phone):
+                self.users[leg] = phone.person.name
+                return f"Ring {phone.person.name}"
+            case StopRinging(leg):
+                return f"stop {self.users[leg]}"
+            case Connect(leg):
+                return f"connect {self.users[leg]}"
+            case Refuse(status):
+                return str(status)
+            case Alert():
+                return "alert"
+            case StartTimer(timer, seconds):
+                self.timers[timer] = self.now + seconds
+            case StopTimer(timer):
+                self.timers.pop(timer, None)
+        return ""
