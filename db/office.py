@@ -17,6 +17,12 @@ from router.model import (
     VipRouting,
 )
 
+ADMINISTRATOR = "administrator"
+SUPPORT = "support"
+USER = "user"
+ROLES = (ADMINISTRATOR, SUPPORT, USER)
+"""May do everything; may log in and read, and change nothing; is a person of the office."""
+
 START_AGAIN = Overflow()
 """At the end of the member list: from the start again, within the router's bounds."""
 
@@ -32,7 +38,7 @@ class User:
     name: str
     address: str = ""
     number: str = ""
-    roles: frozenset[str] = frozenset({"user"})
+    roles: frozenset[str] = frozenset({USER})
     presence: Presence = Presence.AVAILABLE
     message: str = ""
     forwards: tuple[Forward, ...] = ()

@@ -11,15 +11,10 @@ from sqlalchemy import Connection, delete, insert, select, update
 from db import passwords, tables
 from db.engine import Database
 from db.errors import UnknownUserError
+from db.office import ADMINISTRATOR
 from db.stores import audit
 from db.text import kept as kept_text
 from db.variables.states import Actor
-
-ADMINISTRATOR = "administrator"
-SUPPORT = "support"
-USER = "user"
-ROLES = (ADMINISTRATOR, SUPPORT, USER)
-"""May do everything; may log in and read, and change nothing; is a person of the office."""
 
 FIRST_ADMINISTRATOR = "admin"
 

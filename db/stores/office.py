@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from pathlib import Path
 
 from sqlalchemy import Connection, Table, delete, insert, select, update
 
-from db import tables
+from db import tables, transfer
 from db.engine import Database
 from db.errors import RefusedError
-from db.office import Office, Summary, Team, User, summary
+from db.office import ADMINISTRATOR, Office, Summary, Team, User, summary
 from db.stores import audit
-from db.stores.accounts import ADMINISTRATOR, administrators
+from db.stores.accounts import administrators
 from db.stores.variables import Machine, put
 from db.variables.catalogue import CATALOGUE, find
 from db.variables.states import Actor
@@ -40,6 +41,16 @@ class Offices:
     def read(self) -> Office:
         """The office of this moment, with its password hashes."""
         return self._database.read(read)
+
+    def load(self, text: str) -> Office:
+        """The office in a file's text, checked for this machine and this store. Raises OfficeError."""
+        machine = self._machine
+        return transfer.load(text, edition=machine.edition, ram_mb=machine.ram_mb, present=self.read())
+
+    def load_file(self, path: Path) -> Office:
+        """As `load`. Raises StoreError for a file that cannot be read."""
+        machine = self._machine
+        return transfer.load_file(path, edition=machine.edition, ram_mb=machine.ram_mb, present=self.read())
 
     def write(self, office: Office, actor: Actor) -> Summary:
         """Replace the office: who is not in `office` is gone, a variable that is not there has its default.
