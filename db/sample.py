@@ -8,10 +8,10 @@ from db.office import Office
 from db.transfer import load
 
 
-def text() -> str:
+def sample_text() -> str:
     """As YAML, with comments for who wants to change it."""
     return files("db").joinpath("sample_office.yaml").read_text(encoding="utf-8")
 
 
-def office() -> Office:
-    return load(text())
+def sample_office() -> Office:
+    return load(sample_text())
