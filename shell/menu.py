@@ -8,7 +8,7 @@ from shell.obey import obey
 from shell.pages import variables_menu
 from shell.registry import Answer, Context, Entry, Leave
 from shell.reply import failure_lines
-from shell.screen import heading, pause
+from shell.screen import HEADING_ROWS, heading, pause
 from shell.term import Line, Span, Style, Term
 from shell.trail import record
 
@@ -18,8 +18,8 @@ async def _variables(context: Context, term: Term) -> None:
 
 
 async def _information(context: Context, term: Term) -> None:
-    await heading(context, term, "")
-    await obey(context, term, "show info")
+    await heading(context, term, "System Information")
+    await obey(context, term, "show info", above=HEADING_ROWS)
     await pause(term)
 
 
@@ -31,7 +31,7 @@ ENTRIES = (
 
 
 async def show(context: Context, term: Term) -> None:
-    await heading(context, term, "")
+    await heading(context, term)
     await term.show(*lines(term.columns), "")
 
 

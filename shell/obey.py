@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 WIDEST = 100
 
 
-async def obey(context: Context, term: Term, line: str) -> Answer | None:
+async def obey(context: Context, term: Term, line: str, *, above: int = 0) -> Answer | None:
     """What the command answered, after it was shown; None after an error was shown, or help."""
     text = line.strip()
     await record(context.services.audit, context.actor, "command", text)
@@ -27,7 +27,7 @@ async def obey(context: Context, term: Term, line: str) -> Answer | None:
         await page(term, at_cursor(context.commands, text.removesuffix("?"), term.columns))
         return None
     answer, lines = await _answer(sized(context, term), text)
-    await page(term, lines)
+    await page(term, lines, above=above)
     return answer
 
 

@@ -10,13 +10,14 @@ MORE = (Span(" more: Space a screen, Enter a line, q stop ", Style.BAR),)
 STOP = frozenset({"q", "Q", "\x03", "\x04", "\x1b"})
 
 
-async def page(term: Term, lines: Sequence[Line]) -> None:
-    """Show all lines; on a rich terminal stop before each one that would push unread text off the screen."""
+async def page(term: Term, lines: Sequence[Line], *, above: int = 0) -> None:
+    """Show all lines; on a rich terminal stop before each one that would push unread text off the screen, of
+    which there are `above` lines already."""
     if not term.rich:
         await term.show(*lines)
         return
     left = list(lines)
-    room = term.rows - 1
+    room = term.rows - 1 - above
     while left:
         shown: list[Line] = []
         while left and (not shown or room >= _height(left[0], term.columns)):

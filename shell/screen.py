@@ -11,12 +11,14 @@ from shell.term import Interrupted, Line, LineTooLongError, Span, Style, Term, w
 BACK = frozenset({"", "0", "q", "Q", "quit", "exit", "back"})
 
 
-async def heading(context: Context, term: Term, title: str) -> None:
-    """A new screen with the header line and the page's title."""
+HEADING_ROWS = 2
+
+
+async def heading(context: Context, term: Term, title: str = "") -> None:
+    """A new screen with the header line, which names the page."""
+    left, state = await _state(context.services)
     await term.clear()
-    await term.show(bar(*await _state(context.services), columns=term.columns), "")
-    if title:
-        await term.show((Span(title, Style.TITLE),), "")
+    await term.show(bar(f"{left} · {title}" if title else left, state, columns=term.columns), "")
 
 
 async def choice(term: Term, prompt: str) -> str:

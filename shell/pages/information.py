@@ -48,13 +48,10 @@ def _body(context: Context, status: Status, changes: Sequence[Change]) -> tuple[
     lines: list[Line] = []
     if status:
         half = (context.width - 2) // 2
-        left = (*_block("System", _system(context, status), half), *_block("Store", _store(status), half))
-        right = (*_block("Calls", _calls(status), half), *_block("Telnet", _telnet(context), half))
+        left = _block("System", _system(context, status), half)
+        right = (*_block("Calls", _calls(status), half), *_block("Data", _data(status), half))
         lines.extend(_beside(left, right, half))
-        lines.extend(("", *_services(context, status)))
-        lines.extend(("", *plan_table(context, plan(status))))
-    else:
-        lines.extend(_block("Telnet", _telnet(context), context.width))
+        lines.extend(("", *_services(context, status), "", *plan_table(context, plan(status))))
     if changes:
         lines.extend(("", (Span("Last changes", Style.TITLE),)))
         zone = context.services.zone
@@ -67,54 +64,43 @@ def _body(context: Context, status: Status, changes: Sequence[Change]) -> tuple[
 
 
 def _system(context: Context, status: Status) -> list[tuple[str, Cell]]:
-    known, host = facts(status), table(status, "host")
+    known, host, telnet = facts(status), table(status, "host"), context.sessions()
+    local = context.services.now().astimezone(context.services.zone)
     return [
         ("Product", f"Callisto {known.version or context.services.version or UNKNOWN}"),
         ("Edition", known.edition or UNKNOWN),
         ("Host", known.hostname or UNKNOWN),
+        ("Time", f"{local:%Y-%m-%d %H:%M %Z}"),
         ("Up", _since(number(host, "uptime_s"))),
         ("Load", _load(host.get("load"))),
         ("Memory", _free(host, "memory")),
         ("Disk", _free(host, "disk")),
-        ("Time", moment(context.services.now(), context.services.zone) + f" {context.services.zone.key}"),
-    ]
-
-
-def _store(status: Status) -> list[tuple[str, Cell]]:
-    store, spool = table(status, "store"), table(status, "spool")
-    return [
-        ("Where", text(store, "url_shown") or UNKNOWN),
-        ("Revision", text(store, "revision") or UNKNOWN),
-        ("Schema", text(store, "schema") or UNKNOWN),
-        ("To store", f"{text(spool, 'pending') or UNKNOWN} call records"),
+        ("Telnet", f"{telnet.get('sessions', 0)} of {telnet.get('limit', 0)} sessions"),
     ]
 
 
 def _calls(status: Status) -> list[tuple[str, Cell]]:
     known = table(service(status, "router"), "facts")
+
+    def say(key: str) -> str:
+        return text(known, key) or UNKNOWN
+
     engine = " ".join(part for part in (text(known, "engine"), text(known, "build")) if part)
     return [
         ("Engine", engine or UNKNOWN),
-        (
-            "Call legs",
-            f"{text(known, 'legs_in_use') or UNKNOWN} of {text(known, 'capacity') or UNKNOWN} in use",
-        ),
-        ("Calls now", text(known, "calls_now") or UNKNOWN),
-        ("Calls in all", text(known, "calls_total") or UNKNOWN),
-        ("Most at once", text(known, "peak") or UNKNOWN),
-        ("Refused", text(known, "refused_busy") or UNKNOWN),
+        ("Legs", f"{say('legs_in_use')} of {say('capacity')} in use"),
+        ("Calls", f"{say('calls_now')} now, {say('calls_total')} in all"),
+        ("Peak", f"{say('peak')} at once, {say('refused_busy')} refused"),
         ("Trunk", text(known, "trunk") or text(status, "trunk") or "none"),
     ]
 
 
-def _telnet(context: Context) -> list[tuple[str, Cell]]:
-    known = context.sessions()
+def _data(status: Status) -> list[tuple[str, Cell]]:
+    store, spool = table(status, "store"), table(status, "spool")
     return [
-        (
-            "Sessions",
-            f"{known.get('sessions', 0)} of {known.get('limit', 0)}, at most {known.get('peak', 0)}",
-        ),
-        ("Refused", str(known.get("refused", 0))),
+        ("Store", text(store, "url_shown") or UNKNOWN),
+        ("Schema", f"{text(store, 'schema') or UNKNOWN}, revision {text(store, 'revision') or UNKNOWN}"),
+        ("Spool", f"{text(spool, 'pending') or UNKNOWN} calls to store"),
     ]
 
 
@@ -137,7 +123,7 @@ def _services(context: Context, status: Status) -> tuple[Line, ...]:
 
 
 def _block(title: str, items: list[tuple[str, Cell]], columns: int) -> tuple[Line, ...]:
-    return ((Span(title, Style.TITLE),), *pairs(items, columns, label=12))
+    return ((Span(title, Style.TITLE),), *pairs(items, columns, label=8))
 
 
 def _beside(left: Sequence[Line], right: Sequence[Line], half: int) -> tuple[Line, ...]:

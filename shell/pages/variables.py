@@ -101,7 +101,7 @@ def changed(context: Context, change: Change) -> Reply:
         items.append(("Next", words.runs(runs, zone)))
     items.append(("Counts", words.effect(variable)))
     if change.undoes is not None:
-        items.append(("Undone", f"change number {change.undoes}"))
+        items.append(("Undone", f"change {change.undoes}"))
     items.append(("Take back", f"undo {change.id}"))
     tail = ", the default" if change.new_is_default else ""
     head: Line = (

@@ -12,16 +12,18 @@ from shell.pager import page
 from shell.pages import variables
 from shell.registry import Context
 from shell.reply import failure_lines
-from shell.screen import BACK, choice, heading, pause
+from shell.screen import BACK, HEADING_ROWS, choice, heading, pause
 from shell.term import Line, Span, Style, Term
+
+TITLE = "System Variables"
 
 
 async def open_list(context: Context, term: Term) -> None:
     """Until the user goes back."""
     while True:
         states = await context.services.variables.all()
-        await heading(context, term, "")
-        await page(term, variables.listing(sized(context, term), states, numbered=True))
+        await heading(context, term, TITLE)
+        await page(term, variables.listing(sized(context, term), states, numbered=True), above=HEADING_ROWS)
         answer = await choice(term, "Number or name of a variable, 0 to go back: ")
         if answer in BACK:
             return
@@ -43,9 +45,9 @@ async def _chosen(term: Term, states: Sequence[VariableState], answer: str) -> s
 
 async def _open_one(context: Context, term: Term, name: str) -> None:
     while True:
-        await heading(context, term, "")
+        await heading(context, term, TITLE)
         state = await context.services.variables.get(name)
-        await page(term, variables.details(sized(context, term), state))
+        await page(term, variables.details(sized(context, term), state), above=HEADING_ROWS)
         await term.show("", *_actions(context))
         answer = await choice(term, "Number, 0 to go back: ")
         if answer in BACK:

@@ -123,24 +123,40 @@ class FakeVariables:
 
     async def undo(self, actor: Actor, change_id: int | None = None) -> Change:
         self._check()
-        open_ones = [c for c in self._changes if c.undone_by is None and c.undoes is None]
-        wanted = [c for c in open_ones if change_id in (None, c.id)]
-        if not wanted:
-            raise UndoRefusedError("there is nothing to undo", hint="show history lists the changes")
-        target = wanted[-1]
+        target = self._standing() if change_id is None else self._numbered(change_id)
         if self._state(target.name).value != target.new:
             raise UndoRefusedError(
                 f"{target.name} has been changed since", hint="undo the later change first"
             )
         change = self._change(target.name, target.old, target.old_is_default, actor, undoes=target.id)
-        index = next(i for i, each in enumerate(self._changes) if each.id == target.id)
-        self._changes[index] = replace(target, undone_by=change.id)
+        self._mark(target.id, change.id)
+        if target.undoes is not None:
+            self._mark(target.undoes, None)
         return change
 
     async def history(self, name: str | None = None, limit: int = 50) -> Sequence[Change]:
         self._check()
         wanted = None if name is None else find(name).name
         return tuple(c for c in reversed(self._changes) if wanted in (None, c.name))[:limit]
+
+    def _standing(self) -> Change:
+        standing = [c for c in self._changes if c.undone_by is None and c.undoes is None]
+        if not standing:
+            raise UndoRefusedError("there is nothing to undo", hint="the history shows what has been changed")
+        return standing[-1]
+
+    def _numbered(self, change_id: int) -> Change:
+        for change in self._changes:
+            if change.id == change_id and change.undone_by is None:
+                return change
+            if change.id == change_id:
+                raise UndoRefusedError(
+                    f"change #{change_id} has been undone already", hint="the history shows it"
+                )
+        raise UndoRefusedError(f"there is no change #{change_id}", hint="the history shows the numbers")
+
+    def _mark(self, change_id: int, undone_by: int | None) -> None:
+        self._changes[change_id - 1] = replace(self._changes[change_id - 1], undone_by=undone_by)
 
     def _change(
         self, name: str, new: str, is_default: bool, actor: Actor, undoes: int | None = None
@@ -276,8 +292,8 @@ CTRL_C = "\x03"
 
 
 class ScriptedTerm:
-    """Answers each question with the next line of the script, then the far side is gone. `shown`: all that was
-    on the screen, prompts and answers included."""
+    """Answers each question with the next line of the script, then the far side is gone. `shown`: all that
+    was on the screen, prompts and answers included."""
 
     def __init__(
         self, *answers: str, rich: bool = False, columns: int = 80, rows: int = 24, keys: str = ""
