@@ -15,11 +15,12 @@ from itertools import count
 from router import explain, hunting
 from router.commands import Command, Connect, Explain, Record, Result, Ring, StartTimer, StopTimer
 from router.events import Answered, CallOffered, Event, Leg, Refused, Ringing, TimedOut, TimerId
-from router.flow import Flow, step
+from router.flow import step
 from router.hunting import Call, Phone, Role
 from router.model import Group, RoutingTable
 from router.ports import Identity
 from router.reception import Reception
+from router.state import Flow
 from router.targets import Unreachable
 
 

@@ -43,12 +43,13 @@ from router.events import (
     TimerId,
 )
 from router.explain import phrase, sentence
-from router.flow import Flow, step
+from router.flow import step
 from router.hunting import Call, Phone
 from router.live import LiveCall, call_record, refused_record
 from router.model import RoutingTable
-from router.ports import CallRecords, Clock, IncomingCall, LegId, Notifier, Signalling
+from router.ports import CallRecords, Clock, IncomingCall, LegId, Notifier, Signalling, Target
 from router.reception import Reception
+from router.state import Flow
 from router.targets import Unreachable
 
 log = logging.getLogger(__name__)
@@ -56,6 +57,10 @@ log = logging.getLogger(__name__)
 SILENCE = 35
 """Seconds after which a leg without any response is given up: SIP itself does so after 32 (RFC 3261 timer B),
 and PJSIP has been seen to lose that end under load (pjproject#4992)."""
+
+LEG_WAIT, LEG_RETRY = 5.0, 0.1
+"""Seconds to wait for a free call leg when a phone is to be rung, and between two looks: a leg that was
+cancelled keeps its slot until the phone has said so, for milliseconds, or for 32 s when it is dead."""
 
 REFUSALS_RECORDED = 20
 """Records a second of calls that reached no group: a scanner must not fill the store. The rest is counted."""
@@ -109,23 +114,19 @@ class Engine:
         try:
             self._receive(call)
         except Exception:
-            log.exception("call %s to %s: error", call.call_id, call.dialled)
-            live = self._calls.get(call.leg)
-            if live is not None:
-                self._break_off(live, "an error in the router: the call is ended", 500)
-            else:
-                self._turn_away(call, 500, "an error in the router", Result.FAILED)
+            log.exception("SIP call %s to %s: error", call.call_id, call.dialled)
+            self._turn_away(call, 500, "an error in the router", Result.FAILED)
 
     def ringing(self, leg: LegId) -> None:
         if leg in self._legs:
             live, of = self._legs[leg]
-            live.forget_silence(of)
+            live.calm(of)
             self._happened(live, Ringing(self._at(live), of))
 
     def answered(self, leg: LegId) -> None:
         if leg in self._legs:
             live, of = self._legs[leg]
-            live.forget_silence(of)
+            live.calm(of)
             self._happened(live, Answered(self._at(live), of))
 
     def refused(self, leg: LegId, status: int, reason: str) -> None:
@@ -180,7 +181,7 @@ class Engine:
         self._promised += live.promised
         self.peak = max(self.peak, len(self._calls))
         log.info("call %s: raw caller %r, SIP call %s", live.id, incoming.caller.number, incoming.call_id)
-        self._perform(live, CallOffered())
+        self._happened(live, CallOffered())
 
     def _turn_away(self, incoming: IncomingCall, status: int, because: str, result: Result) -> None:
         """A call that reaches no flow: refused, and recorded while there are not too many of them."""
@@ -208,9 +209,12 @@ class Engine:
         try:
             self._perform(live, event)
         except Exception:
-            # One call's error may hurt no other: this call is ended on both sides, with a record.
-            log.exception("call %s: error at %s", live.id, event)
-            self._break_off(live, "an error in the router: the call is ended", 500)
+            self._failed(live, event)
+
+    def _failed(self, live: LiveCall, at: object) -> None:
+        """One call's error may hurt no other: this call is ended on both sides, with a record."""
+        log.exception("call %s: error at %s", live.id, at)
+        self._break_off(live, "an error in the router: the call is ended", 500)
 
     def _perform(self, live: LiveCall, event: Event) -> None:
         pending = [event]
@@ -257,17 +261,35 @@ class Engine:
         target = live.reception.target(phone.person.address)
         if isinstance(target, Unreachable):
             return Refused(self._at(live), leg, 0, target.because)
+        return self._dial(live, leg, target, until=self._clock.monotonic() + LEG_WAIT)
+
+    def _dial(self, live: LiveCall, leg: Leg, target: Target, *, until: float) -> Refused | None:
+        """Send the INVITE, now or as soon as a leg is free."""
         signalling = self._signalling
         capacity, in_use = signalling.capacity, signalling.legs_in_use
         if not admission.may_dial(capacity, in_use):
-            return Refused(self._at(live), leg, 0, f"no call leg is free ({in_use} of {capacity} in use)")
+            if self._clock.monotonic() >= until:
+                return Refused(self._at(live), leg, 0, f"no call leg is free ({in_use} of {capacity} in use)")
+            again = partial(self._dial_again, live, leg, target, until)
+            live.watchdogs[leg] = self._clock.call_later(LEG_RETRY, again)
+            return None
         self._last_leg += 1
         leg_id = LegId(self._last_leg)
         self._legs[leg_id] = (live, leg)
         live.legs[leg] = leg_id
-        live.silence[leg] = self._clock.call_later(SILENCE, partial(self._silent, live, leg))
+        live.watchdogs[leg] = self._clock.call_later(SILENCE, partial(self._silent, live, leg))
         signalling.dial(leg_id, target, offer_of=live.incoming.leg, caller=live.identity)
         return None
+
+    def _dial_again(self, live: LiveCall, leg: Leg, target: Target, until: float) -> None:
+        live.calm(leg)
+        try:
+            refused = self._dial(live, leg, target, until=until)
+        except Exception:
+            self._failed(live, f"leg {leg}")
+            return
+        if refused is not None:
+            self._happened(live, refused)
 
     def _connect(self, live: LiveCall, leg: Leg) -> None:
         self._signalling.connect(live.incoming.leg, live.legs[leg])

@@ -16,6 +16,7 @@ from router.facts import (
     Fact,
     GoesOn,
     NextRound,
+    NobodyToHunt,
     Outcome,
     Rings,
     Skipped,
@@ -51,6 +52,8 @@ def sentence(fact: Fact) -> str:
             return _stopped(fact)
         case Skipped(phone, skip):
             return f"{_who(phone)} {skip.value}: not rung"
+        case NobodyToHunt(why):
+            return f"{why.value}: no assistant is available"
         case GoesOn(phone, why):
             return f"{why.value}: {_who(phone)} rings on"
         case NextRound(number, of):
@@ -70,7 +73,7 @@ def _ending(fact: TimeIsOver | CallerRefused | CallerHungUp | TalkEnded) -> str:
         case TalkEnded(seconds, ""):
             return f"connected for {duration(seconds)} without an end: ended as forgotten"
         case TalkEnded(seconds, by):
-            return f"{by} hung up after {duration(seconds)}"
+            return f"connected for {duration(seconds)}, then {by} hung up"
         case _:
             assert_never(fact)
 

@@ -52,6 +52,13 @@ class Skipped:
 
 
 @dataclass(frozen=True, slots=True)
+class NobodyToHunt:
+    """It is the assistants' turn, and there is none."""
+
+    why: Why
+
+
+@dataclass(frozen=True, slots=True)
 class GoesOn:
     """The assistants are hunted, though nobody is rung anew: one rings already."""
 
@@ -96,6 +103,7 @@ Fact = (
     | Rings
     | Stopped
     | Skipped
+    | NobodyToHunt
     | GoesOn
     | NextRound
     | TimeIsOver

@@ -5,11 +5,10 @@ Spec: call flow, rules 3 to 6, 8 and 9. Pure: the time comes with the events.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
-from enum import Enum
+from dataclasses import replace
 from typing import assert_never
 
-from router import hunting, overflow
+from router import hunting, moves, overflow
 from router.commands import (
     Alert,
     Command,
@@ -19,9 +18,7 @@ from router.commands import (
     Record,
     Refuse,
     Result,
-    Ring,
     StartTimer,
-    StopRinging,
     StopTimer,
 )
 from router.events import (
@@ -29,7 +26,6 @@ from router.events import (
     CallerGone,
     CallOffered,
     Event,
-    Leg,
     LegEnded,
     Refused,
     Ringing,
@@ -43,75 +39,20 @@ from router.facts import (
     Came,
     GoesOn,
     NextRound,
+    NobodyToHunt,
     Outcome,
-    Rings,
     Skipped,
     Stopped,
     TalkEnded,
     TimeIsOver,
 )
-from router.hunting import Call, Opening, Phone, Role, Why
+from router.hunting import Call, Phone, Role, Why
 from router.model import Person, Strategy
 from router.notices import notices
+from router.state import Flow, Rung, Stage, Turn
 
 LONGEST_TALK = 12 * 3600
 """Seconds after which a connected call is ended: its BYE was lost, or its phones were switched off."""
-
-
-class Stage(Enum):
-    NEW = "new"
-    MANAGER = "manager"
-    HUNT = "hunt"
-    OVERFLOW = "overflow"
-    TALKING = "talking"
-    ENDED = "ended"
-
-
-@dataclass(frozen=True, slots=True)
-class Rung:
-    """A phone that rings. `heard`: its 180 has come."""
-
-    leg: Leg
-    phone: Phone
-    why: Why
-    since: float
-    heard: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Flow:
-    """Where a call stands. Begin with `Flow.of(call)` and the event CallOffered."""
-
-    call: Call
-    opening: Opening
-    stage: Stage = Stage.NEW
-    rung: tuple[Rung, ...] = ()
-    """The phones that ring now; in stage TALKING the one that is connected."""
-    waves: tuple[tuple[Phone, ...], ...] = ()
-    """Who is hunted next."""
-    why: Why = Why.TEAM
-    """Why assistants are hunted."""
-    round: int = 1
-    tried: frozenset[str] = field(default_factory=frozenset)
-    """Users offered the call in this round."""
-    declined: frozenset[str] = field(default_factory=frozenset)
-    """Users who want no part of this call (6xx, RFC 3261 section 21.6): not rung again."""
-    legs: int = 0
-    timers: int = 0
-    phone_timer: TimerId | None = None
-    call_timer: TimerId | None = None
-    alerted: bool = False
-    answered: float | None = None
-
-    @classmethod
-    def of(cls, call: Call) -> Flow:
-        return cls(call, hunting.opening(call))
-
-    def rings(self, leg: Leg) -> Rung | None:
-        return next((rung for rung in self.rung if rung.leg == leg), None)
-
-
-Turn = tuple[Flow, tuple[Command, ...]]
 
 
 def step(flow: Flow, event: Event) -> Turn:
@@ -184,8 +125,8 @@ def _round(flow: Flow, at: float) -> Turn:
     phones = [(opening.manager, opening.why)]
     if opening.parallel:
         phones += [(phone, Why.PARALLEL) for phone in _candidates(flow)[:1]]
-    flow, ring = _ring(replace(flow, stage=Stage.MANAGER), phones, at)
-    flow, timer = _phone_timer(flow, 0 if opening.alone else group.manager_timeout)
+    flow, ring = moves.ring(replace(flow, stage=Stage.MANAGER), phones, at)
+    flow, timer = moves.phone_timer(flow, 0 if opening.alone else group.manager_timeout)
     return flow, ring + timer
 
 
@@ -199,18 +140,20 @@ def _hunt(flow: Flow, at: float) -> Turn:
         said = tuple(Explain(at, Skipped(phone, skip)) for phone, skip in _skipped(flow.call))
     flow = replace(flow, stage=Stage.HUNT)
     spent = [r for r in flow.rung if timeout and at - r.since >= timeout]
-    flow, stop = _stop(flow, spent, at, Outcome.NO_ANSWER)
+    flow, stop = moves.stop(flow, spent, at, Outcome.NO_ANSWER)
     ringing = tuple(rung.phone for rung in flow.rung)
     flow = replace(flow, waves=hunting.waves(ringing + _candidates(flow), group.strategy, flow.call.lines))
     if not ringing:
+        if not flow.waves:
+            said = (*said, Explain(at, NobodyToHunt(flow.why)))
         flow, rest = _next_wave(flow, at)
         return flow, said + stop + rest
     goes_on = tuple(Explain(at, GoesOn(phone, flow.why)) for phone in ringing)
     added = tuple((phone, flow.why) for phone in flow.waves[0] if phone not in ringing)
     # One phone's time counts from its own first ring, that of phones that ring together from now.
     rung_for = at - flow.rung[0].since if group.strategy is Strategy.SEQUENTIAL else 0
-    flow, ring = _ring(replace(flow, waves=flow.waves[1:]), added, at)
-    flow, timer = _phone_timer(flow, timeout - rung_for if timeout else 0)
+    flow, ring = moves.ring(replace(flow, waves=flow.waves[1:]), added, at)
+    flow, timer = moves.phone_timer(flow, timeout - rung_for if timeout else 0)
     return flow, said + stop + goes_on + ring + timer
 
 
@@ -218,8 +161,8 @@ def _next_wave(flow: Flow, at: float) -> Turn:
     if not flow.waves:
         return _end_of_list(flow, at)
     phones = [(phone, flow.why) for phone in flow.waves[0]]
-    flow, ring = _ring(replace(flow, waves=flow.waves[1:]), phones, at)
-    flow, timer = _phone_timer(flow, flow.call.group.assistant_timeout)
+    flow, ring = moves.ring(replace(flow, waves=flow.waves[1:]), phones, at)
+    flow, timer = moves.phone_timer(flow, flow.call.group.assistant_timeout)
     return flow, ring + timer
 
 
@@ -245,8 +188,8 @@ def _end_of_list(flow: Flow, at: float, *, in_time: bool = True) -> Turn:
 def _ring_number(flow: Flow, number: str, at: float) -> Turn:
     """The overflow number gets the longest wait for itself."""
     phone = Phone(Role.OVERFLOW, Person(user="", name=number, address=number))
-    flow, ring = _ring(replace(flow, stage=Stage.OVERFLOW, waves=()), [(phone, Why.OVERFLOW)], at)
-    flow, stop = _phone_timer(flow, 0)
+    flow, ring = moves.ring(replace(flow, stage=Stage.OVERFLOW, waves=()), [(phone, Why.OVERFLOW)], at)
+    flow, stop = moves.phone_timer(flow, 0)
     old = flow.call_timer
     timer = TimerId(TimerKind.CALL, flow.timers + 1)
     flow = replace(flow, timers=flow.timers + 1, call_timer=timer)
@@ -262,8 +205,8 @@ def _alert(flow: Flow, rung: Rung) -> Turn:
 def _connect(flow: Flow, rung: Rung, at: float) -> Turn:
     """First to answer wins. A 200 of another that is on its way finds its leg released already."""
     losers = [other for other in flow.rung if other is not rung]
-    flow, stop = _stop(flow, losers, at, Outcome.ELSEWHERE)
-    flow, stopped = _no_timers(flow)
+    flow, stop = moves.stop(flow, losers, at, Outcome.ELSEWHERE)
+    flow, stopped = moves.no_timers(flow)
     timer = TimerId(TimerKind.TALK, flow.timers + 1)
     flow = replace(flow, stage=Stage.TALKING, waves=(), timers=flow.timers + 1, answered=at)
     took = Explain(at, Stopped(rung.phone, rung.why, at - rung.since, Outcome.ANSWERED))
@@ -296,17 +239,17 @@ def _rang_out(flow: Flow, at: float) -> Turn:
     """The phone timer: the manager's phone, or the wave that rings, has rung long enough."""
     if flow.stage is Stage.MANAGER:
         spent = [rung for rung in flow.rung if rung.phone.role is Role.MANAGER]
-        flow, stop = _stop(replace(flow, phone_timer=None), spent, at, Outcome.NO_ANSWER)
+        flow, stop = moves.stop(replace(flow, phone_timer=None), spent, at, Outcome.NO_ANSWER)
         flow, rest = _hunt(replace(flow, why=Why.NO_ANSWER), at)
     else:
-        flow, stop = _stop(replace(flow, phone_timer=None), flow.rung, at, Outcome.NO_ANSWER)
+        flow, stop = moves.stop(replace(flow, phone_timer=None), flow.rung, at, Outcome.NO_ANSWER)
         flow, rest = _next_wave(flow, at)
     return flow, stop + rest
 
 
 def _waited_out(flow: Flow, at: float) -> Turn:
     """The call timer: nobody is hunted any longer."""
-    flow, stop = _stop(replace(flow, call_timer=None), flow.rung, at, Outcome.NO_ANSWER)
+    flow, stop = moves.stop(replace(flow, call_timer=None), flow.rung, at, Outcome.NO_ANSWER)
     said = (Explain(at, TimeIsOver(overflow.LONGEST_WAIT)),)
     if flow.stage is Stage.OVERFLOW:
         flow, rest = _overflow_failed(flow, at, 0)
@@ -327,7 +270,7 @@ def _refuse(flow: Flow, at: float, status: int, because: str, result: Result) ->
 
 
 def _abandon(flow: Flow, at: float) -> Turn:
-    flow, stop = _stop(flow, flow.rung, at, Outcome.CALLER_GONE)
+    flow, stop = moves.stop(flow, flow.rung, at, Outcome.CALLER_GONE)
     # 487 Request Terminated is what a CANCEL brings the caller (RFC 3261 section 9.2); the SIP side sends it.
     said = (Explain(at, CallerHungUp(at)), Record(at, Result.ABANDONED, 487))
     return replace(flow, stage=Stage.ENDED, waves=()), stop + said
@@ -341,41 +284,6 @@ def _hang_up(flow: Flow, at: float, by: str) -> Turn:
     record = Record(at, result, 200, None if is_overflow else rung.phone.person.user, flow.answered)
     said = Explain(at, TalkEnded(at - since, by))
     return replace(flow, stage=Stage.ENDED, rung=()), (HangUp(rung.leg), said, record)
-
-
-def _ring(flow: Flow, phones: list[tuple[Phone, Why]] | tuple[tuple[Phone, Why], ...], at: float) -> Turn:
-    rung = tuple(
-        Rung(Leg(leg), phone, why, at) for leg, (phone, why) in enumerate(phones, start=flow.legs + 1)
-    )
-    tried = flow.tried.union(phone.person.user for phone, _ in phones)
-    flow = replace(flow, rung=flow.rung + rung, legs=flow.legs + len(rung), tried=tried)
-    said = tuple(Explain(at, Rings(r.phone, r.why)) for r in rung)
-    return flow, said + tuple(Ring(r.leg, r.phone) for r in rung)
-
-
-def _stop(flow: Flow, rungs: list[Rung] | tuple[Rung, ...], at: float, outcome: Outcome) -> Turn:
-    if not rungs:
-        return flow, ()
-    commands: list[Command] = []
-    for rung in rungs:
-        silent = outcome is Outcome.NO_ANSWER and not rung.heard
-        how = Outcome.SILENT if silent else outcome
-        commands += [StopRinging(rung.leg), Explain(at, Stopped(rung.phone, rung.why, at - rung.since, how))]
-    return replace(flow, rung=tuple(r for r in flow.rung if r not in rungs)), tuple(commands)
-
-
-def _phone_timer(flow: Flow, seconds: float) -> Turn:
-    """A new phone timer in place of the old one; none for 0 seconds."""
-    stop = (StopTimer(flow.phone_timer),) if flow.phone_timer else ()
-    if seconds <= 0:
-        return replace(flow, phone_timer=None) if stop else flow, stop
-    timer = TimerId(TimerKind.PHONE, flow.timers + 1)
-    return replace(flow, phone_timer=timer, timers=timer.number), (*stop, StartTimer(timer, seconds))
-
-
-def _no_timers(flow: Flow) -> Turn:
-    running = [timer for timer in (flow.phone_timer, flow.call_timer) if timer]
-    return replace(flow, phone_timer=None, call_timer=None), tuple(StopTimer(timer) for timer in running)
 
 
 def _candidates(flow: Flow) -> tuple[Phone, ...]:
@@ -402,8 +310,8 @@ def _why_not(status: int) -> Why:
 
 
 def _who_rings(flow: Flow) -> tuple[str, ...]:
-    """Names of the manager or the assistants whose phones ring; empty from an answer or overflow on."""
-    if flow.stage not in {Stage.MANAGER, Stage.HUNT}:
+    """Names of those whose phones ring, as assistants see them; nobody from an answer or overflow on."""
+    if flow.opening.direct or flow.stage not in {Stage.MANAGER, Stage.HUNT}:
         return ()
     return tuple(rung.phone.person.name for rung in flow.rung)
 

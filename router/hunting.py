@@ -56,6 +56,7 @@ class Why(Enum):
     AWAY = "manager away"
     BUSY = "manager busy"
     DND = "manager does not want to be disturbed"
+    CALLER = "the manager calls himself"
     NO_ANSWER = "manager did not answer"
     LINE_BUSY = "manager's line busy"
     DECLINED = "manager declined"
@@ -97,7 +98,9 @@ def opening(call: Call) -> Opening:
     if manager is None:
         return Opening(None, Why.TEAM)
     phone = Phone(Role.MANAGER, manager)
-    if group.assistant_direct and call.member and call.member != manager.user:
+    if call.member == manager.user:
+        return Opening(None, Why.CALLER)
+    if group.assistant_direct and call.member:
         return Opening(phone, Why.DIRECT, alone=True, direct=True)
     if call.vip is not None and group.vip_routing is not VipRouting.AS_OTHERS:
         return Opening(phone, Why.VIP, alone=group.vip_routing is VipRouting.MANAGER_ONLY)

@@ -9,10 +9,10 @@ from uuid import uuid4
 from router import numbers
 from router.commands import Record, Result
 from router.events import Leg, TimerId
-from router.flow import Flow
 from router.hunting import Role
 from router.ports import Identity, IncomingCall, LegId, Timer
 from router.reception import Reception
+from router.state import Flow
 
 
 @dataclass(slots=True, eq=False)
@@ -34,17 +34,17 @@ class LiveCall:
     shown: bool = False
     legs: dict[Leg, LegId] = field(default_factory=dict)
     timers: dict[TimerId, Timer] = field(default_factory=dict)
-    silence: dict[Leg, Timer] = field(default_factory=dict)
+    watchdogs: dict[Leg, Timer] = field(default_factory=dict)
     steps: list[dict[str, object]] = field(default_factory=list)
 
-    def forget_silence(self, leg: Leg) -> None:
-        """The phone has been heard of."""
-        watchdog = self.silence.pop(leg, None)
+    def calm(self, leg: Leg) -> None:
+        """The leg is heard of, or over: nobody needs to watch it."""
+        watchdog = self.watchdogs.pop(leg, None)
         if watchdog is not None:
             watchdog.cancel()
 
     def forget_leg(self, leg: Leg) -> LegId | None:
-        self.forget_silence(leg)
+        self.calm(leg)
         return self.legs.pop(leg, None)
 
     def stop_timer(self, timer: TimerId) -> None:
@@ -53,10 +53,10 @@ class LiveCall:
             running.cancel()
 
     def stop_everything(self) -> None:
-        for timer in (*self.timers.values(), *self.silence.values()):
+        for timer in (*self.timers.values(), *self.watchdogs.values()):
             timer.cancel()
         self.timers.clear()
-        self.silence.clear()
+        self.watchdogs.clear()
         self.legs.clear()
 
     def name_of(self, leg: Leg) -> str:

@@ -88,7 +88,7 @@ class FakeSignalling:
         if found is None or found.is_over:
             return
         assert not found.incoming or found.state == "connected", "an unanswered caller is refused"
-        found.lingers = self.slow_to_die and found.state == "dialled"
+        found.lingers = self.slow_to_die and found.state in {"dialled", "ringing"}
         found.state = "released"
 
     # The callers

@@ -27,9 +27,10 @@ from router.events import (
     TimerId,
 )
 from router.explain import sentence
-from router.flow import Flow, step
+from router.flow import step
 from router.hunting import Call
 from router.model import Group, Overflow, OverflowKind, Person, Presence, RoutingTable, Trunk
+from router.state import Flow
 from router.vip import Vip
 
 AVAILABLE, AWAY, BUSY, DND = Presence.AVAILABLE, Presence.AWAY, Presence.BUSY, Presence.DND

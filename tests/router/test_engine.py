@@ -62,6 +62,6 @@ def test_call_is_answered_and_leaves_a_record() -> None:
         "Frei (0791234567) calls 200 (Board)",
         "manager available: M rings",
         "manager available: M answered after 4 s",
-        "the caller hung up after 60 s",
+        "connected for 60 s, then the caller hung up",
     ]
     assert house.is_quiet()

@@ -6,9 +6,10 @@ import pytest
 
 from router.commands import Result
 from router.events import Answered, Leg, Refused, Ringing, TimedOut, TimerId, TimerKind
-from router.flow import LONGEST_TALK, Flow, step
+from router.flow import LONGEST_TALK, step
 from router.hunting import Call
 from router.model import Overflow, OverflowKind, Strategy, VipRouting
+from router.state import Flow
 from tests.router.office import AGAIN, AWAY, BUSY, DND, NOBODY, Script, group, overflow_to, person
 
 # Rule 4: the manager is available.
@@ -329,7 +330,7 @@ def test_phone_that_hangs_up_ends_the_connected_call() -> None:
     call.waits(30)
     call.hangs_up("M")
     assert call.record().result is Result.ANSWERED
-    assert call.told()[-1] == "M hung up after 30 s"
+    assert call.told()[-1] == "connected for 30 s, then M hung up"
 
 
 def test_late_timer_changes_nothing() -> None:
