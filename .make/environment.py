@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import debian
 import engine
 import installing
 import stamp
@@ -49,7 +48,6 @@ class Environment:
             stamp.write(self.folder, chosen)
 
     def _create(self, wanted: stamp.Stamp) -> stamp.Stamp:
-        _need_venv()
         began = time.monotonic()
         say(f"making the environment {self.folder.name} with Python {wanted.python.split()[0]}")
         shutil.rmtree(self.folder, ignore_errors=True)
@@ -84,13 +82,3 @@ class Environment:
             f'#!/bin/sh\nexec {shlex.quote(str(self.python))} -P -m appliance "$@"\n', encoding="utf-8"
         )
         command.chmod(0o755)
-
-
-def _need_venv() -> None:
-    package = debian.venv_package()
-    if package is None:
-        return
-    why = "this Python cannot make environments yet"
-    if debian.may_install() and debian.install([package], why):
-        return
-    stop(f"{why}; install what is missing and try again: {debian.command([package])}")

@@ -53,13 +53,21 @@ def main(arguments: list[str]) -> int:
 
 
 def prepare(goal: Goal) -> None:
-    """Packages first, because an engine that can be built is better than the stock one."""
-    packages = [need.package for need in debian.unmet(goal.needs)]
-    lacking = engine.lacking() if goal.build_engine else []
-    if debian.may_install() and (packages or lacking):
-        debian.install([*packages, *lacking], "some of this machine's parts are missing")
-    for need in debian.unmet(goal.needs):
-        say(f"without {need.package} there are none of {need.without}: {debian.command([need.package])}")
+    """Debian's packages first, in one go, because what they bring decides what the environment can hold."""
+    needed = [package for package in (debian.venv_package(),) if package]
+    missing = debian.unmet(goal.needs)
+    packages = [*needed, *(need.package for need in missing)]
+    if debian.may_install():
+        wanted = [*packages, *(engine.lacking() if goal.build_engine else ())]
+        if wanted:
+            debian.install(wanted, "parts of this machine are missing")
+        missing = debian.unmet(goal.needs)
+    for need in missing:
+        say(f"without {need.package} there are none of {need.without}")
+    if debian.venv_package():
+        stop(f"this Python cannot make environments; get what is missing: {debian.command(packages)}")
+    if missing:
+        say(f"to get what is missing: {debian.command([need.package for need in missing])}")
     Environment().ensure(goal.locks)
 
 

@@ -192,15 +192,16 @@ def test_what_is_missing_is_named_with_its_loss_and_the_way_to_get_it(
 
 
 def test_a_python_without_venv_stops_with_the_command(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    absent = debian.Need("sip-tester", "the tests that place calls", program="no-such-program-here")
     monkeypatch.setattr(debian, "venv_package", lambda: "python3-venv")
     monkeypatch.setattr(debian, "may_install", lambda: False)
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
     with pytest.raises(SystemExit) as caught:
-        environment.Environment(tmp_path / "e").ensure(["runtime"])
+        goals.prepare(goals.Goal(("runtime",), (absent,)))
     assert caught.value.code == 2
-    assert "sudo apt-get install python3-venv" in capsys.readouterr().err
+    assert "sudo apt-get install python3-venv sip-tester" in capsys.readouterr().err
 
 
 def test_packages_are_fetched_again_after_new_lists(monkeypatch: pytest.MonkeyPatch) -> None:
