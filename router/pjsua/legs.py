@@ -29,7 +29,7 @@ UNANSWERED = (Phase.WAITING, Phase.RINGING)
 
 @dataclass(slots=True, eq=False)
 class Leg:
-    """One dialog with a far end. `since`: monotonic seconds. `call`: the `LegCall` that carries it."""
+    """One dialog with a far end. `since`: monotonic seconds. `call`: the `LegCall` that carries it, if any."""
 
     id: LegId
     call: Any
@@ -86,16 +86,18 @@ class Legs:
         if self._legs.pop(leg.id, None) is not None:
             leg.call.leg = None
             self._spare.append(leg.call)
+            leg.call = None
 
     def clear(self) -> None:
-        """Let every call go: only when none is up."""
-        self._legs.clear()
+        """Let every call go, because the library is about to stop."""
+        for leg in self.all():
+            self.forget(leg)
         self._spare.clear()
 
     def hang_up(self, leg: Leg) -> None:
         """End a leg as its state needs (CANCEL, BYE, 480) and say nothing of it."""
         leg.released = True
-        if leg.call.leg is not leg:
+        if leg.call is None:
             return
         parameters = pj.CallOpParam()
         if leg.incoming and leg.phase in UNANSWERED:
@@ -107,6 +109,8 @@ class Legs:
 
     def answer(self, leg: Leg, status: int, *, sdp: str = "", retry_after: int | None = None) -> bool:
         """Whether the response could be sent. `sdp` only once per INVITE: a second aborts the process."""
+        if leg.call is None:
+            return False
         parameters = pj.CallOpParam()
         parameters.statusCode = status
         if sdp:

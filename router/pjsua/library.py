@@ -15,6 +15,7 @@ from typing import Any
 import pjsua2 as pj
 
 from router.pjsua.neighbours import WILDCARDS, local_address
+from router.pjsua.no_media import stop_media
 
 log = logging.getLogger(__name__)
 
@@ -70,6 +71,7 @@ class Library:
         self._endpoint.libCreate()
         try:
             self._endpoint.libInit(_endpoint_config(self._warnings))
+            self.any_codec = stop_media(self._c)
             self._listen(listen, port)
             self._endpoint.audDevManager().setNoDev()
             self._endpoint.libStart()

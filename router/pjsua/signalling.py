@@ -163,7 +163,9 @@ class PjsuaSignalling:
 
     def progressed(self, leg: Leg, status: int, sdp: str) -> None:
         leg.theirs = sdp or leg.theirs
-        if status >= 200:
+        if status >= 200 and not leg.theirs:
+            self._later(self._turn_away, leg)
+        elif status >= 200:
             leg.phase = Phase.ANSWERED
             self._later(self._tell_answered, leg)
         elif leg.phase is Phase.WAITING:
@@ -232,6 +234,11 @@ class PjsuaSignalling:
             self._tell_refused(leg.id, status if status >= 300 else 488, reason)
         elif self._listener is not None:
             self._listener.ended(leg.id)
+
+    def _turn_away(self, leg: Leg) -> None:
+        if not leg.released:
+            self._legs.hang_up(leg)
+            self._tell_refused(leg.id, 488, "answered without a session description")
 
     def _lose(self, leg: Leg) -> None:
         """Give up a leg that cannot go on, as if its far end had ended it."""
