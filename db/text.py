@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import re
+
+_NOT_KEPT = re.compile("[\0\ud800-\udfff]")
+"""NUL, which PostgreSQL refuses, and lone surrogates, which have no UTF-8."""
+
 
 def kept(text: str, longest: int) -> str:
-    """At most `longest` characters; NUL and lone surrogates, which no database takes, become U+FFFD."""
+    """At most `longest` characters; those that no database takes become U+FFFD."""
     cut = text if len(text) <= longest else text[: longest - 1] + "…"
-    return cut.replace("\0", "\ufffd").encode("utf-8", "surrogatepass").decode("utf-8", "replace")
+    return _NOT_KEPT.sub("\ufffd", cut)

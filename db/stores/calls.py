@@ -93,7 +93,7 @@ class Calls:
         if _position(connection, source) != offset:
             return 0
         # The router may have written a record again after a crash: its id tells.
-        new = sum(connection.execute(_insert(connection, call)).rowcount for call in calls)
+        new = sum(len(connection.execute(_insert(connection, call)).all()) for call in calls)
         row = {"source": source, "offset": next_offset, "updated": self._clock()}
         done = connection.execute(
             tables.spool_position.update().where(tables.spool_position.c.source == source).values(row)
@@ -104,8 +104,10 @@ class Calls:
 
 
 def _insert(connection: Connection, call: CallRecord) -> Any:
+    """Gives a row back if the call is new."""
     insert = sqlite_insert if connection.dialect.name == "sqlite" else postgresql_insert
-    return insert(tables.call).values(asdict(call)).on_conflict_do_nothing(index_elements=["id"])
+    statement = insert(tables.call).values(asdict(call)).on_conflict_do_nothing(index_elements=["id"])
+    return statement.returning(tables.call.c.id)
 
 
 def _position(connection: Connection, source: str) -> int:
