@@ -101,7 +101,7 @@ def test_an_interpreter_of_debian_gets_its_headers_from_a_package(tmp_path: Path
 def test_a_failed_stage_shows_its_last_lines_and_what_to_do(tmp_path: Path) -> None:
     out = io.StringIO()
     stages = Stages(tmp_path / "logs", out)
-    noisy = "import sys; print(*range(1000), sep=chr(10)); sys.exit('no such header: srtp.h')"
+    noisy = "import sys; print(*range(1000), sep=chr(10), flush=True); sys.exit('no such header: srtp.h')"
     with pytest.raises(BuildError) as caught:
         stages.run("configure", [sys.executable, "-c", noisy], cwd=tmp_path, hint="install libsrtp2-dev")
     assert "no such header: srtp.h" in str(caught.value)
