@@ -1,0 +1,37 @@
+"""`callisto`, and `python -P -m appliance`: a command, or the process of one service."""
+
+from __future__ import annotations
+
+import sys
+
+SERVICES = ("router", "shell", "web")
+"""Started by the supervisor, and so in no help."""
+
+
+def main() -> int:
+    arguments = sys.argv[1:]
+    if arguments and arguments[0] in SERVICES and len(arguments) == 1:
+        return _serve(arguments[0])
+    from appliance import cli
+
+    return cli.main(arguments)
+
+
+def _serve(service: str) -> int:
+    import os
+    from importlib import import_module
+    from pathlib import Path
+
+    from appliance.config import Config, ConfigError
+
+    try:
+        config = Config.load(os.environ, Path.cwd())
+    except ConfigError as exc:
+        print(exc, file=sys.stderr)
+        return 2
+    result: int = import_module(f"appliance.roles.{service}").main(config)
+    return result
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,137 @@
+"""The command `callisto`: what it can do, and how a refusal is said.
+
+Exit codes: 0 done; 1 refused or failed; 2 wrong usage or configuration; 3 (status) nothing runs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from appliance.config import Config, ConfigError
+
+DONE, REFUSED, WRONG, NOTHING_RUNS = 0, 1, 2, 3
+
+Command = Callable[[Config, argparse.Namespace], int]
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run one command; never raises for what people do wrong."""
+    args = parser().parse_args(arguments)
+    if args.version:
+        return _version()
+    if args.command is None:
+        parser().print_help()
+        return WRONG
+    try:
+        command: Command = args.command
+        return command(Config.load(os.environ, Path.cwd()), args)
+    except ConfigError as exc:
+        print(f"callisto: {exc}", file=sys.stderr)
+        return WRONG
+    except BrokenPipeError:  # `callisto status | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return REFUSED
+    except KeyboardInterrupt:
+        return REFUSED
+
+
+def parser() -> argparse.ArgumentParser:
+    """Every command and option that works."""
+    top = argparse.ArgumentParser(
+        prog="callisto",
+        description="A telephony appliance: calls to managers and assistants, administered by Telnet.",
+        epilog="Settings come from callisto.toml here (or the file CALLISTO_CONFIG names) "
+        "and from the environment, such as CALLISTO_TELNET_PORT.",
+    )
+    top.add_argument("--version", action="store_true", help="print the version")
+    top.set_defaults(command=None)
+    commands = top.add_subparsers(title="commands", metavar="")
+    _add(commands, "run", _run, "start the appliance here, in the foreground; Ctrl-C stops it")
+    status = _add(commands, "status", _status, "what runs, since when, and what is planned")
+    status.add_argument("--json", action="store_true", help="for programs")
+    importing = _add(commands, "import", _import, "replace the office by the one in a YAML file")
+    importing.add_argument("file", type=Path, metavar="FILE")
+    export = _add(commands, "export", _export, "write the office as YAML: users, groups, contacts, variables")
+    export.add_argument("file", type=Path, metavar="FILE", help="- for standard output, without passwords")
+    explain = _add(commands, "explain", _explain, "what would happen if a number called a group")
+    explain.add_argument("--group", required=True, metavar="NAME", help="the group's name")
+    explain.add_argument("--from", required=True, dest="caller", metavar="NUMBER", help="who calls")
+    explain.add_argument("--at", metavar="TIME", help='such as "14:30" or "sunday 03:00"; else now')
+    explain.add_argument("--json", action="store_true", help="for programs")
+    _add_user(commands)
+    _add(commands, "version", lambda _config, _args: _version(), "print the version")
+    return top
+
+
+def _add(commands: Any, name: str, command: Command, text: str) -> argparse.ArgumentParser:
+    added: argparse.ArgumentParser = commands.add_parser(
+        name, help=text, description=text[0].upper() + text[1:] + "."
+    )
+    added.set_defaults(command=command)
+    return added
+
+
+def _add_user(commands: Any) -> None:
+    text = "who may log in, and their passwords"
+    user = commands.add_parser("user", help=text, description=text[0].upper() + text[1:] + ".")
+    actions = user.add_subparsers(title="actions", metavar="", required=True)
+    _add(actions, "list", _user_list, "list the users and their roles")
+    password = _add(actions, "passwd", _user_passwd, "set a user's password, asked for on the terminal")
+    password.add_argument("user", metavar="USER")
+
+
+# Each command imports what it needs, late: `callisto version` loads no database.
+
+
+def _run(config: Config, _: argparse.Namespace) -> int:
+    from appliance.roles import supervisor
+
+    return supervisor.main(config)
+
+
+def _status(config: Config, args: argparse.Namespace) -> int:
+    from appliance.commands import status
+
+    return status.show(config, as_json=args.json)
+
+
+def _import(config: Config, args: argparse.Namespace) -> int:
+    from appliance.commands import office
+
+    return office.import_(config, args.file)
+
+
+def _export(config: Config, args: argparse.Namespace) -> int:
+    from appliance.commands import office
+
+    return office.export(config, args.file)
+
+
+def _explain(config: Config, args: argparse.Namespace) -> int:
+    from appliance.commands import explain
+
+    return explain.show(config, group=args.group, caller=args.caller, at=args.at, as_json=args.json)
+
+
+def _user_list(config: Config, _: argparse.Namespace) -> int:
+    from appliance.commands import user
+
+    return user.show(config)
+
+
+def _user_passwd(config: Config, args: argparse.Namespace) -> int:
+    from appliance.commands import user
+
+    return user.set_password(config, args.user)
+
+
+def _version() -> int:
+    from firmware.release import running
+
+    print(f"callisto {running().version}")
+    return DONE

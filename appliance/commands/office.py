@@ -1,0 +1,63 @@
+"""`callisto import` and `callisto export`: the office as a YAML file."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+from appliance.commands.opened import DONE, REFUSED, actor, with_store
+from appliance.commands.say import complain
+from appliance.config import Config, ConfigError
+from db.store import Store
+from db.transfer import OfficeError, dump, load_file, save
+
+
+def import_(config: Config, path: Path) -> int:
+    """All or nothing: every problem of the file is named, and nothing is changed."""
+
+    def work(store: Store) -> int:
+        memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") >> 20
+        try:
+            office = load_file(path, edition=config.edition, ram_mb=memory, present=store.office.read())
+        except OfficeError as exc:
+            for problem in exc.problems:
+                field = f"{problem.field}: " if problem.field else ""
+                print(f"{path}:{problem.line}: {field}{problem.message}", file=sys.stderr)
+            complain(f"{len(exc.problems)} problem(s), nothing has been changed")
+            return REFUSED
+        print(store.office.write(office, actor()).words())
+        return DONE
+
+    _make_parent(config)
+    return with_store(config, work, make=True)
+
+
+def export(config: Config, path: Path) -> int:
+    """To a file for its owner alone, with password hashes; to standard output without them."""
+
+    def work(store: Store) -> int:
+        office = store.office.read()
+        if str(path) == "-":
+            print(dump(office, passwords=False), end="")
+            return DONE
+        try:
+            save(path, dump(office))
+        except OSError as exc:
+            complain(f"{path} cannot be written: {exc.strerror}")
+            return REFUSED
+        print(f"{len(office.users)} users and {len(office.groups)} groups are in {path}")
+        return DONE
+
+    return with_store(config, work)
+
+
+def _make_parent(config: Config) -> None:
+    """The state directory, so that an office can be imported before the first start."""
+    try:
+        config.state.mkdir(mode=0o700, exist_ok=True)
+    except OSError as exc:
+        raise ConfigError(
+            f"state: {config.state} cannot be made: {exc.strerror}; "
+            "choose another with state in callisto.toml or CALLISTO_STATE"
+        ) from exc

@@ -1,0 +1,42 @@
+"""`callisto user`: who may log in, for an administrator who has lost a password."""
+
+from __future__ import annotations
+
+import getpass
+import sys
+
+from appliance.commands.opened import DONE, REFUSED, actor, with_store
+from appliance.commands.say import complain
+from appliance.config import Config
+from db.store import Store
+
+
+def show(config: Config) -> int:
+    def work(store: Store) -> int:
+        for account in store.accounts.all():
+            print(f"{account.user:<20} {', '.join(sorted(account.roles)) or '-':<24} {account.name}".rstrip())
+        return DONE
+
+    return with_store(config, work)
+
+
+def set_password(config: Config, user: str) -> int:
+    """Asked for twice on a terminal; else one line of standard input."""
+
+    def work(store: Store) -> int:
+        password = _asked(user)
+        if password is None:
+            complain("the two are not the same; the password stays as it was")
+            return REFUSED
+        store.accounts.set_password(user, password, actor())
+        print(f"{user} has a new password")
+        return DONE
+
+    return with_store(config, work)
+
+
+def _asked(user: str) -> str | None:
+    if not sys.stdin.isatty():
+        return sys.stdin.readline().rstrip("\r\n")
+    first = getpass.getpass(f"New password of {user}: ")
+    return first if getpass.getpass("Once more: ") == first else None

@@ -1,0 +1,40 @@
+"""What a new store gets: the sample office and somebody who can log in."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+
+from db.sample import sample_office
+from db.store import Store
+from db.stores.accounts import FIRST_ADMINISTRATOR
+from db.variables.states import Actor
+
+log = logging.getLogger(__name__)
+
+_LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"
+"""Without those that look alike."""
+
+
+def furnish(store: Store, password: str | None) -> str | None:
+    """Import the sample office if there is no office, and make sure that an administrator can log in, with
+    `password` or a new one. Returns the new password if one was made: it is kept nowhere else. Once there is
+    an administrator, changes nothing. Raises StoreError."""
+    new = password or generated_password()
+    empty = not store.office.read().users
+    made = store.accounts.ensure_admin(new)
+    if made and empty:
+        _import_sample(store)
+    if made:
+        log.info("first start: %s is the administrator", FIRST_ADMINISTRATOR)
+    return new if made and password is None else None
+
+
+def generated_password() -> str:
+    """About 59 bits, for one evening in a terminal: three groups of four."""
+    return "-".join("".join(secrets.choice(_LETTERS) for _ in range(4)) for _ in range(3))
+
+
+def _import_sample(store: Store) -> None:
+    summary = store.office.write(sample_office(), Actor("system", "", "system"))
+    log.info("first start: the sample office: %s", summary.words())

@@ -1,0 +1,124 @@
+"""One log format for all processes, on stderr, and never a wait for whoever reads it."""
+
+from __future__ import annotations
+
+import io
+import logging
+import os
+import queue
+import re
+import stat
+import sys
+import threading
+import time
+from typing import TextIO
+
+FORMAT = "%(asctime)s.%(msecs)03d %(levelname)s {}: %(message)s"
+DATES = "%Y-%m-%d %H:%M:%S"
+MAX_WAITING = 10_000
+LIBRARIES = ("alembic", "apscheduler", "uvicorn")
+"""Their small talk is not for our log."""
+
+_OURS = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3} [A-Z]+ ")
+
+
+def set_up(service: str, stream: TextIO | io.TextIOBase | None = None, level: int = logging.INFO) -> None:
+    """Log to `stream` (stderr unless given), each line as `2026-11-22 10:00:00.123 INFO router: …`."""
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(logging.Formatter(FORMAT.format(service), DATES))
+    logging.basicConfig(level=level, handlers=[handler], force=True)
+    for library in LIBRARIES:
+        logging.getLogger(library).setLevel(logging.WARNING)
+    logging.raiseExceptions = False  # a log that nobody takes any more must not stop the process
+
+
+def never_wait() -> None:
+    """Make stderr non-blocking if it is a pipe of our own: lines that do not fit are lost, calls go on."""
+    if stat.S_ISFIFO(os.fstat(sys.stderr.fileno()).st_mode):
+        os.set_blocking(sys.stderr.fileno(), False)
+
+
+def child_line(service: str, text: str, at: float | None = None) -> str:
+    """A line a child wrote: as it is when it has our format, else dressed in it."""
+    if _OURS.match(text):
+        return text
+    now = time.time() if at is None else at
+    stamp = time.strftime(DATES, time.localtime(now))
+    return f"{stamp}.{int(now % 1 * 1000):03d} INFO {service}: {text}"
+
+
+class Outlet(io.TextIOBase):
+    """Lines to stdout and stderr by a thread of its own: a terminal that is held (Ctrl-S) holds up nobody.
+
+    Bounded; what is dropped is counted and said. Can be given to `set_up` as its stream.
+    """
+
+    def __init__(self, out: TextIO | None = None, err: TextIO | None = None) -> None:
+        self._out = out or sys.stdout
+        self._err = err or sys.stderr
+        self._waiting: queue.Queue[tuple[TextIO, str] | None] = queue.Queue(MAX_WAITING)
+        self._dropped = 0
+        self._thread = threading.Thread(target=self._run, name="log outlet", daemon=True)
+        self._thread.start()
+
+    def write(self, text: str) -> int:
+        """To stderr, as it is."""
+        self._put(self._err, text)
+        return len(text)
+
+    def child_line(self, service: str, text: str) -> None:
+        """A line that a child process wrote, to stderr."""
+        self._put(self._err, child_line(service, text) + "\n")
+
+    def say(self, text: str) -> None:
+        """A whole line to stdout."""
+        self._put(self._out, text + "\n")
+
+    def close(self, within: float = 1.0) -> None:
+        """Give the last lines `within` seconds."""
+        if self.closed:
+            return
+        super().close()
+        try:
+            self._waiting.put(None, timeout=within)
+        except queue.Full:
+            return
+        self._thread.join(within)
+
+    def _put(self, stream: TextIO, text: str) -> None:
+        try:
+            if self._dropped:
+                self._waiting.put_nowait((self._err, f"({self._dropped} log lines were dropped)\n"))
+                self._dropped = 0
+            self._waiting.put_nowait((stream, text))
+        except queue.Full:
+            self._dropped += 1
+
+    def _run(self) -> None:
+        while (line := self._waiting.get()) is not None:
+            stream, text = line
+            try:
+                stream.write(text)
+                stream.flush()
+            except (OSError, ValueError):
+                continue  # a closed terminal: the appliance goes on without a log
+
+
+class Trouble:
+    """Says a trouble that comes back four times a second once, and when it is over."""
+
+    def __init__(self, log: logging.Logger, what: str) -> None:
+        self._log = log
+        self._what = what
+        self.text = ""
+        """What is wrong now; empty when nothing is."""
+
+    def is_(self, text: str) -> None:
+        if text != self.text:
+            self._log.error("%s: %s", self._what, text)
+            self.text = text
+
+    def over(self) -> None:
+        if self.text:
+            self._log.info("%s: works again", self._what)
+            self.text = ""

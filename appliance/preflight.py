@@ -1,0 +1,72 @@
+"""Are the ports free? Asked before anything starts, so that a refusal names the setting."""
+
+from __future__ import annotations
+
+import errno
+import socket
+import time
+from dataclasses import dataclass
+
+from appliance.config import Config, ConfigError
+
+TCP, UDP = socket.SOCK_STREAM, socket.SOCK_DGRAM
+_NAMES = {TCP: "TCP", UDP: "UDP"}
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """A port that a service will listen on. `key`: its setting."""
+
+    key: str
+    port: int
+    kind: socket.SocketKind
+
+
+def doors(config: Config) -> tuple[Door, ...]:
+    return (
+        Door("telnet_port", config.telnet_port, TCP),
+        Door("sip_port", config.sip_port, UDP),
+        Door("sip_port", config.sip_port, TCP),
+        Door("web_port", config.web_port, TCP),
+    )
+
+
+def check_ports(config: Config, patience: float = 0.0) -> None:
+    """Raise ConfigError for the first port that cannot be had within `patience` seconds: the services of a
+    supervisor that was killed need a moment to end."""
+    end = time.monotonic() + patience
+    for door in doors(config):
+        while problem := _problem(config.listen, door):
+            if time.monotonic() >= end:
+                raise ConfigError(problem)
+            time.sleep(0.1)
+
+
+def _problem(listen: str, door: Door) -> str | None:
+    with socket.socket(socket.AF_INET, door.kind) as sock:
+        if door.kind is TCP:  # an old connection in TIME_WAIT is no hindrance; UDP knows no such thing
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            sock.bind((listen, door.port))
+            if door.kind is TCP:
+                sock.listen(1)
+        except OSError as exc:
+            return _words(listen, door, exc)
+    return None
+
+
+def _words(listen: str, door: Door, exc: OSError) -> str:
+    variable = f"CALLISTO_{door.key.upper()}"
+    other = f"choose another with {door.key} in callisto.toml or {variable}"
+    where = f"{door.key}: {door.port}"
+    match exc.errno:
+        case errno.EADDRINUSE:
+            return f"{where} is in use on {listen} ({_NAMES[door.kind]}, by another program); {other}"
+        case errno.EACCES:
+            return f"{where} is not allowed for this user (ports below 1024 need root); {other}"
+        case errno.EADDRNOTAVAIL:
+            return (
+                f"listen: {listen} is no address of this machine; "
+                "set one that is with listen in callisto.toml or CALLISTO_LISTEN"
+            )
+    return f"{where} cannot be used on {listen}: {exc.strerror}; {other}"

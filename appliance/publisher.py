@@ -1,0 +1,72 @@
+"""Keeps the router's file of the routing table as the store has it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from pathlib import Path
+
+from appliance import routing_file
+from appliance.config import TrunkAddress
+from appliance.errands import Errands
+from appliance.hosts import Hosts, is_literal, names_in
+from router.model import RoutingTable, Trunk
+from router.table import encode
+
+TableOf = Callable[[Trunk | None], Awaitable[RoutingTable]]
+"""Reads the store. The table's hosts are not resolved yet."""
+
+
+class Publisher:
+    """`trunk` may name a host; it is in the table once its address is known."""
+
+    def __init__(
+        self, path: Path, trunk: TrunkAddress | None, table_of: TableOf, hosts: Hosts, errands: Errands
+    ) -> None:
+        self._path = path
+        self._trunk = trunk
+        self._table_of = table_of
+        self._hosts = hosts
+        self._errands = errands
+        self._table: RoutingTable | None = None
+        self._written = ""
+        self._turn = asyncio.Lock()
+
+    @property
+    def table(self) -> RoutingTable | None:
+        """The one published last by this process."""
+        return self._table
+
+    async def publish(self) -> None:
+        """Read the store and write the file, with the addresses that are known: a change of the office does
+        not wait for a name server. Raises what the store raises, and OSError."""
+        async with self._turn:
+            self._table = await self._table_of(self._resolved_trunk())
+            await self._write(self._table)
+
+    async def resolve(self) -> None:
+        """Ask for the address of every name anew, and write the file if one has changed. Raises OSError."""
+        table = self._table
+        if table is None:
+            return
+        names = names_in(table)
+        if self._trunk and not is_literal(self._trunk.host):
+            names |= {self._trunk.host.lower()}
+        await self._hosts.refresh(names)
+        async with self._turn:
+            await self._write(self._table or table)
+
+    async def _write(self, table: RoutingTable) -> None:
+        resolved = replace(table, hosts=dict(self._hosts.known), trunk=self._resolved_trunk())
+        text = encode(resolved)
+        if text != self._written:
+            await self._errands.do(routing_file.write, self._path, text)
+            self._table, self._written = resolved, text
+
+    def _resolved_trunk(self) -> Trunk | None:
+        if self._trunk is None:
+            return None
+        host = self._trunk.host
+        address = host if is_literal(host) else self._hosts.known.get(host.lower())
+        return Trunk(address, self._trunk.port, self._trunk.transport) if address else None

@@ -1,0 +1,1 @@
+"""One file wires one process, and holds no logic."""

@@ -1,0 +1,158 @@
+"""The router's process: SIP and calls in one thread, and nothing else in the interpreter.
+
+No database, no asyncio: it reads the routing table from a file and leaves call records in another.
+"""
+
+from __future__ import annotations
+
+import logging
+import signal
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from appliance import logs
+from appliance.config import Config
+from appliance.control.reporter import Reporter
+from appliance.roles.ending import end_within
+from appliance.roles.timers import TimerHeap
+from appliance.routing_file import RoutingFile
+from router.engine import Engine
+from router.model import RoutingTable
+from router.pjsua.signalling import EngineError, PjsuaSignalling
+from router.spool import Spool
+from router.table import TableError
+
+log = logging.getLogger(__name__)
+
+TABLE_WITHIN = 5.0
+LOOK_EVERY = 0.25
+FACTS_EVERY = 1.0
+TURN = 0.05
+STOP_WITHIN = 4
+
+
+def main(config: Config) -> int:
+    logs.set_up("router")
+    logs.never_wait()
+    asked: list[int] = []
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda signum, _: asked.append(signum))
+    try:
+        return _serve(config, lambda: bool(asked))
+    except (EngineError, OSError) as exc:
+        log.error("the router cannot start: %s", exc)
+        return 1
+
+
+def _serve(config: Config, stopping: Callable[[], bool]) -> int:
+    reporter = Reporter(config.control_socket, "router")
+    file = RoutingFile(config.routing_file)
+    table = _first_table(file, stopping)
+    timers = TimerHeap()
+    spool = Spool(config.spool)
+    signalling = PjsuaSignalling(config.listen, config.sip_port)
+    try:
+        engine = Engine(signalling, timers, spool, reporter, table)
+        signalling.attach(engine)
+        facts = _Facts(signalling, engine, table)
+        reporter.ready(facts())
+        log.info("ready on %s:%d, %d call legs", config.listen, config.sip_port, signalling.capacity)
+        _Loop(signalling, timers, reporter, _Watch(file, engine, facts), facts).turn_until(stopping)
+        end_within(STOP_WITHIN)
+        log.info("stopping, %d calls are ended", engine.calls_now)
+        engine.close()
+    finally:
+        signalling.close()
+        spool.close()
+        reporter.turn(time.monotonic())
+        reporter.close()
+    return 0
+
+
+def _first_table(file: RoutingFile, stopping: Callable[[], bool]) -> RoutingTable:
+    """The table the supervisor has left; it writes one before it starts us, so there is hardly a wait."""
+    end = time.monotonic() + TABLE_WITHIN
+    while True:
+        try:
+            return file.look() or RoutingTable()
+        except FileNotFoundError:
+            if time.monotonic() < end and not stopping():
+                time.sleep(0.05)
+                continue
+            log.error("there is no routing table yet: every call is refused until there is one")
+        except (OSError, TableError) as exc:
+            log.error("no routing table: %s; every call is refused until there is a good one", exc)
+        return RoutingTable()
+
+
+class _Facts:
+    """What the status shows of the router."""
+
+    def __init__(self, signalling: PjsuaSignalling, engine: Engine, table: RoutingTable) -> None:
+        self._signalling = signalling
+        self._engine = engine
+        self.table = table
+
+    def __call__(self) -> dict[str, object]:
+        engine, trunk = self._engine, self.table.trunk
+        return {
+            **self._signalling.facts(),
+            "calls_now": engine.calls_now,
+            "calls_total": engine.calls_total,
+            "peak": engine.peak,
+            "refused_busy": engine.refused_busy,
+            "records_failed": engine.records_failed,
+            "revision": self.table.revision,
+            "groups": len(self.table.groups),
+            "trunk": f"{trunk.host}:{trunk.port};transport={trunk.transport}" if trunk else "",
+        }
+
+
+class _Watch:
+    """Swaps the table when its file is another one; a file that cannot be read leaves the last good table."""
+
+    def __init__(self, file: RoutingFile, engine: Engine, facts: _Facts) -> None:
+        self._file = file
+        self._engine = engine
+        self._facts = facts
+        self._next = 0.0
+
+    def turn(self, now: float) -> None:
+        if now < self._next:
+            return
+        self._next = now + LOOK_EVERY
+        try:
+            table = self._file.look()
+        except FileNotFoundError:
+            return
+        except (OSError, TableError) as exc:
+            log.error("the routing table stays as it is: %s", exc)
+            return
+        if table is not None:
+            self._engine.use(table)
+            self._facts.table = table
+            log.info("routing table of revision %d: %d groups", table.revision, len(table.groups))
+
+
+@dataclass(slots=True)
+class _Loop:
+    """Everything the one thread does, turn by turn."""
+
+    signalling: PjsuaSignalling
+    timers: TimerHeap
+    reporter: Reporter
+    watch: _Watch
+    facts: _Facts
+
+    def turn_until(self, stopping: Callable[[], bool]) -> None:
+        next_facts = 0.0
+        while not stopping():
+            self.signalling.pump(self.timers.wait(TURN))
+            self.timers.turn()
+            now = time.monotonic()
+            self.watch.turn(now)
+            if now >= next_facts:
+                next_facts = now + FACTS_EVERY
+                self.reporter.facts(self.facts())
+            self.reporter.turn(now)

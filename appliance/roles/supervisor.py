@@ -1,0 +1,142 @@
+"""`callisto run`: the supervisor's process in the foreground."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+from collections.abc import Mapping
+from pathlib import Path
+
+from appliance import logs, welcome
+from appliance.config import PREFIX, Config, ConfigError
+from appliance.first_start import furnish
+from appliance.logs import Outlet
+from appliance.preflight import check_ports
+from appliance.services.ports import UnitState
+from appliance.state import claimed
+from appliance.store_keeper import StoreKeeper
+from appliance.supervisor import Supervisor
+from db.errors import StoreError, StoreUnavailableError
+from db.stores.accounts import FIRST_ADMINISTRATOR
+from firmware.release import running
+
+log = logging.getLogger(__name__)
+
+PATIENCE = 4.0
+"""Seconds that the services of a supervisor that was killed have to end."""
+
+
+def main(config: Config) -> int:
+    """Until SIGINT or SIGTERM: then 0. Raises ConfigError before anything has been started."""
+    with claimed(config) as unclean:
+        check_ports(config, PATIENCE if unclean else 0.0)
+        outlet = Outlet()
+        logs.set_up("supervisor", outlet)
+        try:
+            asyncio.run(_Foreground(config, outlet).run())
+        finally:
+            outlet.close()
+    return 0
+
+
+class _Foreground:
+    """Start, signals, and what is said on the terminal."""
+
+    def __init__(self, config: Config, outlet: Outlet) -> None:
+        self._config = config
+        self._outlet = outlet
+        self._version = running().version
+        self._supervisor: Supervisor | None = None
+        self._password: str | None = None
+        self._stopping = False
+
+    async def run(self) -> None:
+        work = asyncio.create_task(self._work(), name="supervisor")
+
+        def stop(number: signal.Signals) -> None:
+            if not self._stopping:
+                log.info("%s: stopping", number.name)
+                self._stopping = work.cancel()
+            elif number is signal.SIGINT:
+                self._kill()
+
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            loop.add_signal_handler(number, stop, number)
+        try:
+            await work
+        except asyncio.CancelledError:
+            log.info("stopped")
+        finally:
+            self._tell_password()
+
+    async def _work(self) -> None:
+        config = self._config
+        for warning in config.warnings:
+            log.warning("%s", warning)
+        log.info(
+            "Callisto %s starts; state in %s, store %s", self._version, config.state, config.store_url_shown
+        )
+        store = StoreKeeper(config.store_url, config.store_url_shown, config.edition)
+        with contextlib.closing(store):
+            await self._open(store)
+            supervisor = Supervisor(
+                config, self._version, store, service_environment(), self._outlet.child_line
+            )
+            self._supervisor = supervisor
+            await supervisor.run(self._welcome)
+
+    async def _open(self, store: StoreKeeper) -> None:
+        """A store that cannot be had just now holds up nothing once there is a routing table: calls go on."""
+        config = self._config
+        try:
+            await store.open()
+            self._password = await store.do(lambda opened: furnish(opened, config.admin_password))
+        except StoreError as exc:
+            if isinstance(exc, StoreUnavailableError) and config.routing_file.exists():
+                log.error("%s; calls are routed as they were last (%s)", exc, exc.hint)
+                return
+            raise ConfigError(f"store_url: {exc}; {exc.hint}") from exc
+
+    def _welcome(self, states: tuple[UnitState, ...]) -> None:
+        supervisor = self._supervisor
+        assert supervisor is not None
+        told = welcome.lines(
+            self._config,
+            self._version,
+            states=states,
+            router_facts=supervisor.router_facts,
+            table=supervisor.table,
+            user=FIRST_ADMINISTRATOR,
+            password=self._password,
+        )
+        self._password = None
+        for line in told:
+            self._outlet.say(line)
+
+    def _tell_password(self) -> None:
+        """A password that was made is told even when the start was cut short."""
+        if self._password:
+            self._outlet.say(
+                f"{FIRST_ADMINISTRATOR} has the password {self._password} (shown only this once)"
+            )
+
+    def _kill(self) -> None:
+        log.error("asked a second time: everything is killed")
+        if self._supervisor:
+            self._supervisor.services.kill()
+        self._outlet.close()
+        os._exit(1)
+
+
+def service_environment() -> Mapping[str, str]:
+    """For the services: ours without our settings; in a checkout with the way to it, since `-P` keeps the
+    present directory out."""
+    env = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
+    root = Path(__file__).resolve().parents[2]
+    if running().from_checkout:
+        env["PYTHONPATH"] = os.pathsep.join(filter(None, (str(root), env.get("PYTHONPATH"))))
+    return env

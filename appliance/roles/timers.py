@@ -1,0 +1,66 @@
+"""A clock with timers for a process of one thread that turns its own loop."""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+import time
+from collections.abc import Callable
+from datetime import datetime
+
+
+class HeapTimer:
+    """One callback to come."""
+
+    def __init__(self, callback: Callable[[], None]) -> None:
+        self._callback: Callable[[], None] | None = callback
+
+    def cancel(self) -> None:
+        self._callback = None
+
+    @property
+    def cancelled(self) -> bool:
+        return self._callback is None
+
+    def fire(self) -> None:
+        callback, self._callback = self._callback, None
+        if callback:
+            callback()
+
+
+class TimerHeap:
+    """Fulfils `router.ports.Clock`; callbacks run in `turn`, in the order of their times."""
+
+    def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._monotonic = monotonic
+        self._heap: list[tuple[float, int, HeapTimer]] = []
+        self._numbers = itertools.count()
+
+    def now(self) -> datetime:
+        return datetime.now().astimezone()
+
+    def monotonic(self) -> float:
+        return self._monotonic()
+
+    def call_later(self, seconds: float, callback: Callable[[], None]) -> HeapTimer:
+        timer = HeapTimer(callback)
+        heapq.heappush(self._heap, (self._monotonic() + max(0.0, seconds), next(self._numbers), timer))
+        return timer
+
+    def wait(self, at_most: float) -> float:
+        """Seconds until the next callback is due, `at_most` if none is due before."""
+        self._drop_cancelled()
+        return min(at_most, max(0.0, self._heap[0][0] - self._monotonic())) if self._heap else at_most
+
+    def turn(self) -> None:
+        """Run what is due now; what these callbacks set for now runs at the next turn."""
+        now = self._monotonic()
+        due = []
+        while self._heap and self._heap[0][0] <= now:
+            due.append(heapq.heappop(self._heap)[2])
+        for timer in due:
+            timer.fire()
+
+    def _drop_cancelled(self) -> None:
+        while self._heap and self._heap[0][2].cancelled:
+            heapq.heappop(self._heap)

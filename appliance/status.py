@@ -1,0 +1,82 @@
+"""The status that everybody is shown: put together from what is known, waiting for nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from appliance.lifecycle import State
+from appliance.services.ports import UnitState
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """What does not change while the supervisor lives. `trunk` in words, empty for none."""
+
+    version: str
+    edition: str
+    started: datetime
+    listen: str
+    ports: Mapping[str, int]
+    state: Path
+    trunk: str
+
+
+@dataclass(frozen=True, slots=True)
+class StoreState:
+    """`error`: why the store cannot be had just now; empty when it can."""
+
+    url_shown: str
+    revision: int | None
+    schema: str | None
+    error: str = ""
+
+
+def status(
+    about: About,
+    *,
+    services: Sequence[tuple[UnitState, Mapping[str, object]]],
+    jobs: Sequence[Mapping[str, object]],
+    store: StoreState,
+    pending: int,
+    host: Mapping[str, object],
+    now: float,
+) -> dict[str, object]:
+    """The reply to the request "status". `services` with their facts; `now`: monotonic seconds."""
+    return {
+        "version": about.version,
+        "edition": about.edition,
+        "started": about.started.isoformat(),
+        "listen": about.listen,
+        "ports": dict(about.ports),
+        "state": str(about.state),
+        "trunk": about.trunk,
+        "services": [_service(unit, facts, now) for unit, facts in services],
+        "jobs": list(jobs),
+        "store": _store(store),
+        "spool": {"pending": pending},
+        "host": dict(host),
+    }
+
+
+def _service(unit: UnitState, facts: Mapping[str, object], now: float) -> dict[str, object]:
+    return {
+        "name": unit.unit.value,
+        "state": unit.state.value,
+        "pid": unit.pid,
+        "uptime_s": round(now - unit.since, 1) if unit.state is State.READY else None,
+        "restarts": unit.restarts,
+        "last_exit": unit.last_exit,
+        "facts": dict(facts) if unit.state is State.READY else {},
+    }
+
+
+def _store(store: StoreState) -> dict[str, object]:
+    shown: dict[str, object] = {
+        "url_shown": store.url_shown,
+        "revision": store.revision,
+        "schema": store.schema,
+    }
+    return {**shown, "error": store.error} if store.error else shown

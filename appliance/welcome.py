@@ -1,0 +1,61 @@
+"""What `callisto run` says when everything is up: where to telnet, call and browse."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Mapping, Sequence
+
+from appliance.config import Config
+from appliance.lifecycle import State
+from appliance.services.ports import UnitState
+from router.model import RoutingTable
+
+SHOWN_GROUPS = 3
+
+
+def lines(
+    config: Config,
+    version: str,
+    *,
+    states: Sequence[UnitState],
+    router_facts: Mapping[str, object],
+    table: RoutingTable | None,
+    user: str,
+    password: str | None,
+) -> list[str]:
+    """`password`: a new one that nobody has seen yet; `router_facts`: as the router tells them."""
+    host = platform.node() if config.listen == "0.0.0.0" else config.listen
+    said = ["", _headline(version, states), f"  Telnet   telnet {host} {config.telnet_port}"]
+    said += [f"  Calls    {call}" for call in _calls(config, host, table)]
+    said.append(f"  Browser  http://{host}:{config.web_port}/")
+    if password:
+        said.append(f"  Log in   {user}, password {password}   (shown only this once)")
+    said += _engine(router_facts)
+    return [*said, "Ctrl-C stops everything.", ""]
+
+
+def _headline(version: str, states: Sequence[UnitState]) -> str:
+    missing = [state for state in states if state.state is not State.READY]
+    if not missing:
+        return f"Callisto {version} is ready."
+    what = "; ".join(
+        f"{one.unit} is {one.state.value}: {one.last_exit or 'no reason known'}" for one in missing
+    )
+    return f"Callisto {version} runs, but not everything is ready: {what}."
+
+
+def _calls(config: Config, host: str, table: RoutingTable | None) -> list[str]:
+    groups = list(table.groups.items())[:SHOWN_GROUPS] if table else []
+    if not groups:
+        return [f"{host}:{config.sip_port} (SIP, UDP and TCP); no group has a number yet"]
+    return [f"sip:{number}@{host}:{config.sip_port}   {group.name}" for number, group in groups]
+
+
+def _engine(facts: Mapping[str, object]) -> list[str]:
+    if facts.get("build") != "stock wheel":
+        return []
+    legs = facts.get("capacity")
+    return [
+        f"  Note     this is the stock SIP engine, for {legs} call legs: a call takes one and one for each",
+        "           phone that rings. `make engine` builds one for 2048.",
+    ]
