@@ -19,8 +19,6 @@ TRIED = "SHA256:6860c2f7604b4eee75f38151a9ef69774eb3f0c5286fc1d14bc1db2dc5a9e8aa
 """pjproject 2.17, the sources this recipe was last tried with."""
 
 ONLINE = "is this machine online, is its clock right? Meanwhile the stock wheel (4 call legs) is used"
-    "is this machine online? Try `apt-get update`; without the sources the stock wheel (4 call legs) is used"
-)
 
 
 @dataclass(frozen=True, slots=True)
