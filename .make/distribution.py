@@ -12,7 +12,7 @@ import zipfile
 from pathlib import Path
 
 from checkout import CHECKOUT, ENVIRONMENT
-from say import say
+from say import say, stop
 
 PACKAGES = ("appliance", "shell", "router", "scheduler", "db", "firmware")
 TOP_LEVEL = {
@@ -64,11 +64,15 @@ def copy(files: tuple[str, ...], target: Path) -> None:
 
 def build(source: Path, target: Path) -> tuple[Path, Path]:
     """The wheel, built from the sdist as an installer would, and the sdist."""
-    subprocess.run(
+    done = subprocess.run(
         [sys.executable, "-P", "-m", "build", "--no-isolation", "--outdir", str(target), str(source)],
-        check=True,
-        stdout=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
     )
+    if done.returncode:
+        stop(f"packaging: it cannot be built:\n{done.stdout}", 1)
     return next(target.glob("*.whl")), next(target.glob("*.tar.gz"))
 
 
