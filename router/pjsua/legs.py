@@ -29,7 +29,7 @@ UNANSWERED = (Phase.WAITING, Phase.RINGING)
 
 @dataclass(slots=True, eq=False)
 class Leg:
-    """One dialog with a far end. `since`: monotonic seconds. `call`: the `LegCall` that carries it, if any."""
+    """One dialog with a far end. `since`: monotonic seconds. `call`: the `LegCall` that carries it."""
 
     id: LegId
     call: Any

@@ -197,7 +197,11 @@ class PjsuaSignalling:
         for _ in range(_DELIVERIES_A_TURN):
             if not self._events:
                 return
-            self._events.popleft()()
+            event = self._events.popleft()
+            try:
+                event()
+            except Exception:  # of the listener, in one call: the others go on
+                log.exception("event of a leg")
 
     def _offer(self, leg: Leg, message: str, source: str) -> None:
         invite = read_invite(message)
