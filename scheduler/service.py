@@ -191,7 +191,7 @@ class Planner:
             raise
         except Exception as exc:  # whatever an action raises is its result; the plan goes on
             log.exception("%s: failed", name)
-            detail = f"{type(exc).__name__}: {exc}"[:LONGEST_DETAIL]
+            detail = (str(exc) or type(exc).__name__)[:LONGEST_DETAIL]
             await self._record(RunResult(name, due, started, self._clock.now(), Outcome.FAILED, detail))
         else:
             await self._record(RunResult(name, due, started, self._clock.now(), Outcome.DONE, detail))

@@ -1,0 +1,1 @@
+"""The web service: the login window and the status of the appliance."""

@@ -1,0 +1,117 @@
+"""The web application: which address gives what."""
+
+from __future__ import annotations
+
+import logging
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
+from starlette.routing import Mount, Route
+from starlette.staticfiles import StaticFiles
+
+from appliance.web.door import SESSION_COOKIE, Door
+from appliance.web.headers import ProtectedMiddleware, protect
+from appliance.web.paper import FOLDER, Paper, refused_json
+from appliance.web.ports import Status, WebServices
+from appliance.web.view import view
+from shell.ports import SystemUnavailableError
+
+log = logging.getLogger(__name__)
+
+MESSAGES = {
+    404: "There is no such page.",
+    405: "This address does not take that kind of request.",
+}
+
+
+def create_app(services: WebServices) -> Starlette:
+    """The login window at `/login`, the status at `/` and, for programs, at `/status.json`; `/healthz` tells
+    whoever asks that the service answers."""
+    paper = Paper(services.version)
+    pages = _Pages(services, paper, Door(services, paper))
+    return Starlette(
+        routes=[
+            Route("/", pages.status),
+            Route("/login", pages.door.window),
+            Route("/login", pages.door.log_in, methods=["POST"]),
+            Route("/logout", pages.door.log_out, methods=["POST"]),
+            Route("/status/part", pages.part),
+            Route("/status.json", pages.json),
+            Route("/healthz", _healthy),
+            Mount("/static", _Static(directory=FOLDER / "static"), name="static"),
+        ],
+        middleware=[Middleware(ProtectedMiddleware)],
+        exception_handlers={HTTPException: pages.refused, Exception: pages.broken},
+    )
+
+
+class _Static(StaticFiles):
+    """Files that hold nothing private: kept by the browser, and asked for again each time."""
+
+    async def get_response(self, path: str, scope: object) -> Response:
+        answer = await super().get_response(path, scope)  # type: ignore[arg-type]
+        answer.headers["cache-control"] = "no-cache"
+        return answer
+
+
+class _Pages:
+    def __init__(self, services: WebServices, paper: Paper, door: Door) -> None:
+        self.door = door
+        self._services = services
+        self._paper = paper
+
+    async def status(self, request: Request) -> Response:
+        session = await self.door.session(request, activity=True)
+        if session is None:
+            was_in = SESSION_COOKIE in request.cookies
+            return RedirectResponse("/login?reason=idle" if was_in else "/login", status_code=303)
+        values = await self._status_values()
+        values |= {"user": session.name or session.user, "key": self.door.form_key(request)}
+        return self._paper.page("status.html", 200, values)
+
+    async def part(self, request: Request) -> Response:
+        """What the page fetches to refresh itself: no activity of its user."""
+        if await self.door.session(request, activity=False) is None:
+            return PlainTextResponse("logged out", 401)
+        return self._paper.page("status_part.html", 200, await self._status_values())
+
+    async def json(self, request: Request) -> Response:
+        """The supervisor's status as it is; no activity either."""
+        if await self.door.session(request, activity=False) is None:
+            return refused_json(401, "not logged in")
+        try:
+            return JSONResponse(await self._services.system.status())
+        except SystemUnavailableError as exc:
+            return refused_json(503, f"the supervisor does not answer: {exc}")
+
+    async def refused(self, _request: Request, exc: Exception) -> Response:
+        assert isinstance(exc, HTTPException)
+        answer = self._paper.error(exc.status_code, MESSAGES.get(exc.status_code, exc.detail))
+        answer.headers.update(exc.headers or {})
+        return answer
+
+    async def broken(self, request: Request, _exc: Exception) -> Response:
+        """Starlette logs the exception and gives this answer outside of all middleware."""
+        log.error("%s %s failed", request.method, request.url.path)
+        answer = self._paper.error(500, "Something went wrong here. The log of the web service says what.")
+        protect(answer.headers)
+        return answer
+
+    async def _status_values(self) -> dict[str, object]:
+        status: Status = {}
+        unreachable = ""
+        try:
+            status = await self._services.system.status()
+        except SystemUnavailableError as exc:
+            unreachable = str(exc)
+        return {
+            "view": view(status, self._services.now(), self._services.zone),
+            "unreachable": unreachable,
+        }
+
+
+async def _healthy(_request: Request) -> Response:
+    return PlainTextResponse("ok\n")
