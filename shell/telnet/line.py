@@ -46,13 +46,9 @@ class LineTerm:
         self._link.write(encode(safe(prompt)))
         editor = LineEditor(self._limit)
         while True:
-            for index, char in enumerate(self._pending):
-                happened, echo = editor.key(char)
-                self._echo(echo, secret=secret)
-                if happened is not Happened.NOTHING:
-                    self._pending = self._pending[index + 1 :]
-                    return self._result(happened, editor, secret=secret)
-            self._pending = ""
+            happened = self._edit(editor, secret=secret)
+            if happened is not Happened.NOTHING:
+                return self._result(happened, editor, secret=secret)
             try:
                 await self._link.drain()
                 self._pending = await self._link.read()
@@ -74,9 +70,22 @@ class LineTerm:
     async def clear(self) -> None:
         """Nothing: there is no cursor."""
 
-    def _echo(self, text: str, *, secret: bool) -> None:
-        if text and self._link.echo and not (secret and text != "^C"):
-            self._link.write(encode(text))
+    def _edit(self, editor: LineEditor, *, secret: bool) -> Happened:
+        """Use what is pending up to the end of the line; its echo is one write."""
+        echoes: list[str] = []
+        happened = Happened.NOTHING
+        used = 0
+        for char in self._pending:
+            used += 1
+            happened, echo = editor.key(char)
+            if not secret or happened is Happened.INTERRUPTED:
+                echoes.append(echo)
+            if happened is not Happened.NOTHING:
+                break
+        self._pending = self._pending[used:]
+        if self._link.echo and echoes:
+            self._link.write(encode("".join(echoes)))
+        return happened
 
     def _result(self, happened: Happened, editor: LineEditor, *, secret: bool) -> str:
         if self._link.echo and not (secret and happened is Happened.ENTERED):

@@ -23,7 +23,7 @@ class Link:
         self._decoder = NvtDecoder()
         self.on_key = on_key
         self.ended = False
-        """The client will send no more."""
+        """The client will send no more, or has been cut off."""
 
     @property
     def address(self) -> str:
@@ -100,9 +100,11 @@ class Link:
             async with asyncio.timeout(limit):
                 await self._protocol.screen.drain()
         except TimeoutError as exc:
+            self.ended = True
             self._protocol.abort(f"nothing read for {limit:.0f} s")
             raise EndOfInput from exc
         except ConnectionError as exc:
+            self.ended = True
             raise EndOfInput from exc
 
 

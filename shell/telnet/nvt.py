@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import codecs
 
+from shell.safe import typed
+
 ENTER = "\r"
 
 
 class NvtDecoder:
-    """Incremental. CR LF, CR NUL and LF become one `ENTER`, NUL vanishes, bytes that are not UTF-8 become
-    U+FFFD. However the bytes are cut into pieces, the text is the same."""
+    """Incremental. CR LF, CR NUL and LF become one `ENTER`, NUL vanishes; bytes that are not UTF-8, and
+    characters that steer or hide, become U+FFFD. However the bytes are cut, the text is the same."""
 
     def __init__(self) -> None:
         self._utf8 = codecs.getincrementaldecoder("utf-8")(errors="replace")
@@ -25,7 +27,8 @@ class NvtDecoder:
             if not text:
                 return ""
         self._after_cr = text.endswith("\r")
-        return text.replace("\r\n", ENTER).replace("\r\0", ENTER).replace("\n", ENTER).replace("\0", "")
+        text = text.replace("\r\n", ENTER).replace("\r\0", ENTER).replace("\n", ENTER).replace("\0", "")
+        return typed(text)
 
 
 def encode(text: str) -> bytes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Generator, Iterable
 from contextlib import AbstractContextManager, contextmanager, suppress
 from typing import Any
@@ -27,6 +28,8 @@ from shell.telnet.link import Link
 from shell.telnet.nvt import encode
 from shell.telnet.paint import Paint, depth
 from shell.term import EndOfInput, Interrupted, Line, LineTooLongError, Question, Suggest
+
+log = logging.getLogger(__name__)
 
 TYPE_AHEAD = 4096
 HISTORY = 200
@@ -94,8 +97,14 @@ class TelnetInput(Input):
             self._ready = before
 
     def _wake(self) -> None:
-        if self._ready is not None:
+        """Let prompt_toolkit act on the keys. It runs into errors on some that no keyboard makes, such as a
+        mouse report cut short, and is itself again after them."""
+        if self._ready is None:
+            return
+        try:
             self._ready()
+        except Exception:
+            log.info("keys that were not understood were dropped", exc_info=True)
 
 
 class _Screen:

@@ -116,7 +116,8 @@ class TelnetServer:
                 async with asyncio.timeout(idle_s) as idle:
                     link.on_key = lambda: idle.reschedule(loop.time() + idle_s)
                     await converse(context, term, script=entrance.script)
-                    protocol.ended_because = "logged out"
+                    if not link.ended:
+                        protocol.ended_because = "logged out"
             except TimeoutError:
                 protocol.ended_because = "idle"
                 await term.show("", f"% Nothing typed for {idle_s / 60:.0f} min: logged out")
