@@ -52,6 +52,7 @@ def parser() -> argparse.ArgumentParser:
     top.set_defaults(command=None)
     commands = top.add_subparsers(title="commands", metavar="")
     _add(commands, "run", _run, "start the appliance here, in the foreground; Ctrl-C stops it")
+    _add(commands, "init", _init, "make the store with the sample office and an administrator, start nothing")
     status = _add(commands, "status", _status, "what runs, since when, and what is planned")
     status.add_argument("--json", action="store_true", help="for programs")
     importing = _add(commands, "import", _import, "replace the office by the one in a YAML file")
@@ -92,6 +93,12 @@ def _run(config: Config, _: argparse.Namespace) -> int:
     from appliance.roles import supervisor
 
     return supervisor.main(config)
+
+
+def _init(config: Config, _: argparse.Namespace) -> int:
+    from appliance.commands import init
+
+    return init.make(config)
 
 
 def _status(config: Config, args: argparse.Namespace) -> int:

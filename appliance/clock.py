@@ -9,7 +9,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 def local_zone(env_tz: str | None = None, etc: Path = Path("/etc")) -> ZoneInfo:
     """As the C library sees it: TZ, then /etc/localtime, then Debian's /etc/timezone, then UTC."""
-    for name in (env_tz or os.environ.get("TZ", ""), _linked(etc / "localtime"), _written(etc / "timezone")):
+    chosen = os.environ.get("TZ", "") if env_tz is None else env_tz
+    for name in (chosen, _linked(etc / "localtime"), _written(etc / "timezone")):
         try:
             if name:
                 return ZoneInfo(name.removeprefix(":"))

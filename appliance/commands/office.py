@@ -6,9 +6,9 @@ import os
 import sys
 from pathlib import Path
 
-from appliance.commands.opened import DONE, REFUSED, actor, with_store
+from appliance.commands.opened import DONE, REFUSED, actor, make_state, with_store
 from appliance.commands.say import complain
-from appliance.config import Config, ConfigError
+from appliance.config import Config
 from db.store import Store
 from db.transfer import OfficeError, dump, load_file, save
 
@@ -29,7 +29,7 @@ def import_(config: Config, path: Path) -> int:
         print(store.office.write(office, actor()).words())
         return DONE
 
-    _make_parent(config)
+    make_state(config)
     return with_store(config, work, make=True)
 
 
@@ -50,14 +50,3 @@ def export(config: Config, path: Path) -> int:
         return DONE
 
     return with_store(config, work)
-
-
-def _make_parent(config: Config) -> None:
-    """The state directory, so that an office can be imported before the first start."""
-    try:
-        config.state.mkdir(mode=0o700, exist_ok=True)
-    except OSError as exc:
-        raise ConfigError(
-            f"state: {config.state} cannot be made: {exc.strerror}; "
-            "choose another with state in callisto.toml or CALLISTO_STATE"
-        ) from exc

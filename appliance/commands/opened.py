@@ -6,7 +6,7 @@ import getpass
 from collections.abc import Callable
 
 from appliance.commands.say import complain
-from appliance.config import Config
+from appliance.config import Config, ConfigError
 from db.errors import StoreError
 from db.store import Store, prepare
 from db.variables.states import Actor
@@ -33,3 +33,14 @@ def actor() -> Actor:
         return Actor(getpass.getuser(), "", "cli")
     except (KeyError, OSError):  # a user without a name
         return Actor("", "", "cli")
+
+
+def make_state(config: Config) -> None:
+    """The state directory, for what may come before the first start."""
+    try:
+        config.state.mkdir(mode=0o700, exist_ok=True)
+    except OSError as exc:
+        raise ConfigError(
+            f"state: {config.state} cannot be made: {exc.strerror}; "
+            "choose another with state in callisto.toml or CALLISTO_STATE"
+        ) from exc
