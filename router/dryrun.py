@@ -129,6 +129,7 @@ class _Simulation:
         self._flow = Flow.of(call)
         self._reception = reception
         self._script = script
+        self._at_once: list[Event] = [CallOffered()]
         self._agenda: list[tuple[float, int, Event]] = []
         self._noted = count()
         self._stopped: set[TimerId] = set()
@@ -137,9 +138,8 @@ class _Simulation:
         self._end: tuple[Result, int] | None = None
 
     def run(self) -> Course:
-        self._note(CallOffered())
         while self._end is None:
-            _, _, event = heapq.heappop(self._agenda)
+            event = self._at_once.pop(0) if self._at_once else heapq.heappop(self._agenda)[2]
             if isinstance(event, TimedOut) and event.timer in self._stopped:
                 continue
             self._flow, commands = step(self._flow, event)
@@ -170,7 +170,7 @@ class _Simulation:
     def _ring(self, leg: Leg, phone: Phone, at: float) -> None:
         target = self._reception.target(phone.person.address)
         if isinstance(target, Unreachable):
-            self._note(Refused(at, leg, 0, target.because))
+            self._at_once.append(Refused(at, leg, 0, target.because))
             return
         self._phones.append(phone)
         answer = self._script(len(self._phones), phone)

@@ -21,7 +21,7 @@ def is_number(text: str) -> bool:
 
 def tidy(text: str, longest: int = LONGEST) -> str:
     """Text from outside, safe to show and to log: no control characters, no line ends, bounded."""
-    return _UNPRINTABLE.sub(" ", text).strip()[:longest]
+    return _UNPRINTABLE.sub(" ", text).strip()[:longest].rstrip()
 
 
 def clean(text: str) -> str:

@@ -39,12 +39,8 @@ class TableError(ValueError):
 
 def encode(table: RoutingTable) -> str:
     """One line of JSON; what has its default value is left out."""
-    return json.dumps(
-        {"version": VERSION, "table": _plain(table)},
-        ensure_ascii=False,
-        separators=(",", ":"),
-        sort_keys=True,
-    )
+    data = {"version": VERSION, "table": _plain(table)}
+    return json.dumps(data, separators=(",", ":"))
 
 
 def decode(text: str) -> RoutingTable:

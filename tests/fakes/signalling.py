@@ -121,8 +121,10 @@ class FakeSignalling:
         self._listening.ringing(leg.id)
 
     def answers(self, user: str) -> None:
+        """200; on a leg just released, it has crossed the CANCEL: ACK and BYE, and the engine may hear."""
         leg = self.phone(user)
-        leg.state = "answered"
+        if not leg.is_over:
+            leg.state = "answered"
         self._listening.answered(leg.id)
 
     def refuses(self, user: str, status: int = 486, reason: str = "") -> None:

@@ -1,0 +1,172 @@
+"""The dry run says what the engine would do."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from router.dryrun import Answer, Course, UnknownGroupError, dry_run, simulate
+from router.engine import Engine
+from router.hunting import Call, Phone, most_at_once, with_lines
+from router.model import Contact, Group, RoutingTable, Trunk, VipEntry, VipRouting
+from router.ports import Identity, LegId, Target
+from router.reception import Reception
+from tests.fakes.clock import START, FakeClock
+from tests.fakes.records import KeptRecords, Published
+from tests.fakes.signalling import FakeSignalling
+from tests.router.office import AGAIN, AWAY, TRUNK, group, office, overflow_to, person
+from tests.router.strategies import groups
+
+SUNDAY = datetime(2026, 11, 22, 3, 0, tzinfo=ZoneInfo("Europe/Zurich"))
+
+
+def test_explanation_reads_like_the_call_would() -> None:
+    board = group(
+        AWAY, [person("A", AWAY), "Berta", "Carl"], assistant_timeout=20, overflow=overflow_to("900")
+    )
+    explanation = dry_run(office(board), "board", "079 123 45 67", SUNDAY)
+    assert explanation.text().splitlines() == [
+        "If 0791234567 called Board on Sunday, 2026-11-22 at 03:00 and nobody answered:",
+        "      0 s  0791234567 calls 200 (Board)",
+        "      0 s  assistant 1 of 3, A, is away: not rung",
+        "      0 s  manager away: assistant 2 of 3, Berta, rings",
+        "     20 s  manager away: assistant 2 of 3, Berta, rang 20 s, no answer",
+        "     20 s  manager away: assistant 3 of 3, Carl, rings",
+        "     40 s  manager away: assistant 3 of 3, Carl, rang 20 s, no answer",
+        "     40 s  overflow: overflow number 900 rings",
+        "    220 s  overflow: overflow number 900 rang 180 s, no answer",
+        "    220 s  nobody answered within 180 s",
+        "    220 s  the overflow number did not take the call: the caller gets 480 Temporarily Unavailable",
+    ]
+    assert explanation.phones == ("Berta", "Carl", "900")
+
+
+def test_explanation_as_json_has_the_keys_of_a_call_record() -> None:
+    board = group(AWAY, vip_entries=(VipEntry("079T", "best customer"),))
+    data = json.loads(json.dumps(dry_run(office(board), "Board", "0791", SUNDAY).as_json()))
+    assert data["vip"] is True
+    assert (data["result"], data["status"], data["phones"]) == ("busy", 486, ["M"])
+    assert data["steps"][0] == {
+        "at_s": 0.0,
+        "text": "0791 calls 200 (Board); VIP: on the manager's list (079T, best customer)",
+    }
+
+
+def test_expiry_counts_at_the_time_asked_for() -> None:
+    board = group(AWAY, ["B"], vip_entries=(VipEntry("079T", expires=SUNDAY),))
+    table = office(board)
+    assert not dry_run(table, "Board", "0791", SUNDAY).is_vip
+    assert dry_run(table, "Board", "0791", SUNDAY - timedelta(seconds=1)).is_vip
+
+
+def test_unknown_group_is_refused_with_the_nearest_names() -> None:
+    table = office(group(name="Board"), group(name="Sales", manager_number="300"))
+    with pytest.raises(UnknownGroupError) as refused:
+        dry_run(table, "Bord", "1", SUNDAY)
+    assert refused.value.hint == "groups: Board"
+    with pytest.raises(UnknownGroupError) as refused:
+        dry_run(RoutingTable(), "Board", "1", SUNDAY)
+    assert refused.value.hint == "no group has a manager number"
+
+
+# The same decision drives both.
+
+
+class PlayedSignalling(FakeSignalling):
+    """Phones that follow a script of `dryrun`, in the engine's time."""
+
+    def __init__(self, clock: FakeClock, script: list[Answer | None]) -> None:
+        super().__init__()
+        self.clock = clock
+        self.script = script
+        self.count = 0
+
+    def dial(self, leg: LegId, target: Target, *, offer_of: LegId, caller: Identity) -> None:
+        super().dial(leg, target, offer_of=offer_of, caller=caller)
+        answer = _nth(self.script, self.count)
+        self.count += 1
+        if answer is None or answer.rings:
+            self.clock.call_later(0, lambda: self._listening.ringing(leg))
+        if answer is not None:
+            self.clock.call_later(answer.after, lambda: self._final(leg, answer))
+
+    def _final(self, leg: LegId, answer: Answer) -> None:
+        if self.legs[leg].is_over:
+            return
+        if answer.status == 200:
+            self.legs[leg].state = "answered"
+            self._listening.answered(leg)
+        else:
+            self.legs[leg].state = "refused"
+            self._listening.refused(leg, answer.status, answer.reason)
+
+
+def _nth(script: list[Answer | None], number: int) -> Answer | None:
+    return script[number] if number < len(script) else None
+
+
+answers = st.builds(
+    Answer,
+    after=st.sampled_from([0.0, 1.0, 7.5, 21.0, 30.0]),
+    status=st.sampled_from([200, 302, 404, 480, 486, 486, 503, 600, 603]),
+    rings=st.booleans(),
+)
+
+
+@given(
+    board=groups(),
+    script=st.lists(st.none() | answers, max_size=12),
+    caller=st.sampled_from(["0791", "044", "66", "77"]),
+    entries=st.sampled_from([(), (VipEntry("079T"),)]),
+    trunk=st.none() | st.just(TRUNK),
+)
+@settings(max_examples=400, deadline=None)
+def test_dry_run_and_engine_agree_on_any_script(
+    board: Group, script: list[Answer | None], caller: str, entries: tuple[VipEntry, ...], trunk: Trunk | None
+) -> None:
+    board = Group(**{name: getattr(board, name) for name in board.__slots__} | {"vip_entries": entries})
+    table = office(board, trunk=trunk)
+    planned = _planned(table, board, caller, script)
+    clock, records, published = FakeClock(), KeptRecords(), Published()
+    sip = PlayedSignalling(clock, script)
+    sip.listener = Engine(sip, clock, records, published, table)
+    leg = sip.invite("200", caller)
+    while not (sip.legs[leg].is_over or sip.legs[leg].state == "connected"):
+        clock.advance(0.5)
+    told = [(data["at_s"], data["text"]) for data in published.of("call", "step")]
+    assert told == [(step.at_s, step.text) for step in planned.steps]
+    assert sip.dialled() == [_user(phone) for phone in planned.phones]
+    assert planned.status == (sip.legs[leg].status or 200)
+    if sip.legs[leg].state == "connected":
+        sip.hang_up(leg)
+    assert records.kept[0]["result"] == planned.result.value
+    assert clock.running == 0 or sip.legs_in_use == 0
+
+
+def _planned(table: RoutingTable, board: Group, caller: str, script: list[Answer | None]) -> Course:
+    reception = Reception(table)
+    call: Call = reception.call(board, Identity(caller), "200", START)
+    call = with_lines(call, most_at_once(call))
+    return simulate(call, reception, lambda number, _phone: _nth(script, number - 1))
+
+
+def _user(phone: Phone) -> str:
+    return phone.person.user or phone.person.address
+
+
+def test_vip_by_rank_is_known_to_the_dry_run() -> None:
+    board = group(AWAY, ["B"], vip_threshold=3, vip_routing=VipRouting.MANAGER_FIRST, manager_timeout=10)
+    table = office(board, contacts=(Contact("Frei", ("0791",), 3),))
+    assert dry_run(table, "Board", "0791", SUNDAY).phones == ("M", "B")
+
+
+def test_rounds_are_bounded() -> None:
+    board = group(assistants=["B"], manager_timeout=10, assistant_timeout=10, overflow=AGAIN)
+    explanation = dry_run(office(board), "Board", "1", SUNDAY)
+    assert explanation.phones == ("M", "B") * 3
+    assert explanation.steps[-1].at_s == 60
