@@ -66,7 +66,7 @@ def parse_url(text: str) -> URL:
 
 def url_shown(url: URL) -> str:
     """The URL without its secrets."""
-    hidden = {key: "***" for key in _SECRET_KEYS if key in url.query}
+    hidden = {key: "hidden" for key in _SECRET_KEYS if key in url.query}
     return url.update_query_dict(hidden).set(
         drivername=url.drivername.partition("+")[0]
     ).render_as_string(hide_password=True)  # fmt: skip
@@ -233,15 +233,15 @@ _MEANINGS = (
      "try again; if it stays, look for a program that has the store open"),
     (("malformed", "not a database", "disk I/O"), "is damaged",
      "stop the appliance, keep the file and those beside it as they are, and put a good copy in its place"),
+    (("password authentication", "no password supplied"), "refuses the user or the password",
+     "check store_url (CALLISTO_STORE_URL)"),
+    (("does not exist",), "is not there", "create the database, or check store_url (CALLISTO_STORE_URL)"),
+    (("connection", "Connection", "could not translate", "timeout expired"), "cannot be reached",
+     "is the database server running, and is store_url (CALLISTO_STORE_URL) right?"),
     (("unable to open", "No such file"), "cannot be opened",
      "the folder must exist and belong to the user who runs the appliance"),
     (("readonly", "read-only", "permission denied"), "cannot be written",
      "give the user who runs the appliance the right to write"),
     (("disk is full", "No space left"), "has no room left on its disk",
      "make room; nothing has been changed"),
-    (("password authentication", "no password supplied"), "refuses the user or the password",
-     "check store_url (CALLISTO_STORE_URL)"),
-    (("does not exist",), "is not there", "create the database, or check store_url (CALLISTO_STORE_URL)"),
-    (("connection", "Connection", "could not translate", "timeout expired"), "cannot be reached",
-     "is the database server running, and is store_url (CALLISTO_STORE_URL) right?"),
 )  # fmt: skip

@@ -29,7 +29,7 @@ def matches(password_hash: str, password: str) -> bool:
     """Takes as long when there is no hash (empty) as when the password is wrong."""
     try:
         _HASHER.verify(password_hash or _dummy(), _bytes(password[:LONGEST]))
-    except (VerificationError, InvalidHashError):
+    except (VerificationError, InvalidHashError, ValueError):
         return False
     return password_hash != "" and len(password) <= LONGEST
 
@@ -39,8 +39,8 @@ def hash_problem(password_hash: str) -> str:
 
     Its parameters decide what a login costs: an enormous one would stop the machine.
     """
-    if len(password_hash) > 255:
-        return "is longer than 255 characters"
+    if len(password_hash) > 255 or not password_hash.isascii():
+        return "is no argon2id hash"
     try:
         found = extract_parameters(password_hash)
     except (InvalidHashError, ValueError):

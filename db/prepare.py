@@ -28,6 +28,9 @@ log = logging.getLogger(__name__)
 ALONE_WITHIN = 30.0
 """Seconds to wait for another process that prepares the same store."""
 
+OPEN_WITHIN = 5.0
+"""Seconds to wait for those who have the file open to close it."""
+
 _ADVISORY_LOCK = 0x43414C4C
 """PostgreSQL: held while the schema is looked at and changed. Any number, the same in all versions."""
 
@@ -183,7 +186,7 @@ def _engine(path: Path) -> Engine:
 
 @contextmanager
 def _raw(path: Path) -> Iterator[Any]:
-    connection = pysqlite3.connect(str(path), timeout=5, isolation_level=None)
+    connection = pysqlite3.connect(str(path), timeout=OPEN_WITHIN, isolation_level=None)
     try:
         yield connection
     except pysqlite3.DatabaseError as exc:
