@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import secrets
 
-from db.sample import sample_office
 from db.store import Store
 from db.stores.accounts import FIRST_ADMINISTRATOR
 from db.variables.states import Actor
@@ -36,5 +35,7 @@ def generated_password() -> str:
 
 
 def _import_sample(store: Store) -> None:
+    from db.sample import sample_office  # the reader of offices is needed once in a store's life
+
     summary = store.office.write(sample_office(), Actor("system", "", "system"))
     log.info("first start: the sample office: %s", summary.words())
