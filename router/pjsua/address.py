@@ -20,6 +20,8 @@ _LONGEST_URI = 200
 _LONGEST_NAME = 120
 _LONGEST_USER = 90
 """With the name, the host and the brackets this stays below the 256 bytes PJSIP prints a name-addr into."""
+_PLAIN_USER = re.compile(r"\+?[0-9*]{1,32}")
+_PLAIN_NAME = re.compile(r"(?:[A-Za-z0-9,.'-][A-Za-z0-9,.' -]{0,60})?")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
@@ -61,9 +63,13 @@ def from_value(caller: Identity, host: str, port: int) -> str:
     """A name-addr that shows `caller` and is ours: display name quoted, number escaped into the user part.
 
     What does not fit is cut, at a whole character."""
-    number, shown = _CONTROL.sub("", caller.number), _CONTROL.sub("", caller.name).strip()
-    user = _fitting((quote(char, safe=_USER_SAFE) for char in number), _LONGEST_USER)
-    name = _fitting((f"\\{char}" if char in '"\\' else char for char in shown), _LONGEST_NAME)
+    user, name = caller.number, caller.name
+    if not _PLAIN_USER.fullmatch(user):
+        number = _CONTROL.sub("", user)
+        user = _fitting((quote(char, safe=_USER_SAFE) for char in number), _LONGEST_USER)
+    if not _PLAIN_NAME.fullmatch(name):
+        shown = _CONTROL.sub("", name).strip()
+        name = _fitting((f"\\{char}" if char in '"\\' else char for char in shown), _LONGEST_NAME)
     uri = f"<sip:{user or 'anonymous'}@{host}:{port}>"
     return f'"{name}" {uri}' if name else uri
 

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 import pjsua2 as pj
 
-from router.pjsua.legs import UNANSWERED, Leg, Phase
+from router.pjsua.legs import UNANSWERED, Leg
 from router.pjsua.wire import read_sdp
 
 log = logging.getLogger(__name__)
@@ -31,6 +31,10 @@ class Sink(Protocol):
         """A callback raised; the leg cannot be trusted any more."""
 
 
+TSX_STATE: int = pj.PJSIP_EVENT_TSX_STATE
+RX_MSG: int = pj.PJSIP_EVENT_RX_MSG
+
+
 class LegCall(pj.Call):  # type: ignore[misc]
     """Carries one leg after another.
 
@@ -41,41 +45,48 @@ class LegCall(pj.Call):  # type: ignore[misc]
     def __init__(self, account: Any, sink: Sink, library: Any) -> None:
         super().__init__(account)
         self._sink = sink
-        self._library = library
+        self._holder = library.holder
         self.address = int(self.this)
         self.leg: Leg | None = None
 
     @property
     def attached(self) -> bool:
         """Whether the C library still reports this leg; not after its end, or our hanging up."""
-        return bool(self._library.holds(self.getId(), self.address))
+        return bool(self._holder(self.getId()) == self.address)
 
     def onCallState(self, prm: Any) -> None:  # noqa: N802
         leg = self.leg
         if leg is None:
             return
         try:
-            event = prm.e
-            status, reason = 0, ""
-            if event.type == pj.PJSIP_EVENT_TSX_STATE:
-                transaction = event.body.tsxState.tsx
-                status, reason = transaction.statusCode, transaction.statusText
-            if not self.attached:
-                self._sink.gone(leg, status, reason)
-            elif not leg.incoming and 180 <= status < 300 and leg.phase in UNANSWERED:
-                self._sink.progressed(leg, status, _received_sdp(event.body.tsxState))
+            gone = self._holder(self.getId()) != self.address
+            if gone and leg.released:
+                self._sink.gone(leg, 0, "")
+            elif gone or (not leg.incoming and leg.phase in UNANSWERED):
+                self._moved(leg, prm.e, gone)
         except Exception:
             log.exception("call state of leg %s", leg.id)
             self._sink.failed(leg)
 
+    def _moved(self, leg: Leg, event: Any, gone: bool) -> None:
+        status, reason, state = 0, "", None
+        if event.type == TSX_STATE:
+            state = event.body.tsxState
+            transaction = state.tsx
+            status, reason = transaction.statusCode, transaction.statusText
+        if gone:
+            self._sink.gone(leg, status, reason)
+        elif 180 <= status < 300:
+            self._sink.progressed(leg, status, _received_sdp(state))
+
     def onCallTsxState(self, prm: Any) -> None:  # noqa: N802
         leg = self.leg
-        if leg is None or (leg.incoming and leg.asking is None):
+        if leg is None or (leg.heard and leg.asking is None):
             return
         try:
             if leg.asking is not None:
                 self._re_invite_progressed(leg, prm.e.body.tsxState)
-            elif leg.phase is Phase.WAITING and not leg.heard:
+            else:
                 leg.heard = prm.e.body.tsxState.tsx.statusCode >= 100
         except Exception:
             log.exception("transaction of leg %s", leg.id)
@@ -115,6 +126,12 @@ class LegCall(pj.Call):  # type: ignore[misc]
         """INVITE with Replaces: PJSUA2 would take it over by itself."""
         prm.statusCode = 603
 
+    def onCallMediaTransportState(self, prm: Any) -> None:  # noqa: N802
+        """Several times a call: said here so that PJSUA2 does not go back to C++ for nothing."""
+
+    def onCreateMediaTransport(self, prm: Any) -> None:  # noqa: N802
+        """Likewise; the transport stays as it is."""
+
     def onCallRedirected(self, prm: Any) -> int:  # noqa: N802, ARG002
         return int(pj.PJSIP_REDIRECT_STOP)
 
@@ -136,4 +153,4 @@ class Account(pj.Account):  # type: ignore[misc]
 
 def _received_sdp(state: Any) -> str:
     """What came with the message that moved the transaction, if it was a message."""
-    return read_sdp(state.src.rdata.wholeMsg) if state.type == pj.PJSIP_EVENT_RX_MSG else ""
+    return read_sdp(state.src.rdata.wholeMsg) if state.type == RX_MSG else ""

@@ -37,7 +37,7 @@ class Leg:
     since: float
     phase: Phase = Phase.WAITING
     heard: bool = False
-    """Outgoing: the far end has said something, were it only 100."""
+    """The far end has said something, were it only 100: so every incoming one has."""
     released: bool = False
     """We ended it, or its end was reported: nothing more is."""
     theirs: str = ""
@@ -64,6 +64,9 @@ class Legs:
         self._make = make
         self._legs: dict[LegId, Leg] = {}
         self._spare: list[Any] = []
+        self._ringing = pj.CallOpParam()
+        self._ringing.statusCode = 180
+        self._ended = pj.CallOpParam()
 
     def __len__(self) -> int:
         return len(self._legs)
@@ -99,13 +102,17 @@ class Legs:
         leg.released = True
         if leg.call is None:
             return
-        parameters = pj.CallOpParam()
-        if leg.incoming and leg.phase in UNANSWERED:
-            parameters.statusCode = 480
+        self._ended.statusCode = 480 if leg.incoming and leg.phase in UNANSWERED else 0
         try:
-            leg.call.hangup(parameters)
+            leg.call.hangup(self._ended)
         except pj.Error as exc:
             log.info("hanging up leg %s: %s", leg.id, exc.reason)
+
+    def ring(self, leg: Leg) -> None:
+        try:
+            leg.call.answer(self._ringing)
+        except pj.Error as exc:
+            log.info("answering 180 to leg %s: %s", leg.id, exc.reason)
 
     def answer(self, leg: Leg, status: int, *, sdp: str = "", retry_after: int | None = None) -> bool:
         """Whether the response could be sent. `sdp` only once per INVITE: a second aborts the process."""
@@ -116,7 +123,7 @@ class Legs:
         if sdp:
             parameters.sdp.wholeSdp = sdp
         if retry_after is not None:
-            add_header(parameters, "Retry-After", str(retry_after))
+            add_header(parameters.txOption, "Retry-After", str(retry_after))
         try:
             leg.call.answer(parameters)
         except pj.Error as exc:
@@ -134,7 +141,7 @@ def offer_parameters() -> Any:
     return parameters
 
 
-def add_header(parameters: Any, name: str, value: str) -> None:
+def add_header(options: Any, name: str, value: str) -> None:
     header = pj.SipHeader()
     header.hName, header.hValue = name, value
-    parameters.txOption.headers.push_back(header)
+    options.headers.push_back(header)

@@ -81,6 +81,8 @@ class Library:
             self._endpoint.libDestroy(pj.PJSUA_DESTROY_NO_NETWORK)
             raise _refusal(exc, listen, port) from None
         self.version: str = self._endpoint.libVersion().full
+        self.holder: Callable[[int], int | None] = self._c.pjsua_call_get_user_data
+        """Address of the Call object that the leg in a slot is reported to."""
         self.capacity: int = self._c.pjsua_call_get_max_count()
 
     @property
@@ -96,10 +98,6 @@ class Library:
     @property
     def build(self) -> str:
         return "stock wheel" if self.capacity <= _STOCK_CAPACITY else "large"
-
-    def holds(self, slot: int, call: int) -> bool:
-        """Whether the C library still reports the leg in `slot` to the Call object at address `call`."""
-        return bool(0 <= slot < self.capacity and self._c.pjsua_call_get_user_data(slot) == call)
 
     def attach(self, slot: int, call: int) -> None:
         """Let the Call object at address `call` carry the leg in `slot` from now on."""

@@ -51,6 +51,7 @@ class PjsuaSignalling:
         self._next_watch = 0.0
         self._legs = Legs(lambda: LegCall(self._library.account, self, self._library))
         self._reinvites = ReInvites(self._legs, self._later, self._lose)
+        self._dialling = offer_parameters()
         self._library = Library(listen, port, lambda: Account(self))
 
     def attach(self, listener: SignallingListener) -> None:
@@ -97,12 +98,13 @@ class PjsuaSignalling:
         call = self._legs.spare_call()
         record = Leg(leg, call, incoming=False, since=time.monotonic(), ours=offering.theirs)
         self._legs.enter(record)
-        parameters = offer_parameters()
-        parameters.txOption.localUri = from_value(caller, to.seen_from, self._neighbours.port)
+        options = self._dialling.txOption
+        options.localUri = from_value(caller, to.seen_from, self._neighbours.port)
+        options.headers.clear()
         if offering.forwards is not None and self._library.passes_max_forwards:
-            add_header(parameters, "Max-Forwards", str(offering.forwards - 1))
+            add_header(options, "Max-Forwards", str(offering.forwards - 1))
         try:
-            call.makeCall(to.uri, parameters)
+            call.makeCall(to.uri, self._dialling)
         except pj.Error as exc:
             self._legs.forget(record)
             self._later(self._tell_refused, leg, 503, exc.reason)
@@ -111,7 +113,7 @@ class PjsuaSignalling:
         record = self._legs.get(leg)
         if record is not None and record.incoming and record.phase is Phase.WAITING:
             record.phase = Phase.RINGING
-            self._legs.answer(record, 180)
+            self._legs.ring(record)
 
     def refuse(self, leg: LegId, status: int, *, retry_after: int | None = None) -> None:
         record = self._legs.get(leg)
@@ -157,7 +159,7 @@ class PjsuaSignalling:
             return
         call = self._legs.spare_call()
         self._library.attach(slot, call.address)
-        leg = Leg(LegId(next(self._ids)), call, incoming=True, since=time.monotonic())
+        leg = Leg(LegId(next(self._ids)), call, incoming=True, since=time.monotonic(), heard=True)
         self._legs.enter(leg)
         self._later(self._offer, leg, message, source)
 
@@ -258,6 +260,6 @@ class PjsuaSignalling:
                 log.warning("leg %s ended without a word from the library", leg.id)
                 self._legs.forget(leg)
                 self._end(leg, 503, "the leg was lost")
-            elif leg.phase is Phase.WAITING and not (leg.incoming or leg.heard) and now - leg.since > SILENCE:
+            elif not leg.heard and now - leg.since > SILENCE:
                 self._legs.hang_up(leg)
                 self._tell_refused(leg.id, 408, "no response")

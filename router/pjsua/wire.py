@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from urllib.parse import unquote
 
@@ -12,11 +12,20 @@ from router.ports import Identity
 LONGEST = 128
 """Characters of a name or a number that are kept."""
 
-_COMPACT = {"i": "call-id", "f": "from", "c": "content-type"}
+_COMPACT = {"i": "call-id", "f": "from"}
 _FOLD = re.compile(r"\r?\n[ \t]+")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _NAME_ADDR = re.compile(r'\s*(?:"((?:[^"\\]|\\.)*)"|([^<"]*?))\s*<([^<>]*)>')
-_BOUNDARY = re.compile(r'boundary="?([^";]+)"?', re.IGNORECASE)
+_REQUEST = re.compile(r"[^\s]+ ([^\s]+) ")
+_NEEDED = re.compile(
+    r"^(p-asserted-identity|from|f|call-id|i|max-forwards)[ \t]*:(.*)$", re.IGNORECASE | re.MULTILINE
+)
+_FORWARDS = re.compile("[0-9]{1,3}")
+_ENTRY = re.compile(r'(?:"(?:[^"\\]|\\.)*"|<[^>]*>|[^",<])+')
+"""One of several values: the commas in quotes and angle brackets do not part them."""
+_CONTENT_TYPE = re.compile(r"^(?:content-type|c)[ \t]*:\s*([^\s;]+)", re.IGNORECASE | re.MULTILINE)
+_USER_ENDS = re.compile("[:;]")
+_BOUNDARY = re.compile(r'boundary="?([^";\r\n]+)"?', re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,37 +41,45 @@ class Invite:
 
 def read_invite(message: str) -> Invite:
     """The caller is the first asserted identity (RFC 3325) that has a number, else the From header."""
-    start, headers = _head(message)
-    uri = start.split(" ")[1] if start.count(" ") >= 2 else ""
-    asserted = (identity(one) for line in headers.get("p-asserted-identity", ()) for one in _entries(line))
-    claimed = identity(headers.get("from", [""])[0])
-    caller = next((one for one in asserted if one.number), claimed)
-    if not caller.name:
-        caller = Identity(caller.number, claimed.name if caller.number == claimed.number else "")
+    head = message.partition("\r\n\r\n")[0]
+    request = _REQUEST.match(head)
+    headers: dict[str, list[str]] = {}
+    for name, value in _NEEDED.findall(_unfolded(head)):
+        key = name.lower()
+        headers.setdefault(_COMPACT.get(key, key), []).append(value.strip())
     forwards = headers.get("max-forwards", [""])[0]
     return Invite(
-        caller=caller,
-        dialled=user_of(uri),
+        caller=_caller(headers.get("from", [""])[0], headers.get("p-asserted-identity", [])),
+        dialled=user_of(request[1]) if request else "",
         call_id=_clean(headers.get("call-id", [""])[0]),
-        max_forwards=int(forwards) if re.fullmatch("[0-9]{1,3}", forwards) else None,
+        max_forwards=int(forwards) if _FORWARDS.fullmatch(forwards) else None,
         sdp=read_sdp(message),
     )
 
 
+def _caller(claim: str, assertions: Iterable[str]) -> Identity:
+    claimed = identity(claim)
+    for asserted in (identity(one) for line in assertions for one in _ENTRY.findall(line)):
+        if asserted.number:
+            same = asserted.number == claimed.number
+            return Identity(asserted.number, asserted.name or (claimed.name if same else ""))
+    return claimed
+
+
 def read_sdp(message: str) -> str:
     """The session description in a message's body, alone or one of several parts; empty if there is none."""
-    head, separator, body = message.partition("\r\n\r\n")
-    if not separator or not body:
+    head, _, body = message.partition("\r\n\r\n")
+    found = _CONTENT_TYPE.search(head) if body else None
+    if found is None:
         return ""
-    _, headers = _head(head)
-    kind = headers.get("content-type", [""])[0]
-    if kind.lower().startswith("multipart/"):
-        boundary = _BOUNDARY.search(kind)
-        parts = body.split("--" + boundary[1]) if boundary else []
-        return next((found for part in parts if (found := read_sdp(part.lstrip("\r\n")))), "")
-    if kind.partition(";")[0].strip().lower() != "application/sdp":
+    kind = found[1].lower()
+    if kind == "application/sdp":
+        return _valid(body).replace("\x00", "")
+    boundary = _BOUNDARY.search(_unfolded(head[found.start() :])) if kind.startswith("multipart/") else None
+    if boundary is None:
         return ""
-    return body.encode("utf-8", "surrogateescape").decode("utf-8", "replace").replace("\x00", "")
+    parts = body.split("--" + boundary[1])
+    return next((sdp for part in parts if (sdp := read_sdp("\r\n" + part.lstrip("\r\n")))), "")
 
 
 def identity(address: str) -> Identity:
@@ -83,26 +100,18 @@ def user_of(uri: str) -> str:
     user, at, _ = rest.rpartition("@")
     if scheme.lower() not in ("sip", "sips") or not at:
         return ""
-    return _clean(unquote(re.split("[:;]", user)[0]))[:LONGEST]
+    return _clean(unquote(_USER_ENDS.split(user)[0]))[:LONGEST]
 
 
-def _head(message: str) -> tuple[str, dict[str, list[str]]]:
-    """Start line and headers by lower-case long name, in their order, folded lines joined."""
-    lines = _FOLD.sub(" ", message.partition("\r\n\r\n")[0]).split("\r\n")
-    headers: dict[str, list[str]] = {}
-    for line in lines[1:] if " " in lines[0].partition(":")[0] else lines:
-        name, _, value = line.partition(":")
-        key = name.strip().lower()
-        headers.setdefault(_COMPACT.get(key, key), []).append(value.strip())
-    return lines[0], headers
-
-
-def _entries(value: str) -> Iterator[str]:
-    """Split a header value at the commas outside quotes and angle brackets."""
-    return (found.group() for found in re.finditer(r'(?:"(?:[^"\\]|\\.)*"|<[^>]*>|[^",<])+', value))
+def _unfolded(head: str) -> str:
+    return _FOLD.sub(" ", head) if "\n " in head or "\n\t" in head else head
 
 
 def _clean(text: str) -> str:
-    """Valid UTF-8 without control characters. PJSUA2 hands undecodable bytes over as surrogates."""
-    decoded = text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
-    return _CONTROL.sub("", decoded).strip()
+    plain = text.isascii() and text.isprintable()
+    return text.strip() if plain else _CONTROL.sub("", _valid(text)).strip()
+
+
+def _valid(text: str) -> str:
+    """Valid UTF-8: PJSUA2 hands undecodable bytes over as surrogates."""
+    return text if text.isascii() else text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
