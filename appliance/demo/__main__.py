@@ -105,13 +105,14 @@ class _Stage:
         return show.Ended(staged, connected, code)
 
     async def _follow(self) -> None:
-        """Print events until the call has ended. Raises TimeoutError when it does not."""
+        """Print its steps until the call has ended. Raises TimeoutError when it does not."""
         async with asyncio.timeout(CALL_WITHIN_S):
             while True:
                 data = await self._events.get()
-                _say(show.event(self._paint, data))
                 if data.get("event") == "ended":
                     return
+                if data.get("event") == "step":
+                    _say(show.step(self._paint, data))
 
 
 def _say(text: str) -> None:

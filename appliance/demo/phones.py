@@ -60,7 +60,7 @@ class Phone:
             end(self._process)
 
     def connected(self) -> int:
-        """Calls that were connected to this phone and have ended by now."""
+        """Calls that were connected to this phone: answered, and the answer acknowledged."""
         try:
             return self._log.read_text().count("connected")
         except FileNotFoundError:

@@ -42,11 +42,10 @@ def opening(paint: Paint, place: int, call: Staged) -> str:
     return f"\n{paint(BOLD, f'{place}. {call.title}')}\n   {paint(DIM, who)}"
 
 
-def event(paint: Paint, data: dict[str, Any]) -> str:
-    """One line of the live explanation: an event of topic "call"."""
-    style = {"answered": GREEN, "ended": BOLD}.get(str(data.get("event")), CYAN)
+def step(paint: Paint, data: dict[str, Any]) -> str:
+    """One line of the live explanation: a step of a call."""
     at = f"{float(data.get('at_s', 0)):5.1f} s"
-    return f"   {paint(DIM, at)}  {paint(style, str(data.get('text', '')))}"
+    return f"   {paint(DIM, at)}  {paint(CYAN, str(data.get('text', '')))}"
 
 
 def verdict(paint: Paint, ended: Ended) -> str:

@@ -36,8 +36,8 @@ def test_the_summary_counts_what_went_as_expected() -> None:
 
 def test_colours_are_for_terminals_alone() -> None:
     event = {"event": "step", "text": "manager away", "at_s": 1.25}
-    assert "\x1b" not in show.event(PLAIN, event)
-    assert "\x1b[36mmanager away\x1b[0m" in show.event(Paint(on=True), event)
+    assert "\x1b" not in show.step(PLAIN, event)
+    assert "\x1b[36mmanager away\x1b[0m" in show.step(Paint(on=True), event)
 
 
 def test_the_office_of_the_demo_can_be_imported() -> None:

@@ -1,0 +1,93 @@
+"""A start that cannot be: one line, exit code 2, nothing half-started. And the end: everything is gone."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from appliance.demo.local import HOST, LocalAppliance, tree
+from tests import needs
+from tests.journeys.waiting import eventually
+
+Make = Callable[..., LocalAppliance]
+
+
+def refused(appliance: LocalAppliance) -> str:
+    """Run it; the one line that it says, the log apart, before it ends with 2."""
+    done = appliance.callisto("run", within_s=20)
+    said = (done.stdout + done.stderr).strip()
+    assert done.returncode == 2, said
+    *before, line = said.splitlines()
+    assert line.startswith("callisto: "), said
+    assert not [other for other in before if " INFO " not in other or "starting" in other], said
+    return line
+
+
+def test_a_corrupt_file_of_settings_is_named_with_its_line(appliance: Make, tmp_path: Path) -> None:
+    file = tmp_path / "callisto.toml"
+    file.write_text("telnet_port = 2323\nsip_port = = 5060\n")
+    said = refused(appliance(CALLISTO_CONFIG=str(file)))
+    assert f"{file}:2" in said
+
+
+def test_a_value_that_makes_no_sense_names_its_setting(appliance: Make) -> None:
+    assert "CALLISTO_SIP_PORT" in refused(appliance(CALLISTO_SIP_PORT="many"))
+
+
+@pytest.mark.parametrize("setting", ["sip_port", "telnet_port", "web_port"])
+def test_a_port_in_use_names_its_setting(appliance: Make, setting: str) -> None:
+    needs.pjsua2()
+    one = appliance()
+    kind = socket.SOCK_DGRAM if setting == "sip_port" else socket.SOCK_STREAM
+    with socket.socket(socket.AF_INET, kind) as taken:
+        taken.bind((HOST, getattr(one, setting)))
+        if kind is socket.SOCK_STREAM:
+            taken.listen()
+        said = refused(one)
+    assert setting in said.lower()
+    assert str(getattr(one, setting)) in said
+
+
+def test_a_store_of_a_newer_version_is_left_alone(appliance: Make) -> None:
+    one = appliance()
+    assert one.callisto("init").returncode == 0
+    import pysqlite3
+
+    file = one.state / "callisto.db"
+    with pysqlite3.connect(str(file)) as store:
+        store.execute("UPDATE alembic_version SET version_num = '9999'")
+    before = file.read_bytes()
+    said = refused(one)
+    assert "newer" in said
+    assert file.read_bytes() == before
+
+
+def test_ctrl_c_ends_everything_within_five_seconds_and_frees_the_ports(appliance: Make) -> None:
+    needs.pjsua2()
+    one = appliance()
+    one.start()
+    started = tree(one.pid)
+    assert len(started) >= 4
+    one.interrupt()
+    assert one.wait(5) == 0
+    eventually(lambda: not [pid for pid in started if alive(pid)], within_s=1)
+    for kind, port in (
+        (socket.SOCK_DGRAM, one.sip_port),
+        (socket.SOCK_STREAM, one.sip_port),
+        (socket.SOCK_STREAM, one.telnet_port),
+        (socket.SOCK_STREAM, one.web_port),
+    ):
+        with socket.socket(socket.AF_INET, kind) as free:
+            free.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            free.bind((HOST, port))
+
+
+def alive(pid: int) -> bool:
+    """A zombie is dead."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
