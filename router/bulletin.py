@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from typing import Any
 
 from router.live import LiveCall
 from router.ports import Notifier
@@ -28,12 +29,13 @@ class Bulletin:
     def ended(self, live: LiveCall, at: float, result: str) -> None:
         self._call(live, "ended", result, at)
 
-    def turned_away(self, record: dict[str, object], text: str) -> None:
-        """A call that reached no group."""
-        log.info("call %s: %s", record["id"], text)
+    def turned_away(self, record: dict[str, Any]) -> None:
+        """A call that reached no group's rules."""
+        (step,) = record["steps"]
+        log.info("call %s: %s", record["id"], step["text"])
         known = {key: record[key] for key in ("id", "group", "caller")}
-        for event, words in (("step", text), ("ended", str(record["result"]))):
-            self._tell("call", {**known, "event": event, "text": words, "at_s": 0.0})
+        for event, text in (("step", step["text"]), ("ended", record["result"])):
+            self._tell("call", {**known, "event": event, "text": text, "at_s": 0.0})
 
     def rings(self, live: LiveCall, at: float, ringing: tuple[str, ...], *, anonymous: bool) -> None:
         """Show the assistants the call, or who is rung for it now."""

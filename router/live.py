@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from uuid import uuid4
 
-from router import numbers
+from router import explain, numbers
 from router.commands import Record, Result
 from router.events import Leg, TimerId
 from router.hunting import Role
@@ -36,6 +36,10 @@ class LiveCall:
     timers: dict[TimerId, Timer] = field(default_factory=dict)
     watchdogs: dict[Leg, Timer] = field(default_factory=dict)
     steps: list[dict[str, object]] = field(default_factory=list)
+
+    def at(self, monotonic: float) -> float:
+        """Seconds since the call came."""
+        return monotonic - self.begun
 
     def calm(self, leg: Leg) -> None:
         """The leg is heard of, or over: nobody needs to watch it."""
@@ -96,9 +100,19 @@ def call_record(live: LiveCall, record: Record) -> dict[str, object]:
 
 
 def refused_record(
-    incoming: IncomingCall, caller: str, now: datetime, *, status: int, result: Result, text: str
+    incoming: IncomingCall,
+    caller: str,
+    now: datetime,
+    *,
+    group: str,
+    status: int,
+    result: Result,
+    because: str,
 ) -> dict[str, object]:
-    """The record of a call that reached no group's rules."""
+    """The record of a call that reached no group's rules, explained in one step."""
+    dialled = numbers.tidy(incoming.dialled)
+    who = caller or "an unknown caller"
+    text = f"{who} calls {dialled}, {because}: the caller gets {explain.phrase(status)}"
     return {
         "id": str(uuid4()),
         "started": now.isoformat(),
@@ -107,13 +121,18 @@ def refused_record(
         "caller": caller,
         "caller_raw": numbers.tidy(incoming.caller.number, 200),
         "caller_name": numbers.tidy(incoming.caller.name, 80),
-        "dialled": numbers.tidy(incoming.dialled),
-        "group": "",
+        "dialled": dialled,
+        "group": group,
         "vip": False,
         "result": result.value,
         "status": status,
         "agent": None,
         "talk_s": 0.0,
         "ring_s": 0.0,
-        "steps": [{"at_s": 0.0, "text": text}],
+        "steps": [
+            {
+                "at_s": 0.0,
+                "text": f"{who} calls {dialled}, {because}: the caller gets {explain.phrase(status)}",
+            }
+        ],
     }

@@ -31,8 +31,7 @@ class Reception:
 
     def call(self, group: Group, caller: Identity, dialled: str, at: datetime) -> Call:
         """The call as the rules see it. A contact's name goes before the one that SIP shows."""
-        settings = self.table.settings
-        number = numbers.shown(caller.number, settings.strip_caller_id)
+        number = self.shown(caller)
         compared = numbers.normalise(number)
         contact = self._contacts.find(compared)
         return Call(
@@ -43,6 +42,10 @@ class Reception:
             vip.judge(group, self._vip_list(group), contact, compared, at),
             _member(group, compared),
         )
+
+    def shown(self, caller: Identity) -> str:
+        """The caller's number as `gStripCallerID` leaves it."""
+        return numbers.shown(caller.number, self.table.settings.strip_caller_id)
 
     def outgoing_identity(self, call: Call) -> Identity:
         """What a rung phone shows, by `gTransferWithCallerID`.

@@ -9,7 +9,8 @@ from datetime import datetime, timedelta
 import pytest
 
 from router.admission import RETRY_AFTER
-from router.engine import SILENCE, Engine
+from router.engine import Engine
+from router.legs import SILENCE
 from router.model import Contact, Group, Settings, ShowVip, VipEntry
 from router.ports import Identity, IncomingCall, LegId, Target
 from tests.fakes.clock import START, FakeClock
