@@ -22,7 +22,7 @@ from db.stores.calls import Calls
 from db.stores.jobs import JobRuns
 from db.stores.office import Offices
 from db.stores.routing import routing_table
-from db.stores.variables import Machine, Variables, states
+from db.stores.variables import Machine, Variables, values
 from router.model import RoutingTable, Trunk
 
 __all__ = ["Store", "prepare"]
@@ -82,8 +82,8 @@ class Store:
         """What calls are routed by, of one moment. Hosts are not resolved."""
 
         def ask(connection: Connection) -> RoutingTable:
-            values = {state.variable.name: state.value for state in states(connection, self._machine.edition)}
-            return routing_table(offices.read(connection), values, _revision(connection), trunk)
+            settings = values(connection, self._machine.edition)
+            return routing_table(offices.read(connection), settings, _revision(connection), trunk)
 
         return self._database.read(ask)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Row, delete, exists, func, insert, select, up
 from db import tables
 from db.engine import Database
 from db.errors import UndoRefusedError
-from db.text import kept
+from db.text import kept as kept_text
 from db.variables.catalogue import CATALOGUE, Variable, find
 from db.variables.states import Actor, Change, VariableState
 from db.variables.values import Context
@@ -40,8 +40,10 @@ class Variables:
 
     def get(self, name: str) -> VariableState:
         """By name or unique beginning. Raises UnknownVariableError, AmbiguousVariableError."""
-        wanted = find(name)
-        return next(state for state in self.all() if state.variable is wanted)
+        variable = find(name)
+        return self._database.read(
+            lambda connection: _with_change(connection, variable, self._machine.edition)
+        )
 
     def set(self, name: str, text: str, actor: Actor) -> Change:
         """Check, keep and remember. A value that is set already is no change (`changed` is False).
@@ -49,8 +51,12 @@ class Variables:
         Raises UnknownVariableError, AmbiguousVariableError, InvalidValueError, NotInEditionError.
         """
         variable = find(name)
-        before = self.get(variable.name)
-        value = self._database.read(lambda connection: self._parsed(connection, variable, text))
+
+        def ask(connection: Connection) -> tuple[VariableState, str]:
+            state = _state(connection, variable, self._machine.edition)
+            return state, self._parsed(connection, variable, text)
+
+        before, value = self._database.read(ask)
         if not before.is_default and before.value == value:
             return self._unchanged(before, actor)
         return self._database.change(
@@ -156,9 +162,9 @@ def states(connection: Connection, edition: str) -> tuple[VariableState, ...]:
     newest = select(func.max(history.c.id)).group_by(history.c.name)
     rows = connection.execute(select(history).where(history.c.id.in_(newest)))
     changes = {row.name: _change(row) for row in rows}
-    values = {row.name: row.value for row in connection.execute(select(tables.variable))}
+    kept = {row.name: row.value for row in connection.execute(select(tables.variable))}
     return tuple(
-        _composed(variable, values.get(variable.name), changes.get(variable.name), edition)
+        _composed(variable, kept.get(variable.name), changes.get(variable.name), edition)
         for variable in CATALOGUE
     )
 
@@ -178,8 +184,8 @@ def put(
     after = _composed(variable, value, None, edition)
     row = {
         "at": at,
-        "user": kept(actor.user, 64),
-        "address": kept(actor.address, 64),
+        "user": kept_text(actor.user, 64),
+        "address": kept_text(actor.address, 64),
         "channel": actor.channel,
         "name": variable.name,
         "old": before.value,
@@ -198,9 +204,22 @@ def put(
     return change
 
 
+def values(connection: Connection, edition: str) -> dict[str, str]:
+    """What counts for every variable, by name, in stored form."""
+    kept = {row.name: row.value for row in connection.execute(select(tables.variable))}
+    return {each.name: kept.get(each.name, each.default_for(edition)) for each in CATALOGUE}
+
+
+def _with_change(connection: Connection, variable: Variable, edition: str) -> VariableState:
+    history = tables.variable_change
+    newest = select(history).where(history.c.name == variable.name).order_by(history.c.id.desc()).limit(1)
+    row = connection.execute(newest).one_or_none()
+    return replace(_state(connection, variable, edition), last_change=None if row is None else _change(row))
+
+
 def _state(connection: Connection, variable: Variable, edition: str) -> VariableState:
-    values = tables.variable
-    value = connection.scalar(select(values.c.value).where(values.c.name == variable.name))
+    table = tables.variable
+    value = connection.scalar(select(table.c.value).where(table.c.name == variable.name))
     return _composed(variable, value, None, edition)
 
 

@@ -53,7 +53,7 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 
 def test_four_processes_that_write_at_once_lose_nothing_and_are_never_refused(url: str) -> None:
-    writers = [writer(url, f"writer{number}", 50) for number in range(4)]
+    writers = [writer(url, f"writer{number}", 30) for number in range(4)]
     for process in writers:
         assert process.stdin is not None
         process.stdin.write("go\n")
