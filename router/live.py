@@ -129,10 +129,5 @@ def refused_record(
         "agent": None,
         "talk_s": 0.0,
         "ring_s": 0.0,
-        "steps": [
-            {
-                "at_s": 0.0,
-                "text": f"{who} calls {dialled}, {because}: the caller gets {explain.phrase(status)}",
-            }
-        ],
+        "steps": [{"at_s": 0.0, "text": text}],
     }
