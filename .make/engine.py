@@ -32,6 +32,9 @@ def ensure(python: Path, made: stamp.Stamp, *, stock: bool = False) -> stamp.Sta
         return replace(made, engine=key, failed="")
     if made.engine != stamp.STOCK:
         installing.install(python, ["--force-reinstall", "--require-hashes", "-r", str(lock("engine"))])
+    if stock:
+        say("SIP engine: the stock PJSUA2 with 4 call legs, as asked")
+        return replace(made, engine=stamp.STOCK)
     failed = key if buildable and wheel is None else made.failed
     _say_stock(failed=failed == key)
     return replace(made, engine=stamp.STOCK, failed=failed)

@@ -35,7 +35,7 @@ RULES = (
     Step("format", (str(BIN / "ruff"), "format", "--check", "--quiet")),
     Step("types", (str(BIN / "mypy"),)),
     Step("types of the set-up", (str(BIN / "mypy"), "--strict", ".make"), {"MYPYPATH": ".make"}),
-    Step("layers", (str(BIN / "lint-imports"),)),
+    Step("layers", (str(BIN / "lint-imports"), "--no-logo")),
     Step("packaging", (str(BIN / "python"), ".make/distribution.py")),
 )
 TESTS = Step("tests", (str(BIN / "python"), *PYTEST, "--cov", "--cov-report=term:skip-covered"))
