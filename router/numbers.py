@@ -10,7 +10,6 @@ LONGEST = 64
 _NUMBER = re.compile(r"\+?[0-9*#]+")
 # Visual separators of RFC 3966 section 5.1.1, and what people type besides.
 _SEPARATORS = str.maketrans("", "", "-.()/ \t\u00a0\u2009\u202f\u2011\u2013")
-_DIGITS = frozenset("0123456789*#")
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]+")
 
 
@@ -58,8 +57,3 @@ def strip_front(number: str, digits: int) -> str:
 def shown(raw: str, strip: int) -> str:
     """A caller's number for look-up, display and reports; the trace keeps `raw`."""
     return strip_front(clean(raw), strip)
-
-
-def is_digit(character: str) -> bool:
-    """What one `.` of a VIP entry stands for: anything a telephone keypad has."""
-    return character in _DIGITS
