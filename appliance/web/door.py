@@ -147,7 +147,6 @@ class Door:
         )
         answer = RedirectResponse("/", status_code=303)
         self._set(answer, request, SESSION_COOKIE, self._sessions.open(session))
-        answer.delete_cookie(FORM_COOKIE, httponly=True, samesite="strict")
         return answer
 
     def _form(

@@ -101,6 +101,7 @@ class Office:
     at: float = 1000.0
     notes: list[tuple[str, str, str, str]] = field(default_factory=list)
     verified: list[tuple[str, str]] = field(default_factory=list)
+    throttle: Throttle = field(default_factory=Throttle)
     _app: Starlette | None = None
 
     async def verify(self, user: str, password: str) -> Somebody | None:
@@ -128,7 +129,7 @@ class Office:
             variables=self,
             system=self,
             audit=self,
-            throttle=Throttle(),
+            throttle=self.throttle,
             version="0.1.0",
             zone=ZoneInfo("Europe/Zurich"),
             now=lambda: NOW,

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 
 import pytest
 
 from appliance.web.door import INCORRECT
+from shell.throttle import Throttle, Verdict
 from tests.appliance.web.office import key_of, words
 
 
@@ -101,6 +103,42 @@ async def test_a_guesser_waits_and_others_do_not(office, browser):
     assert (await office.browser("192.0.2.99").log_in()).status_code == 303
     office.at += 400
     assert (await browser.log_in()).status_code == 303
+
+
+async def test_a_right_password_forgives_the_wrong_ones_before_it(browser):
+    for _ in range(4):
+        assert (await browser.log_in("admin", "typo")).status_code == 403
+        assert (await browser.log_in("admin", "another")).status_code == 403
+        assert (await browser.log_in()).status_code == 303
+        await browser.log_out()
+
+
+async def test_a_crowd_of_guessers_is_answered_later(office, monkeypatch):
+    class Crowded(Throttle):
+        def attempt(self, address: str, now: float) -> Verdict:
+            return Verdict(delay_s=3.0)
+
+    waited = []
+
+    async def wait(seconds: float) -> None:
+        assert office.verified == [], "first wait, then look at the password"
+        waited.append(seconds)
+
+    office.throttle = Crowded()
+    monkeypatch.setattr(asyncio, "sleep", wait)
+    assert (await office.browser().log_in()).status_code == 303
+    assert waited == [3.0]
+
+
+async def test_logging_in_from_a_second_tab_ends_the_first_session(office, browser):
+    second_tab = key_of(await browser.get("/login"))
+    await browser.log_in()
+    first = browser.http.cookies["callisto_session"]
+    fields = {"key": second_tab, "user": "help", "password": "battery staple"}
+    assert (await browser.http.post("/login", data=fields)).status_code == 303
+    thief = office.browser()
+    thief.http.cookies.set("callisto_session", first)
+    assert not await thief.is_in()
 
 
 async def test_a_store_that_is_away_is_not_the_guessers_fault(office, browser):
