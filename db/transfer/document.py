@@ -20,7 +20,7 @@ DEEPEST = 10
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
-@dataclass(frozen=True, slots=True, order=True)
+@dataclass(frozen=True, slots=True)
 class Problem:
     """`line`: from 1; `field`: as `users.anna.number`, empty for the file as a whole."""
 
@@ -50,6 +50,9 @@ def compose(text: str) -> yaml.Node | None:
         return yaml.compose(text, Loader=_LOADER)
     except yaml.YAMLError as exc:
         raise DocumentError(_syntax(exc, text)) from exc
+    except UnicodeEncodeError as exc:
+        line = text.count("\n", 0, exc.start) + 1
+        raise DocumentError(Problem(line, "", "a character is no text: a lone surrogate")) from exc
 
 
 def _check_shape(text: str) -> None:

@@ -51,7 +51,8 @@ def load(
         raise OfficeError((Problem(1, "", "the file is empty; expected users, groups, contacts, variables"),))
     office = _read(Value(root, "", problems).section(), edition, ram_mb, present)
     if problems.found:
-        raise OfficeError(tuple(sorted(set(problems.found))))
+        once = dict.fromkeys(problems.found)
+        raise OfficeError(tuple(sorted(once, key=lambda problem: problem.line)))
     return office
 
 

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from db.errors import AmbiguousVariableError, InvalidValueError, NotInEditionError, UnknownVariableError
@@ -92,6 +92,7 @@ def test_a_refusal_says_what_was_wrong_and_what_is_right(
     assert refused.value.hint == f"right is {refused.value.expected}"
 
 
+@settings(deadline=None)
 @given(st.sampled_from(CATALOGUE), st.text(max_size=60))
 def test_any_text_is_stored_in_a_form_that_stays_or_is_refused(variable: Variable, text: str) -> None:
     try:
@@ -102,6 +103,7 @@ def test_any_text_is_stored_in_a_form_that_stays_or_is_refused(variable: Variabl
     assert variable.parse(variable.shown(stored), EXPRESS) == stored
 
 
+@settings(deadline=None)
 @given(st.sampled_from(CATALOGUE), st.integers(-10, 2000))
 def test_any_number_is_taken_within_the_range_alone(variable: Variable, number: int) -> None:
     ranges = {
