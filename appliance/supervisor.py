@@ -41,8 +41,8 @@ log = logging.getLogger(__name__)
 POLL_EVERY = 0.25
 INGEST_EVERY = 0.5
 RESOLVE_EVERY = 60.0
-STOP_WITHIN = 4.6
-STOPS = {Unit.ROUTER: 2.6, Unit.SHELL: 1.0, Unit.WEB: 1.0}
+STOP_WITHIN = 4.1
+STOPS = {Unit.ROUTER: 2.4, Unit.SHELL: 0.8, Unit.WEB: 0.8}
 """Seconds from SIGTERM to SIGKILL; in all less than the five seconds in which everything has to stop."""
 LAST_INGEST_WITHIN = 0.2
 
