@@ -145,7 +145,9 @@ def with_lines(call: Call, lines: int) -> Call:
 
 
 def most_at_once(call: Call) -> int:
-    """How many phones the rules want to ring at the same time, at most; at least 1."""
-    group = call.group
-    hunted = len(group.assistants) if group.strategy is Strategy.ALL_AT_ONCE else 1
-    return max(1, hunted, 2 if group.manager is not None and group.ring_parallel else 1)
+    """How many phones the rules want to ring for this call at the same time, at most; at least 1."""
+    first = opening(call)
+    if first.alone:
+        return 1
+    together = 2 if first.parallel else 1
+    return max(together, len(available(call)) if call.group.strategy is Strategy.ALL_AT_ONCE else 1)

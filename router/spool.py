@@ -122,13 +122,12 @@ class Spool:
     def _sync_folder(self) -> None:
         try:
             folder = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            try:
+                os.fsync(folder)
+            finally:
+                os.close(folder)
         except OSError as exc:
-            log.warning("the spool's folder is not there: %s", exc)
-            return
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+            log.warning("the spool's folder may not survive a power cut: %s", exc)
 
 
 @dataclass(frozen=True, slots=True)

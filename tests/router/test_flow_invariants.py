@@ -52,7 +52,9 @@ class AnyCall(RuleBasedStateMachine):
         self.running: dict[TimerId, float] = {}
         self.started: set[TimerId] = set()
         self.said: list[Command] = []
-        self.shown = False
+        self.names: dict[Leg, str] = {}
+        self.shown: tuple[str, ...] = ()
+        """Who rings, as the assistants see it."""
 
     @initialize(call=calls())
     def offered(self, call: Call) -> None:
@@ -152,14 +154,17 @@ class AnyCall(RuleBasedStateMachine):
             assert isinstance(self.said[-1], Record)
             assert not {"rung", "connected"} & set(self.legs.values()), "nothing is left behind"
             assert not self.shown, "no notification outlives its call"
+        if self.shown:
+            rung = tuple(self.names[leg] for leg, state in self.legs.items() if state == "rung")
+            assert self.shown == rung, "assistants see who rings now"
         self.check_totals()
         return commands
 
     def obey(self, command: Command) -> None:
         match command:
-            case Ring(leg):
+            case Ring(leg, phone):
                 assert leg not in self.legs
-                self.legs[leg] = "rung"
+                self.legs[leg], self.names[leg] = "rung", phone.person.name
             case StopRinging(leg):
                 assert self.legs[leg] == "rung", "released exactly once, and only if it rang"
                 self.legs[leg] = "released"
@@ -176,11 +181,12 @@ class AnyCall(RuleBasedStateMachine):
                 self.running[timer] = self.now + seconds
             case StopTimer(timer):
                 del self.running[timer]
-            case Notify():
-                self.shown = True
+            case Notify(_, ringing):
+                assert ringing
+                self.shown = ringing
             case Withdraw():
                 assert self.shown
-                self.shown = False
+                self.shown = ()
             case Record():
                 self.running.clear()
 
