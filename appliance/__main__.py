@@ -23,7 +23,9 @@ def _serve(service: str) -> int:
     from pathlib import Path
 
     from appliance.config import Config, ConfigError
+    from appliance.services import leash
 
+    leash.hold(os.environ)
     try:
         config = Config.load(os.environ, Path.cwd())
     except ConfigError as exc:

@@ -16,6 +16,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from appliance.services.leash import PARENT
+
 FILE = "callisto.toml"
 PREFIX = "CALLISTO_"
 CONFIG = "CALLISTO_CONFIG"
@@ -276,7 +278,7 @@ def _refuse_shared_ports(values: Mapping[str, Any]) -> None:
 
 
 def _unknown_variables(env: Mapping[str, str]) -> tuple[str, ...]:
-    known = {CONFIG, PASSWORD, *(setting.variable for setting in SETTINGS)}
+    known = {CONFIG, PASSWORD, PARENT, *(setting.variable for setting in SETTINGS)}
     unknown = sorted(name for name in env if name.startswith(PREFIX) and name not in known)
     return tuple(
         f"{name} in the environment means nothing here; {_nearest(name, sorted(known))}" for name in unknown

@@ -1,22 +1,20 @@
-"""One child process: its own session, ended with its parent, its output line by line."""
+"""One child process: its own session, its output line by line."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import ctypes
 import os
 import signal
 from collections.abc import Callable, Mapping, Sequence
 
+from appliance.services.leash import PARENT
+
 LONGEST_LINE = 1 << 16
-_PR_SET_PDEATHSIG = 1  # prctl(2)
-_prctl = ctypes.CDLL(None).prctl
 
 
 class ChildProcess:
-    """A started process. It gets SIGTERM when the thread that started it ends, however that ends: a
-    supervisor that is killed leaves nobody behind, and a router can still say goodbye to its calls."""
+    """A started process. A program of ours holds on to `leash` and so ends with this process."""
 
     def __init__(self, process: asyncio.subprocess.Process) -> None:
         self._process = process
@@ -24,21 +22,13 @@ class ChildProcess:
     @staticmethod
     async def start(argv: Sequence[str], env: Mapping[str, str]) -> ChildProcess:
         """Raises OSError if the program cannot be started."""
-        parent = os.getpid()
-
-        def end_with_parent() -> None:
-            _prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
-            if os.getppid() != parent:  # it ended before the line above
-                os._exit(1)
-
         process = await asyncio.create_subprocess_exec(
             *argv,
-            env=env,
+            env={**env, PARENT: str(os.getpid())},
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
             start_new_session=True,
-            preexec_fn=end_with_parent,
             limit=LONGEST_LINE,
         )
         return ChildProcess(process)

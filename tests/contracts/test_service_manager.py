@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator
@@ -13,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from appliance.lifecycle import Limits, State
+from appliance.services import leash
 from appliance.services.children import Child, LocalChildren
 from appliance.services.ports import ServiceManager, Unit, UnitFailedError, UnitState
 from tests.appliance.waiting import eventually
@@ -246,17 +248,24 @@ class TestLocalChildren(Contract):
             await starting
         assert self.children.state(Unit.WEB).pid is None
 
-    async def test_children_end_with_a_supervisor_that_is_killed(self) -> None:
+    async def test_a_child_on_the_leash_ends_with_a_supervisor_that_is_killed(self) -> None:
+        child_program = (
+            "import os, signal\n"
+            "from appliance.services import leash\n"
+            "leash.hold(os.environ)\n"
+            "print(os.getpid(), flush=True)\n"
+            "signal.pause()\n"
+        )
         program = (
-            "import asyncio, sys\n"
+            "import asyncio, os, sys\n"
             "from appliance.services.process import ChildProcess\n"
             "async def main():\n"
-            "    child = await ChildProcess.start(sys.argv[1:], {})\n"
-            "    await child.ended(lambda line: print(child.pid, flush=True))\n"
+            "    child = await ChildProcess.start(sys.argv[1:], os.environ)\n"
+            "    await child.ended(lambda line: print(line, flush=True))\n"
             "asyncio.run(main())\n"
         )
         supervisor = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-c", program, *self.child(Unit.WEB, Limits()).argv),
+            *(sys.executable, "-c", program, sys.executable, "-c", child_program),
             stdout=asyncio.subprocess.PIPE,
             env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
         )
@@ -266,6 +275,17 @@ class TestLocalChildren(Contract):
         supervisor.kill()
         await supervisor.wait()
         await eventually(lambda: not alive(child))
+
+
+def test_a_child_whose_supervisor_is_gone_ends_at_once() -> None:
+    program = "import os; from appliance.services import leash; leash.hold(os.environ); print('goes on')"
+    env = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    gone = {**env, leash.PARENT: str(2**22 + 1)}
+    for environment, said in ((gone, ""), (env, "goes on\n")):
+        done = subprocess.run(
+            [sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=False
+        )
+        assert done.stdout == said
 
 
 def alive(pid: int) -> bool:
