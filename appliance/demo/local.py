@@ -5,8 +5,8 @@ For the demo and for the tests with real processes; it never touches an applianc
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
-import json
 import os
 import secrets
 import signal
@@ -18,6 +18,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Self
+
+from appliance.control.client import ControlClient, ControlUnavailableError
 
 HOST = "127.0.0.1"
 STOP_WITHIN_S = 8.0
@@ -142,12 +144,16 @@ class LocalAppliance:
         return bool(services) and all(service["state"] == "ready" for service in services)
 
     def status(self) -> dict[str, Any] | None:
-        """What `callisto status --json` says; None when nobody answers."""
-        done = self.callisto("status", "--json")
-        if done.returncode != 0:
+        """What the supervisor says, as `callisto status --json` shows it; None when nobody answers."""
+        try:
+            return asyncio.run(self._ask())
+        except ControlUnavailableError:
             return None
-        answer: dict[str, Any] = json.loads(done.stdout)
-        return answer
+
+    async def _ask(self) -> dict[str, Any]:
+        async with ControlClient(self.control_socket) as control:
+            answer: dict[str, Any] = await control.request("status", within=5)
+            return answer
 
     def service(self, name: str) -> dict[str, Any]:
         """One service of the status; empty when nobody answers or there is no such service."""

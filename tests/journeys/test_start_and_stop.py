@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import socket
 from collections.abc import Callable
 from pathlib import Path
@@ -83,6 +84,18 @@ def test_ctrl_c_ends_everything_within_five_seconds_and_frees_the_ports(applianc
         with socket.socket(socket.AF_INET, kind) as free:
             free.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             free.bind((HOST, port))
+
+
+def test_status_shows_a_program_what_runs_and_says_when_nothing_does(appliance: Make) -> None:
+    needs.pjsua2()
+    one = appliance()
+    assert one.callisto("status", "--json").returncode == 3
+    one.start()
+    done = one.callisto("status", "--json")
+    assert done.returncode == 0
+    services = {service["name"]: service["pid"] for service in json.loads(done.stdout)["services"]}
+    assert set(services) == {"router", "shell", "web"}
+    assert set(services.values()) < set(tree(one.pid))
 
 
 def alive(pid: int) -> bool:
