@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
@@ -149,7 +150,9 @@ def summary(before: Office, after: Office) -> Summary:
 def _contacts(office: Office) -> dict[str, object]:
     """By name; a second one of the same name by name and place."""
     named: dict[str, object] = {}
+    met: Counter[str] = Counter()
     for contact in office.contacts:
-        same = sum(key == contact.name or key.startswith(f"{contact.name} #") for key in named)
-        named[f"{contact.name} #{same + 1}" if same else contact.name] = contact
+        met[contact.name] += 1
+        place = met[contact.name]
+        named[f"{contact.name} #{place}" if place > 1 else contact.name] = contact
     return named

@@ -15,12 +15,12 @@ from db.engine import Database, parse_url, sqlite_path
 from db.errors import StoreUnavailableError
 from db.prepare import prepare
 from db.schema import must_be_current
-from db.stores import office as offices
 from db.stores.accounts import Accounts
 from db.stores.audit import AuditTrail
 from db.stores.calls import Calls
 from db.stores.jobs import JobRuns
 from db.stores.office import Offices
+from db.stores.office_read import read as read_office
 from db.stores.routing import routing_table
 from db.stores.variables import Machine, Variables, values
 from router.model import RoutingTable, Trunk
@@ -83,7 +83,7 @@ class Store:
 
         def ask(connection: Connection) -> RoutingTable:
             settings = values(connection, self._machine.edition)
-            return routing_table(offices.read(connection), settings, _revision(connection), trunk)
+            return routing_table(read_office(connection), settings, _revision(connection), trunk)
 
         return self._database.read(ask)
 
