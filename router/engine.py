@@ -271,7 +271,7 @@ class Engine:
     def _finish(self, live: LiveCall, record: Record) -> None:
         self._promise(live, 0)
         self._calls.pop(live.incoming.leg, None)
-        self._legs.forget(live)
+        live.stop_everything()
         self._keep(call_record(live, record))
         self._bulletin.ended(live, record.at, record.result.value)
 

@@ -69,12 +69,6 @@ class Legs:
             self._alive.pop(leg_id, None)
             self._signalling.release(leg_id)
 
-    def forget(self, live: LiveCall) -> None:
-        """The call is over; the SIP side has ended its legs, or was told to."""
-        for leg_id in live.legs.values():
-            self._alive.pop(leg_id, None)
-        live.stop_everything()
-
     def _dial(self, live: LiveCall, leg: Leg, target: Target, *, until: float) -> Refused | None:
         signalling, clock = self._signalling, self._clock
         capacity, in_use = signalling.capacity, signalling.legs_in_use

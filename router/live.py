@@ -57,6 +57,7 @@ class LiveCall:
             running.cancel()
 
     def stop_everything(self) -> None:
+        """Timers are let go too: each holds the call, and the router has no collector to find the ring."""
         for timer in (*self.timers.values(), *self.watchdogs.values()):
             timer.cancel()
         self.timers.clear()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -10,6 +11,7 @@ import pytest
 
 from router.admission import RETRY_AFTER
 from router.engine import Engine
+from router.flow import LONGEST_TALK
 from router.legs import SILENCE
 from router.model import Contact, Group, Settings, ShowVip, VipEntry
 from router.ports import Identity, IncomingCall, LegId, Target
@@ -461,6 +463,39 @@ def test_closing_ends_every_call_with_a_record() -> None:
         ("failed", 503),
     ]
     assert house.is_quiet()
+
+
+def test_call_that_was_forgotten_is_ended_on_both_sides() -> None:
+    house = House(group())
+    caller = house.sip.invite("200")
+    house.sip.answers("M")
+    house.clock.advance(LONGEST_TALK)
+    assert house.sip.legs[caller].state == house.sip.phone("M").state == "released"
+    assert house.is_quiet()
+
+
+def test_finished_calls_leave_no_rings_of_objects_behind() -> None:
+    """The collector is off in the router: PJSUA2 objects must not die where it happens to run."""
+    house = House(group(assistants=["B", "C"], ring_parallel=True, manager_timeout=5, assistant_timeout=5))
+
+    def call(*, end: str) -> None:
+        caller = house.sip.invite("200")
+        house.sip.rings("M")
+        house.clock.advance(6 if end == "refused" else 1)
+        if end == "answered":
+            house.sip.answers("B")
+        house.clock.advance(30 if end == "refused" else 1)
+        house.sip.hang_up(caller)
+
+    gc.collect()
+    gc.disable()
+    try:
+        for end in ["answered", "refused", "abandoned"] * 10:
+            call(end=end)
+        assert len(house.records.kept) == 30
+        assert gc.collect() < 30
+    finally:
+        gc.enable()
 
 
 def test_setting_the_clock_bends_no_duration() -> None:
