@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import socket
 from collections.abc import Callable
 from pathlib import Path
@@ -10,8 +12,12 @@ from pathlib import Path
 import pytest
 
 from appliance.demo.local import HOST, LocalAppliance, tree
+from db.store import Store
 from tests import needs
+from tests.journeys.conftest import Stage
+from tests.journeys.office import BY_HAND
 from tests.journeys.waiting import eventually
+from tests.sip.peer import ANSWER, call, peer
 
 Make = Callable[..., LocalAppliance]
 
@@ -75,6 +81,52 @@ def test_ctrl_c_ends_everything_within_five_seconds_and_frees_the_ports(applianc
     one.interrupt()
     assert one.wait(5) == 0
     eventually(lambda: not [pid for pid in started if alive(pid)], within_s=1)
+    ports_are_free(one)
+
+
+def test_ctrl_c_hangs_up_on_both_sides_and_keeps_the_record(own_stage: Stage) -> None:
+    one, hans = own_stage.appliance, own_stage.hans
+    with peer() as caller:
+        dialog = call(caller, one.sip_port, BY_HAND, caller="<sip:0443330001@127.0.0.1>")
+        hans.respond(hans.receive("INVITE"), 200, ANSWER)
+        dialog.answered(caller.receive(200))
+        hans.receive("ACK")
+        one.interrupt()
+        caller.respond(caller.receive("BYE"), 200)
+        hans.respond(hans.receive("BYE"), 200)
+    assert one.wait(5) == 0
+    store = Store.open(f"sqlite:///{one.state}/callisto.db")
+    try:
+        assert [record.caller for record in store.calls.latest(5)] == ["0443330001"]
+    finally:
+        store.close()
+
+
+def test_a_killed_supervisor_leaves_no_process_and_the_next_start_works(appliance: Make) -> None:
+    needs.pjsua2()
+    one = appliance()
+    one.start()
+    started = tree(one.pid)
+    os.kill(one.pid, signal.SIGKILL)
+    one.wait(5)
+    eventually(lambda: not [pid for pid in started if alive(pid)], within_s=5)
+    ports_are_free(one)
+    one.start()
+
+
+def test_a_second_appliance_on_the_same_state_is_refused_and_the_first_runs_on(appliance: Make) -> None:
+    needs.pjsua2()
+    one = appliance()
+    one.start()
+    started = tree(one.pid)
+    said = refused(one)
+    assert "state" in said
+    assert str(one.state) in said
+    assert one.ready()
+    assert tree(one.pid) == started
+
+
+def ports_are_free(one: LocalAppliance) -> None:
     for kind, port in (
         (socket.SOCK_DGRAM, one.sip_port),
         (socket.SOCK_STREAM, one.sip_port),
