@@ -13,8 +13,8 @@ from difflib import get_close_matches
 from itertools import count
 
 from router import explain, hunting
-from router.commands import Command, Connect, Explain, Record, Result, Ring, StartTimer, StopTimer
-from router.events import Answered, CallOffered, Event, Leg, Refused, Ringing, TimedOut, TimerId
+from router.commands import Command, Connect, Explain, Record, Result, Ring, StartTimer
+from router.events import Answered, CallOffered, Event, Leg, Refused, Ringing, TimedOut
 from router.flow import step
 from router.hunting import Call, Phone, Role
 from router.model import Group, RoutingTable
@@ -132,7 +132,6 @@ class _Simulation:
         self._at_once: list[Event] = [CallOffered()]
         self._agenda: list[tuple[float, int, Event]] = []
         self._noted = count()
-        self._stopped: set[TimerId] = set()
         self._steps: list[Step] = []
         self._phones: list[Phone] = []
         self._end: tuple[Result, int] | None = None
@@ -140,8 +139,6 @@ class _Simulation:
     def run(self) -> Course:
         while self._end is None:
             event = self._at_once.pop(0) if self._at_once else heapq.heappop(self._agenda)[2]
-            if isinstance(event, TimedOut) and event.timer in self._stopped:
-                continue
             self._flow, commands = step(self._flow, event)
             for command in commands:
                 self._do(command, event.at)
@@ -156,8 +153,6 @@ class _Simulation:
                 self._ring(leg, phone, at)
             case StartTimer(timer, seconds):
                 self._note(TimedOut(at + seconds, timer))
-            case StopTimer(timer):
-                self._stopped.add(timer)
             case Connect(leg):
                 rung = self._flow.rings(leg)
                 is_overflow = rung is not None and rung.phone.role is Role.OVERFLOW
@@ -165,7 +160,7 @@ class _Simulation:
             case Record(_, result, status):
                 self._end = (result, status)
             case _:
-                pass  # nobody to alert, to notify or to release
+                pass  # nobody to alert or to release; to the flow, a timer that was stopped is a late one
 
     def _ring(self, leg: Leg, phone: Phone, at: float) -> None:
         target = self._reception.target(phone.person.address)
