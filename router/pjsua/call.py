@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 import pjsua2 as pj
 
-from router.pjsua.legs import UNANSWERED, Leg
+from router.pjsua.legs import UNANSWERED, Leg, Phase
 from router.pjsua.wire import read_sdp
 
 log = logging.getLogger(__name__)
@@ -27,6 +27,9 @@ class Sink(Protocol):
     def answered_again(self, leg: Leg, status: int, sdp: str) -> None:
         """The final response to our re-INVITE."""
 
+    def repeated(self, leg: Leg) -> None:
+        """A re-INVITE without an offer is being answered with the description in force."""
+
     def failed(self, leg: Leg) -> None:
         """A callback raised; the leg cannot be trusted any more."""
 
@@ -45,6 +48,7 @@ class LegCall(pj.Call):  # type: ignore[misc]
     def __init__(self, account: Any, sink: Sink, library: Any) -> None:
         super().__init__(account)
         self._sink = sink
+        self._library = library
         self._holder = library.holder
         self.address = int(self.this)
         self.leg: Leg | None = None
@@ -53,6 +57,24 @@ class LegCall(pj.Call):  # type: ignore[misc]
     def attached(self) -> bool:
         """Whether the C library still reports this leg; not after its end, or our hanging up."""
         return bool(self._holder(self.getId()) == self.address)
+
+    @property
+    def alive(self) -> bool:
+        """Whether there is a session behind the leg. The library drops one without a word when it cannot
+        even send 100, and does not correct its own count of calls then."""
+        return self.attached and bool(self.isActive())
+
+    def detach(self) -> int:
+        """Hear no more of the slot; which it was."""
+        slot = int(self.getId())
+        if self.attached:
+            self._library.detach(slot)
+        return slot
+
+    def settle(self) -> None:
+        """An offer has been answered: both sides have what they need."""
+        if self.attached:
+            self._library.settle(self.getId())
 
     def onCallState(self, prm: Any) -> None:  # noqa: N802
         leg = self.leg
@@ -101,8 +123,12 @@ class LegCall(pj.Call):  # type: ignore[misc]
     def onCallSdpCreated(self, prm: Any) -> None:  # noqa: N802
         """Outgoing offers are the other side's; an answer is given when it is known, by `answer`."""
         leg = self.leg
-        if leg is not None and (offer := leg.offered or leg.ours) and not prm.remSdp.wholeSdp:
+        if leg is None or prm.remSdp.wholeSdp:
+            return
+        if offer := leg.offered or leg.ours:
             prm.sdp.wholeSdp = offer
+        if leg.phase is Phase.CONNECTED and leg.asking is None:
+            self._sink.repeated(leg)
 
     def onCallRxReinvite(self, prm: Any) -> None:  # noqa: N802
         leg = self.leg

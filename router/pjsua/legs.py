@@ -60,8 +60,11 @@ class Legs:
     its slot by then (pjsua2/call.cpp, Call::~Call).
     """
 
-    def __init__(self, make: Callable[[], Any]) -> None:
+    def __init__(self, make: Callable[[], Any], lingers: Callable[[int], bool]) -> None:
+        """`make`: a new Call object. `lingers`: whether a slot is taken by a call that we have ended."""
         self._make = make
+        self._lingers = lingers
+        self._ending: set[int] = set()
         self._legs: dict[LegId, Leg] = {}
         self._spare: list[Any] = []
         self._ringing = pj.CallOpParam()
@@ -70,6 +73,12 @@ class Legs:
 
     def __len__(self) -> int:
         return len(self._legs)
+
+    @property
+    def in_use(self) -> int:
+        """Slots taken: by legs, and by those that we have ended and whose far end has not said so yet."""
+        self._ending = {slot for slot in self._ending if self._lingers(slot)}
+        return len(self._legs) + len(self._ending)
 
     def all(self) -> list[Leg]:
         return list(self._legs.values())
@@ -85,8 +94,9 @@ class Legs:
         leg.call.leg = leg
 
     def forget(self, leg: Leg) -> None:
-        """The library has done with this leg; its call may carry another one."""
+        """The library has done with this leg, or soon will have; its call may carry another one."""
         if self._legs.pop(leg.id, None) is not None:
+            self._ending.add(leg.call.detach())
             leg.call.leg = None
             self._spare.append(leg.call)
             leg.call = None
@@ -96,6 +106,11 @@ class Legs:
         for leg in self.all():
             self.forget(leg)
         self._spare.clear()
+
+    def settle(self, *legs: Leg) -> None:
+        for leg in legs:
+            if leg.call is not None:
+                leg.call.settle()
 
     def hang_up(self, leg: Leg) -> None:
         """End a leg as its state needs (CANCEL, BYE, 480) and say nothing of it."""
@@ -107,6 +122,7 @@ class Legs:
             leg.call.hangup(self._ended)
         except pj.Error as exc:
             log.info("hanging up leg %s: %s", leg.id, exc.reason)
+            self.forget(leg)
 
     def ring(self, leg: Leg) -> None:
         try:

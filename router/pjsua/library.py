@@ -8,7 +8,7 @@ import logging
 import re
 import socket
 import sys
-from collections import deque
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -20,8 +20,9 @@ from router.pjsua.no_media import stop_media
 log = logging.getLogger(__name__)
 
 _WARNINGS = 2
-_WARNINGS_A_TURN = 5
+_WARNINGS_A_SECOND = 5
 _STOCK_CAPACITY = 4
+_LARGER_THAN_CALL_INFO = 1 << 17  # pjsua_call_info has less than 16 KB
 _ELSEWHERE = "192.0.2.1"  # RFC 5737: no machine has it, so the default route answers
 _ADDRESS_IN_USE = 120000 + 98  # PJ_STATUS_FROM_OS(EADDRINUSE)
 
@@ -35,25 +36,31 @@ class EngineError(Exception):
 
 
 class _Warnings(pj.LogWriter):  # type: ignore[misc]
-    """Keep the library's warnings until the loop has time for them; what there is no room for is counted."""
+    """Keep the library's warnings until the loop has time for them, a few a second: strangers cause most."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.waiting: deque[str] = deque()
-        self.dropped = 0
+        self._waiting: list[str] = []
+        self._dropped = 0
+        self._next = 0.0
 
     def write(self, entry: Any) -> None:
-        if len(self.waiting) < 100:
-            self.waiting.append(entry.msg)
+        if len(self._waiting) < _WARNINGS_A_SECOND:
+            self._waiting.append(entry.msg)
         else:
-            self.dropped += 1
+            self._dropped += 1
 
-    def hand_over(self) -> None:
-        for _ in range(min(len(self.waiting), _WARNINGS_A_TURN)):
-            log.warning("pjsip: %s", self.waiting.popleft().strip())
-        if self.dropped and not self.waiting:
-            log.warning("pjsip: %d more warnings dropped", self.dropped)
-            self.dropped = 0
+    def hand_over(self, now: float) -> None:
+        if not self._waiting or now < self._next:
+            return
+        self._next = now + 1.0
+        for message in self._waiting:
+            first = message.strip().partition("\n")[0]
+            log.warning("pjsip: %s", "".join(char for char in first[:200] if char.isprintable()))
+        if self._dropped:
+            log.warning("pjsip: %d more warnings within the second", self._dropped)
+        self._waiting.clear()
+        self._dropped = 0
 
 
 class Library:
@@ -71,7 +78,7 @@ class Library:
         self._endpoint.libCreate()
         try:
             self._endpoint.libInit(_endpoint_config(self._warnings))
-            self.any_codec = stop_media(self._c)
+            self.any_codec = hasattr(self._c, "pjsua_media_prov_revert") and stop_media(self._c)
             self._listen(listen, port)
             self._endpoint.audDevManager().setNoDev()
             self._endpoint.libStart()
@@ -81,14 +88,18 @@ class Library:
             self._endpoint.libDestroy(pj.PJSUA_DESTROY_NO_NETWORK)
             raise _refusal(exc, listen, port) from None
         self.version: str = self._endpoint.libVersion().full
+        self._scratch = ctypes.create_string_buffer(_LARGER_THAN_CALL_INFO)
         self.holder: Callable[[int], int | None] = self._c.pjsua_call_get_user_data
         """Address of the Call object that the leg in a slot is reported to."""
         self.capacity: int = self._c.pjsua_call_get_max_count()
 
-    @property
-    def slots_in_use(self) -> int:
-        """Those of legs that linger after their end included."""
-        return int(self._c.pjsua_call_get_count())
+    def lingers(self, slot: int) -> bool:
+        """Whether the slot is taken by a leg that no Call object hears of: one that we have ended."""
+        return self.holder(slot) is None and not self._c.pjsua_call_get_info(slot, self._scratch)
+
+    def detach(self, slot: int) -> None:
+        """Let no Call object hear of the slot."""
+        self._c.pjsua_call_set_user_data(slot, None)
 
     @property
     def passes_max_forwards(self) -> bool:
@@ -104,11 +115,18 @@ class Library:
         self._c.pjsua_call_set_user_data(slot, call)
         pj.Call.lookup(slot)  # writes the slot into the object
 
+    def settle(self, slot: int) -> None:
+        """Drop the media that the library has prepared for the offer and answer just exchanged.
+
+        Without `on_media_update` it would wait for it to be used, and refuse the next re-INVITE meanwhile.
+        """
+        if self.any_codec:
+            self._c.pjsua_media_prov_revert(slot)
+
     def poll(self, milliseconds: int) -> int:
         """Wait for the network or a timer of the library, run callbacks; the number of events."""
         events = self._endpoint.libHandleEvents(milliseconds)
-        if self._warnings.waiting or self._warnings.dropped:
-            self._warnings.hand_over()
+        self._warnings.hand_over(time.monotonic())
         return int(events)
 
     def hang_up_all(self) -> None:

@@ -50,6 +50,7 @@ class ReInvites:
             log.info("re-INVITE of leg %s not passed on: %s", leg.id, exc.reason)
             peer.asking, peer.offered = None, ""
             self._legs.answer(leg, _REFUSED)
+            self._legs.settle(leg)
 
     def _pass_back(self, peer: Leg, asking: LegId, offered: str, status: int, sdp: str) -> None:
         leg = self._legs.get(asking)
@@ -57,7 +58,9 @@ class ReInvites:
             return
         if not 200 <= status < 300 or not sdp:
             self._legs.answer(leg, status if status in _PASSED_BACK else _REFUSED)
+            self._legs.settle(leg, peer)
             return
         peer.ours, peer.theirs, leg.ours = offered, sdp, sdp
         if not self._legs.answer(leg, 200, sdp=sdp):
             self._lose(leg)
+        self._legs.settle(leg, peer)

@@ -49,10 +49,16 @@ class PjsuaSignalling:
         self._neighbours = Neighbours(listen, port)
         self._housekeeping = Housekeeping()
         self._next_watch = 0.0
-        self._legs = Legs(lambda: LegCall(self._library.account, self, self._library))
+        self._legs = Legs(self._new_call, self._lingers)
         self._reinvites = ReInvites(self._legs, self._later, self._lose)
         self._dialling = offer_parameters()
         self._library = Library(listen, port, lambda: Account(self))
+
+    def _new_call(self) -> LegCall:
+        return LegCall(self._library.account, self, self._library)
+
+    def _lingers(self, slot: int) -> bool:
+        return self._library.lingers(slot)
 
     def attach(self, listener: SignallingListener) -> None:
         """From now on `listener` is told; what happened before waits for it."""
@@ -64,7 +70,7 @@ class PjsuaSignalling:
 
     @property
     def legs_in_use(self) -> int:
-        return self._library.slots_in_use
+        return self._legs.in_use
 
     def facts(self) -> dict[str, object]:
         return {
@@ -119,7 +125,8 @@ class PjsuaSignalling:
         record = self._legs.get(leg)
         if record is not None and record.incoming and record.phase in UNANSWERED:
             record.released = True
-            self._legs.answer(record, status, retry_after=retry_after)
+            if not self._legs.answer(record, status, retry_after=retry_after):
+                self._legs.hang_up(record)
 
     def connect(self, caller: LegId, agent: LegId) -> None:
         calling, called = self._legs.get(caller), self._legs.get(agent)
@@ -132,6 +139,7 @@ class PjsuaSignalling:
         calling.ours = called.theirs
         if not self._legs.answer(calling, 200, sdp=calling.ours):
             self._lose(calling)
+        self._legs.settle(calling, called)
 
     def release(self, leg: LegId) -> None:
         record = self._legs.get(leg)
@@ -145,7 +153,7 @@ class PjsuaSignalling:
             self._lose(leg)
         self._library.hang_up_all()
         until = time.monotonic() + CLOSE_WITHIN
-        while (self._library.slots_in_use or self._events) and time.monotonic() < until:
+        while (self._legs.in_use or self._events) and time.monotonic() < until:
             self._library.poll(20)
             self._deliver()
         self._legs.clear()
@@ -184,6 +192,9 @@ class PjsuaSignalling:
 
     def answered_again(self, leg: Leg, status: int, sdp: str) -> None:
         self._reinvites.answered(leg, status, sdp)
+
+    def repeated(self, leg: Leg) -> None:
+        self._later(self._legs.settle, leg)
 
     def failed(self, leg: Leg) -> None:
         self._later(self._lose, leg)
@@ -256,7 +267,7 @@ class PjsuaSignalling:
     def _watch(self, now: float) -> None:
         """Find the legs whose end nobody reports: PJSIP forgets one under bursts (pjproject#4992)."""
         for leg in self._legs.all():
-            if not leg.call.attached:
+            if leg.call is not None and not leg.call.alive:
                 log.warning("leg %s ended without a word from the library", leg.id)
                 self._legs.forget(leg)
                 self._end(leg, 503, "the leg was lost")

@@ -23,9 +23,15 @@ def say(**what: object) -> None:
 
 
 class Telling:
-    """A listener that repeats what it is told."""
+    """A listener that repeats what it is told. `refusing`: it also turns every call away."""
+
+    def __init__(self) -> None:
+        self.refusing: PjsuaSignalling | None = None
 
     def offered(self, call: IncomingCall) -> None:
+        if self.refusing:
+            self.refusing.refuse(call.leg, 404)
+            return
         say(
             event="offered",
             leg=call.leg,
@@ -49,7 +55,7 @@ class Telling:
         say(event="ended", leg=leg)
 
 
-def obey(signalling: PjsuaSignalling, command: dict[str, Any]) -> bool:
+def obey(signalling: PjsuaSignalling, telling: Telling, command: dict[str, Any]) -> bool:
     """Carry one command out; False to stop."""
     match command.pop("do"):
         case "dial":
@@ -69,6 +75,8 @@ def obey(signalling: PjsuaSignalling, command: dict[str, Any]) -> bool:
             signalling.connect(LegId(command["caller"]), LegId(command["agent"]))
         case "release":
             signalling.release(LegId(command["leg"]))
+        case "refuse_all":
+            telling.refusing = signalling if command["on"] else None
         case "ask":
             say(reply=signalling.facts())
         case "close":
@@ -80,8 +88,9 @@ def obey(signalling: PjsuaSignalling, command: dict[str, Any]) -> bool:
 
 def main() -> int:
     logging.basicConfig(level=logging.INFO, stream=sys.stderr)
+    telling = Telling()
     try:
-        signalling = PjsuaSignalling(sys.argv[1], int(sys.argv[2]), listener=Telling())
+        signalling = PjsuaSignalling(sys.argv[1], int(sys.argv[2]), listener=telling)
     except EngineError as exc:
         say(event="failed", problem=str(exc))
         return 2
@@ -92,7 +101,7 @@ def main() -> int:
         while select.select([0], [], [], 0)[0]:
             got = os.read(0, 65536)
             *lines, waiting = (waiting + got).split(b"\n")
-            if not got or not all(obey(signalling, json.loads(line)) for line in lines):
+            if not got or not all(obey(signalling, telling, json.loads(line)) for line in lines):
                 signalling.close()
                 say(event="closed")
                 return 0
