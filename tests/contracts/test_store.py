@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import Connection
 
 from db.errors import (
     AmbiguousVariableError,
@@ -29,6 +30,7 @@ from db.sample import sample_office
 from db.store import Store, prepare
 from db.stores.calls import Step
 from db.stores.jobs import JobRun
+from db.stores.office_read import read as read_office
 from db.transfer import OfficeError, dump
 from db.variables.states import Actor, Change
 from router.model import Contact, Forward, ForwardKind, Overflow, OverflowKind, Presence, Trunk, VipEntry
@@ -577,6 +579,18 @@ class StoreContract:
             thread.join()
         assert failed == []
         assert len(store.audit.latest(1000)) == 120
+
+    def test_what_is_read_together_is_of_one_moment(self, store: Store, url: str) -> None:
+        """A routing table from two moments could name a member who is gone."""
+        with Store.open(url) as other:
+
+            def ask(connection: Connection) -> tuple[Office, Office]:
+                before = read_office(connection)
+                other.office.write(sample_office(), ANNA)
+                return before, read_office(connection)
+
+            assert store._database.read(ask) == (Office(), Office())
+        assert store.office.read() != Office()
 
     # The state of the store
 

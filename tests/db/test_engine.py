@@ -118,15 +118,15 @@ def test_our_own_mistakes_are_not_blamed_on_the_store(database: Database) -> Non
 def test_a_writer_waits_for_another_process(database: Database, path: Path) -> None:
     other = pysqlite3.connect(str(path), isolation_level=None, check_same_thread=False)
     other.execute("BEGIN IMMEDIATE")
-    done = threading.Event()
+    begun, done = threading.Event(), threading.Event()
 
     def change() -> None:
-        database.change(lambda _: None)
+        database.change(lambda _: begun.set())
         done.set()
 
     writer = threading.Thread(target=change)
     writer.start()
-    assert not done.wait(0.2)
+    assert not begun.wait(0.2), "it has read what the other one may be changing"
     other.execute("COMMIT")
     assert done.wait(30)
     writer.join()

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import shutil
 import stat
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -195,6 +197,26 @@ def test_another_programs_file_is_left_alone(path: Path) -> None:
     with pytest.raises(StoreUnavailableError, match=r"not a store of this program.*bookmark"):
         prepare(url_of(path))
     assert path.read_bytes() == before
+
+
+def test_who_prepares_waits_for_another_one(path: Path) -> None:
+    with path.with_name("callisto.db.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        second = threading.Thread(target=prepare, args=(url_of(path),))
+        second.start()
+        second.join(0.3)
+        assert second.is_alive()
+        assert not path.exists()
+    second.join(30)
+    assert _schema(path) == "0001"
+
+
+def test_who_prepares_does_not_wait_for_ever(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("db.prepare.ALONE_WITHIN", 0.1)
+    with path.with_name("callisto.db.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        with pytest.raises(StoreUnavailableError, match="another process is preparing the store"):
+            prepare(url_of(path))
 
 
 def test_many_who_prepare_at_once_make_one_store(path: Path, request: pytest.FixtureRequest) -> None:
