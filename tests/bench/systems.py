@@ -17,6 +17,7 @@ from typing import Protocol
 from appliance.demo.local import free_port
 
 SIPPY = "sippy==2.5.0"
+SIPPY_LOCK = Path(__file__).parent.parent.parent / "requirements" / "bench.txt"
 
 
 class AbsentError(Exception):
@@ -153,7 +154,9 @@ def _sippy_environment() -> Path:
     venv.create(folder, with_pip=True, clear=True)
     pip = (str(folder / "bin" / "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check")
     try:
-        subprocess.run((*pip, SIPPY), check=True, timeout=300)
+        subprocess.run(
+            (*pip, "--no-deps", "--require-hashes", "-r", str(SIPPY_LOCK)), check=True, timeout=300
+        )
     except (subprocess.CalledProcessError, subprocess.TimeoutExpired) as exc:
         raise AbsentError(f"pip could not install {SIPPY}: {exc}") from exc
     return folder
