@@ -261,13 +261,11 @@ def test_nobody_else_can_speak_for_a_service(shared: LocalAppliance) -> None:
 def test_a_change_of_a_variable_reaches_the_router_and_the_plans(shared: LocalAppliance) -> None:
     one = shared
     with store_of(one) as store:
+        before = store.revision()
         store.variables.set("gStripCallerID", "3", Actor("admin", "", "cli"))
         store.variables.set("gWebServerRestart", "127,02:00", Actor("admin", "", "cli"))
-        revision = store.revision()
-    until(lambda: one.service("router")["facts"]["revision"] == revision)
-    found = one.status()
-    assert found
-    assert found["jobs"][0]["next_run"]
+    until(lambda: one.service("router")["facts"]["revision"] > before)
+    until(lambda: (one.status() or {"jobs": [{"next_run": None}]})["jobs"][0]["next_run"])
     assert json.loads((one.state / "routing.json").read_text())["table"]["settings"]["strip_caller_id"] == 3
 
 

@@ -153,6 +153,19 @@ async def test_a_change_is_published_before_its_names_are_resolved(tmp_path: Pat
     assert one.table == decode(path.read_text())
 
 
+async def test_a_revision_that_changes_nothing_for_calls_leaves_the_file_alone(tmp_path: Path) -> None:
+    path, store = tmp_path / "routing.json", Store(table("sip:a@10.0.0.1", revision=1))
+    one = publisher(path, store, Names())
+    await one.publish()
+    before = path.stat().st_ino
+    store.table = table("sip:a@10.0.0.1", revision=2)
+    await one.publish()
+    assert path.stat().st_ino == before
+    store.table = table("sip:a@10.0.0.2", revision=3)
+    await one.publish()
+    assert decode(path.read_text()).revision == 3
+
+
 async def test_an_address_that_moves_is_published(tmp_path: Path) -> None:
     path, names = tmp_path / "routing.json", Names(**{"phone.example": "10.0.0.7"})
     one = publisher(path, Store(table("sip:a@phone.example")), names)
