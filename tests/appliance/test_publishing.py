@@ -147,7 +147,7 @@ async def test_a_change_is_published_before_its_names_are_resolved(tmp_path: Pat
     assert decode(path.read_text()).hosts == {}
     await one.resolve()
     assert decode(path.read_text()).hosts == {"phone.example": "10.0.0.7"}
-    store.table = table("sip:a@phone.example", revision=2)
+    store.table = table("sip:a@phone.example", "sip:b@10.0.0.1", revision=2)
     await one.publish()
     assert decode(path.read_text()) == replace(store.table, hosts={"phone.example": "10.0.0.7"})
     assert one.table == decode(path.read_text())
