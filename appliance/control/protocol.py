@@ -19,6 +19,11 @@ DROPPED = "dropped"
 """The event that tells every watcher how many events he missed: {"count": n}."""
 
 
+WATCHED = "watched"
+"""The event that tells publishers which topics anybody watches: {"topics": […]}. At once to whoever asks for
+it, and whenever it changes."""
+
+
 class RefusedError(Exception):
     """A request is not fulfilled; the connection goes on. `hint` says what to do, empty if nothing helps."""
 

@@ -20,8 +20,8 @@ READ_AT_ONCE = 1 << 16
 class Reporter:
     """Says that `service` is ready, its facts, and publishes events. Call `turn` from the loop.
 
-    No method blocks or raises: what a slow or missing supervisor does not take is dropped and counted. After
-    a lost connection it introduces itself anew.
+    No method blocks or raises: what a slow or missing supervisor does not take is dropped and counted, and
+    what nobody watches is not sent at all. After a lost connection it introduces itself anew.
     """
 
     def __init__(self, path: Path, service: str) -> None:
@@ -33,6 +33,8 @@ class Reporter:
         self._unsent = b""
         self._facts: Mapping[str, object] | None = None
         self._heard = b""
+        self._watched: frozenset[str] | None = None
+        """None: not told yet, so everything is sent."""
 
     def ready(self, facts: Mapping[str, object]) -> None:
         """From now on the process counts as ready."""
@@ -47,7 +49,10 @@ class Reporter:
 
     def publish(self, topic: str, data: dict[str, object]) -> None:
         """router.ports.Notifier."""
-        self._offer({"request": "publish", "args": {"topic": topic, "data": data}})
+        if not self._is_watched(topic):
+            self._listen()  # somebody may have begun to watch since the last turn
+        if self._is_watched(topic):
+            self._offer({"request": "publish", "args": {"topic": topic, "data": data}})
 
     def turn(self, now: float) -> None:
         """Move what can be moved without waiting. `now`: monotonic seconds."""
@@ -58,15 +63,17 @@ class Reporter:
             try:
                 with suppress(BlockingIOError):  # the peer is slow
                     self._write(self._sock)
-                with suppress(BlockingIOError):  # it has nothing to say
-                    self._read(self._sock)
             except OSError as exc:
                 self._lost(exc)
+        self._listen()
 
     def close(self) -> None:
         if self._sock is not None:
             self._sock.close()
             self._sock = None
+
+    def _is_watched(self, topic: str) -> bool:
+        return self._watched is None or topic in self._watched
 
     def _introduce(self) -> None:
         if self._sock is not None:
@@ -90,17 +97,30 @@ class Reporter:
             return  # nobody there; again later
         self._sock = sock
         self._unsent = self._heard = b""
+        self._outbox.keep(
+            protocol.encode({"id": 0, "request": "watch", "args": {"topics": [protocol.WATCHED]}})
+        )
         if self._facts is not None:
             self._introduce()
 
     def _lost(self, reason: OSError) -> None:
         log.warning("the supervisor's socket is lost: %s", reason)
+        self._watched = None
         self.close()
 
     def _write(self, sock: socket.socket) -> None:
         while self._unsent or self._outbox:
             self._unsent = self._unsent or self._outbox.take()
             self._unsent = self._unsent[sock.send(self._unsent) :]
+
+    def _listen(self) -> None:
+        if self._sock is None:
+            return
+        try:
+            with suppress(BlockingIOError):  # it has nothing to say
+                self._read(self._sock)
+        except OSError as exc:
+            self._lost(exc)
 
     def _read(self, sock: socket.socket) -> None:
         data = sock.recv(READ_AT_ONCE)
@@ -109,5 +129,16 @@ class Reporter:
         *lines, self._heard = (self._heard + data).split(b"\n")
         self._heard = self._heard[-READ_AT_ONCE:]
         for line in lines:
-            if b'"ok":false' in line:
-                log.warning("the supervisor refuses: %s", line.decode(errors="replace"))
+            self._hear(line)
+
+    def _hear(self, line: bytes) -> None:
+        if b'"ok":false' in line:
+            log.warning("the supervisor refuses: %s", line.decode(errors="replace"))
+        elif b'"event":"watched"' in line:
+            with suppress(protocol.RefusedError):  # not of our supervisor: as if nothing had been said
+                self._take_watched(protocol.decode(line))
+
+    def _take_watched(self, message: Mapping[str, object]) -> None:
+        match message:
+            case {"event": protocol.WATCHED, "data": {"topics": [*topics]}}:
+                self._watched = frozenset(str(topic) for topic in topics)

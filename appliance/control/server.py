@@ -65,6 +65,11 @@ class ControlServer:
         for client in self._clients:
             client.offer(topic, line)
 
+    def _tell_watched(self) -> None:
+        """What nobody watches need not be sent to us."""
+        topics = frozenset[str]().union(*(client.topics for client in self._clients))
+        self.publish(protocol.WATCHED, {"topics": sorted(topics - {protocol.WATCHED})})
+
     def _published(self, request: Request, _: Peer) -> None:
         self.publish(request.text("topic"), request.table("data"))
 
@@ -72,7 +77,7 @@ class ControlServer:
         task = asyncio.current_task()
         assert task is not None
         self._tasks.add(task)
-        client = _Client(self._handlers, reader, writer)
+        client = _Client(self._handlers, reader, writer, self._tell_watched)
         try:
             if len(self._clients) >= self._max_clients:
                 writer.write(
@@ -87,19 +92,27 @@ class ControlServer:
             self._clients.discard(client)
             self._tasks.discard(task)
             writer.close()
+            if client.topics:
+                self._tell_watched()
 
 
 class _Client:
     """One connection: reads requests while there is room for replies, writes as fast as the peer reads."""
 
     def __init__(
-        self, handlers: Mapping[str, Handler], reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+        self,
+        handlers: Mapping[str, Handler],
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        watches: Callable[[], None],
     ) -> None:
+        """`watches` is called when the client has said what it watches."""
         self._handlers = handlers
+        self._watches = watches
         self._reader = reader
         self._writer = writer
         self._peer = Peer(_peer_pid(writer.get_extra_info("socket")))
-        self._topics: frozenset[str] = frozenset()
+        self.topics: frozenset[str] = frozenset()
         self._outbox = Outbox()
         self._filled = asyncio.Event()
         self._room = asyncio.Event()
@@ -107,7 +120,7 @@ class _Client:
         self._closing = False
 
     def offer(self, topic: str, line: bytes) -> None:
-        if topic in self._topics or (topic == protocol.DROPPED and self._topics):
+        if topic in self.topics or (topic == protocol.DROPPED and self.topics):
             self._outbox.offer(line)
             self._filled.set()
 
@@ -178,8 +191,9 @@ class _Client:
             raise RefusedError('watch: the argument "topics" must be a list of texts')
         if len(topics) > MAX_TOPICS:
             raise RefusedError(f"watch: at most {MAX_TOPICS} topics")
-        self._topics = frozenset(topics)
-        return {"topics": sorted(self._topics)}
+        self.topics = frozenset(topics)
+        self._watches()
+        return {"topics": sorted(self.topics)}
 
     async def _finish(self, request: Request, result: Awaitable[object]) -> None:
         try:

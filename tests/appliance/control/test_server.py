@@ -366,6 +366,62 @@ async def test_the_reporter_never_waits_for_a_supervisor_that_does_not_read(path
     listening.close()
 
 
+async def test_publishers_learn_what_is_watched_and_when_nobody_watches_any_more(
+    server: ControlServer, path: Path
+) -> None:
+    publisher = watch(path, ["watched"])
+    assert await anext(publisher) == ("watched", {"topics": []})
+    watcher = asyncio.create_task(anext(watch(path, ["call"])))
+    assert await anext(publisher) == ("watched", {"topics": ["call"]})
+    server.publish("call", {"n": 1})
+    assert await watcher == ("call", {"n": 1})
+    del watcher
+    assert await anext(publisher) == ("watched", {"topics": []})
+    await publisher.aclose()  # type: ignore[attr-defined]
+
+
+async def test_the_reporter_sends_only_what_somebody_watches(path: Path) -> None:
+    listening = address.listen(path)
+    reporter = Reporter(path, "router")
+    reporter.turn(0.0)
+    peer, _ = listening.accept()
+    with peer:
+        reporter.publish("call", {"n": 1})
+        peer.sendall(b'{"event":"watched","data":{"topics":["notice"]}}\n')
+        reporter.publish("notice", {"n": 2})
+        reporter.turn(1.0)
+        reporter.publish("call", {"n": 3})
+        reporter.publish("notice", {"n": 4})
+        peer.sendall(b'{"event":"watched","data":{"topics":["call"]}}\n')
+        reporter.publish("call", {"n": 5})
+        reporter.turn(2.0)
+        lines = [json.loads(line) for line in peer.recv(1 << 16).splitlines()]
+    published = [line["args"]["data"]["n"] for line in lines if line["request"] == "publish"]
+    assert published == [1, 2, 4, 5]
+    reporter.close()
+    listening.close()
+
+
+async def test_a_watcher_sees_what_the_reporter_publishes_right_after_it_came(
+    server: ControlServer, path: Path
+) -> None:
+    reporter = Reporter(path, "router")
+    reporter.ready({})
+    now = 0.0
+
+    def tell() -> bool:
+        nonlocal now
+        now += 0.5
+        reporter.turn(now)
+        reporter.publish("call", {"n": 1})
+        return watcher.done()
+
+    watcher = asyncio.create_task(anext(watch(path, ["call"])))
+    await eventually(tell)
+    assert watcher.result() == ("call", {"n": 1})
+    reporter.close()
+
+
 def test_a_fact_that_is_not_json_does_not_stop_the_router(tmp_path: Path) -> None:
     reporter = Reporter(tmp_path / "control.sock", "router")
     reporter.publish("call", {"bad": object()})
