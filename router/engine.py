@@ -169,7 +169,7 @@ class Engine:
         self._calls[incoming.leg] = live
         self._promised += live.promised
         self.peak = max(self.peak, len(self._calls))
-        log.info("call %s: raw caller %r, SIP call %s", live.id, incoming.caller.number, incoming.call_id)
+        log.debug("call %s: raw caller %r, SIP call %s", live.id, incoming.caller.number, incoming.call_id)
         self._happened(live, CallOffered())
 
     def _turn_away(

@@ -450,6 +450,16 @@ def test_records_and_watchers_that_fail_hurt_no_call(caplog: pytest.LogCaptureFi
     assert "no space left on device" in caplog.text
 
 
+def test_the_log_tells_a_whole_call_in_one_line(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
+    house = House(group(assistants=["B"], manager_timeout=20))
+    caller = house.sip.invite("200")
+    house.clock.advance(20)
+    house.sip.hang_up(caller)
+    (line,) = caplog.messages
+    assert line.endswith(": " + "; ".join(house.steps()))
+
+
 def test_closing_ends_every_call_with_a_record() -> None:
     house = House(group(assistants=["B"], manager_timeout=20))
     talking = house.sip.invite("200")
