@@ -22,6 +22,8 @@ class Limits:
     subnegotiation: int = 2048
     line: int = 1024
     input_buffer: int = 4096
+    send_buffer: int = 64 * 1024
+    """The kernel's share of what a client has not read."""
     write_buffer: int = 512 * 1024
     stall_s: float = 60.0
     """How long a client may leave a full screen unread before it is cut off."""

@@ -75,6 +75,8 @@ class Link:
     async def read(self) -> str:
         """What was typed, at least one character; raises EndOfInput when there is no more."""
         while not self.ended:
+            # Reading does not wait while there is something: others must have their turn all the same.
+            await asyncio.sleep(0)
             try:
                 data = await self._protocol.typed.read(READ)
             except (ConnectionError, OSError) as exc:

@@ -145,6 +145,8 @@ class AdminProtocol(TelnetServer):
         # stream and join the IAC before it to whatever follows (RFC 854, RFC 1123 3.2.4).
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_OOBINLINE, 1)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        # The kernel would keep up to 4 MB for a client that does not read.
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, self.limits.send_buffer)
         for command, key in KEYS.items():
             self.screen.set_iac_callback(command, self._key(key))
         self.screen.set_iac_callback(t.AYT, lambda _cmd: self.screen.write(b"\r\n[Yes]\r\n"))
@@ -233,10 +235,6 @@ class AdminProtocol(TelnetServer):
 
     # -- negotiation
 
-    def begin_negotiation(self) -> None:
-        if not self._closing:
-            super().begin_negotiation()
-
     def _check_negotiation_timer(self) -> None:
         if not self._closing and not self._waiter_connected.done():
             super()._check_negotiation_timer()
@@ -300,8 +298,6 @@ class AdminProtocol(TelnetServer):
     # -- a connection that is not let in
 
     def _turn_away(self, transport: asyncio.Transport, reason: str) -> None:
-        self._closing = True
-        self._forget_waiters()
         transport.write(f"% {reason}\r\n".encode("ascii", "replace"))
         transport.close()
 

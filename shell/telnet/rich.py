@@ -11,6 +11,7 @@ from typing import Any
 from prompt_toolkit import PromptSession
 from prompt_toolkit.application import create_app_session
 from prompt_toolkit.application.current import AppSession
+from prompt_toolkit.buffer import Buffer
 from prompt_toolkit.completion import CompleteEvent, Completer, Completion
 from prompt_toolkit.data_structures import Size
 from prompt_toolkit.document import Document
@@ -32,7 +33,11 @@ from shell.term import EndOfInput, Interrupted, Line, LineTooLongError, Question
 log = logging.getLogger(__name__)
 
 TYPE_AHEAD = 4096
+"""Keys that may wait for a prompt; with more of them waiting, nothing is read, and TCP holds the client."""
+PAUSE_S = 0.05
 HISTORY = 200
+KEYS_AT_ONCE = 32
+"""A key takes a millisecond or more; this many are acted on before anybody else has his turn."""
 
 
 class TelnetInput(Input):
@@ -143,7 +148,7 @@ class RichTerm:
         self._limit = limit
         self._paint = Paint(depth(link.term, link.colorterm))
         self._input = TelnetInput()
-        self._input.feed(typed_ahead)
+        self._unfed = typed_ahead
         self._output = Vt100_Output(
             _Screen(link),  # type: ignore[arg-type]
             lambda: Size(rows=link.rows, columns=link.columns),
@@ -152,6 +157,7 @@ class RichTerm:
             # Asking for the cursor's position makes programs wait and prints a warning to them.
             enable_cpr=False,
         )
+        self._overflow = False
         self._history = _ShortHistory()
         self._session: PromptSession[str] | None = None
         self._app_session: AbstractContextManager[AppSession] | None = None
@@ -176,6 +182,7 @@ class RichTerm:
         session = self._prompt_session()
         session.history = self._history if remember else InMemoryHistory()
         session.default_buffer.history = session.history
+        self._overflow = False
         pump = asyncio.create_task(self._pump(), name=f"keys of {self._link.address}")
         try:
             text = await session.prompt_async(
@@ -197,7 +204,7 @@ class RichTerm:
             pump.cancel()
             with suppress(asyncio.CancelledError):
                 await pump
-        if len(text) > self._limit:
+        if self._overflow:
             raise LineTooLongError(self._limit)
         return text
 
@@ -206,7 +213,8 @@ class RichTerm:
             for press in (*typeahead.get_typeahead(self._input), *self._input.read_keys()):
                 if press.key is not Keys.CPRResponse:
                     return press.data
-            self._input.feed(await self._link.read())
+            self._input.feed(self._unfed or await self._link.read())
+            self._unfed = ""
 
     async def show(self, *lines: Line) -> None:
         columns = self.columns
@@ -229,12 +237,22 @@ class RichTerm:
             self._app_session = None
 
     async def _pump(self) -> None:
-        """Feed what is typed while a prompt is shown; far ahead of it stop reading: TCP holds the client."""
+        """Feed what is typed while a prompt is shown, a few keys at a time."""
         try:
-            while self._input.waiting < TYPE_AHEAD:
-                self._input.feed(await self._link.read())
+            while True:
+                # What is not fed when the prompt ends is for the next one.
+                self._unfed = self._unfed or await self._link.read()
+                keys, self._unfed = self._unfed[:KEYS_AT_ONCE], self._unfed[KEYS_AT_ONCE:]
+                self._input.feed(keys)
+                await asyncio.sleep(0 if self._input.waiting < TYPE_AHEAD else PAUSE_S)
         except EndOfInput:
             self._input.end()
+
+    def _cap(self, buffer: Buffer) -> None:
+        """A line that grows without end would be drawn anew, whole, for each key."""
+        if len(buffer.text) > self._limit:
+            self._overflow = True
+            buffer.text = buffer.text[: self._limit]
 
     def _prompt_session(self) -> PromptSession[str]:
         if self._session is None:
@@ -247,6 +265,7 @@ class RichTerm:
                 input=self._input,
                 output=self._output,
             )
+            session.default_buffer.on_text_changed += self._cap
             session.app.terminal_size_polling_interval = None
             session.app.ttimeoutlen = 0.3  # Telnet may cut an escape sequence in two
             self._session = session

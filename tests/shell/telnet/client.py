@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import struct
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
@@ -94,6 +95,11 @@ class Client:
     def no_more(self) -> None:
         """Say all has been said."""
         self._writer.write_eof()
+
+    def urgent(self, data: bytes) -> None:
+        """Send at once, the last byte as TCP's urgent data."""
+        with self._writer.get_extra_info("socket").dup() as sock:
+            sock.send(data, socket.MSG_OOB)
 
     def abort(self) -> None:
         self._writer.transport.abort()

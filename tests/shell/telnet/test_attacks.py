@@ -192,12 +192,47 @@ async def test_who_reads_nothing_is_cut_off(office: Office) -> None:
         writer.transport.abort()
 
 
+async def test_a_subnegotiation_that_grows_slowly_is_cut_off_too(office: Office) -> None:
+    limits = Limits(negotiation_s=0.1, option_bytes_s=1 << 24)
+    endless = IAC + SB + NAWS + b"x" * 100_000
+    async with serving(office, limits) as server, connected(server, endless) as client:
+        await client.closed()
+
+
+async def test_a_screen_that_is_not_read_is_bounded(office: Office) -> None:
+    """Keys that draw the prompt anew, and nobody takes what is drawn."""
+    limits = Limits(negotiation_s=0.1, send_buffer=4096, write_buffer=16384)
+    async with serving(office, limits) as server:
+        writer = await reads_nothing(server)
+        writer.write(terminal("xterm") + b"admin\rsecret\r")
+        await eventually(lambda: server.facts()["rich"] == 1, "it has the rich front end")
+        flood = asyncio.create_task(_type(writer, b"\x0c" * 512))
+        await eventually(lambda: office.audit.said("logout") != [], "it is cut off", 30)
+        flood.cancel()
+        writer.transport.abort()
+    assert office.audit.said("logout") == ["more than 16384 bytes of output not read"]
+
+
+@pytest.mark.parametrize("first", [terminal("xterm"), REFUSES_ALL], ids=["rich", "lines"])
+async def test_who_types_without_a_pause_keeps_nobody_waiting(server: TelnetServer, first: bytes) -> None:
+    async with connected(server, first) as flooder, connected(server, REFUSES_ALL) as admin:
+        await flooder.log_in()
+        await admin.log_in()
+        await admin.until(" ")
+        await flooder.send(b"x\x0c" * 100_000)
+        for _ in range(5):
+            begun = time.monotonic()
+            await admin.command("show variable gWebTimeout")
+            assert time.monotonic() - begun < 2.0
+        flooder.abort()
+
+
 async def test_echo_that_is_not_read_is_bounded(office: Office) -> None:
     """Typing without reading: the echo fills the way back, then the server stops reading."""
     async with serving(office, Limits(negotiation_s=0.1, stall_s=0.5, login_s=20)) as server:
         writer = await reads_nothing(server)
         writer.write(REFUSES_ALL)
-        flood = asyncio.create_task(_type(writer))
+        flood = asyncio.create_task(_type(writer, b"abcdefg\x15" * 8192))
         await eventually(lambda: server.facts()["sessions"] == 0, "it is cut off", 30)
         flood.cancel()
         writer.transport.abort()
@@ -213,9 +248,9 @@ async def reads_nothing(server: TelnetServer) -> asyncio.StreamWriter:
     return writer
 
 
-async def _type(writer: asyncio.StreamWriter) -> None:
+async def _type(writer: asyncio.StreamWriter, keys: bytes) -> None:
     while True:
-        writer.write(b"abcdefg\x15" * 8192)
+        writer.write(keys)
         await writer.drain()
 
 

@@ -152,6 +152,13 @@ async def test_a_line_that_is_too_long_is_not_done(server: TelnetServer) -> None
         assert "pool.ntp.org" in await client.command("show variable gTimeServer")
 
 
+async def test_a_rich_line_that_is_too_long_is_not_done(server: TelnetServer) -> None:
+    async with connected(server, terminal("vt100")) as client:
+        await client.log_in()
+        await client.send("set gTimeServer a.example" + " " * 1100 + "\r")
+        await client.until("% the line has more than 1024 characters; nothing was done")
+
+
 async def test_ctrl_c_gives_a_new_prompt_and_ctrl_d_leaves(server: TelnetServer) -> None:
     async with connected(server, REFUSES_ALL) as client:
         await client.log_in()
@@ -183,15 +190,14 @@ async def test_erasing_by_telnet_commands_edits_the_line(server: TelnetServer) -
         assert b"Take back a change." in await client.until(PROMPT)
 
 
-async def test_a_data_mark_sent_as_urgent_data_stays_in_the_stream(server: TelnetServer) -> None:
-    """Synch: the kernel would else take the mark away and join its IAC to the next byte."""
+async def test_a_synch_loses_no_byte_of_what_follows(server: TelnetServer) -> None:
+    """Its mark is urgent data: the kernel would take it away and join its IAC to the next command's."""
     async with connected(server, REFUSES_ALL) as client:
         await client.log_in()
         await client.until(" ")
-        sock = client._writer.get_extra_info("socket")
-        sock._sock.send(IAC + b"\xf2", __import__("socket").MSG_OOB)
-        await client.send("help undo\r\n")
-        assert b"help undo\r\n" in await client.until(b"Take back a change.")
+        client.urgent(IAC + b"\xf2")
+        await client.send(IAC + b"\xf4")
+        await client.until("^C\r\ncallisto# ")
 
 
 async def test_tab_completes_commands_and_names(server: TelnetServer) -> None:
