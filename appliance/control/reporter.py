@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import socket
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -78,11 +78,14 @@ class Reporter:
     def _introduce(self) -> None:
         if self._sock is not None:
             args = {"service": self._service, "facts": self._facts}
-            self._outbox.keep(protocol.encode({"id": 1, "request": "ready", "args": args}))
+            self._put(self._outbox.keep, {"id": 1, "request": "ready", "args": args})
 
     def _offer(self, message: Mapping[str, object]) -> None:
+        self._put(self._outbox.offer, message)
+
+    def _put(self, put: Callable[[bytes], None], message: Mapping[str, object]) -> None:
         try:
-            self._outbox.offer(protocol.encode(message))
+            put(protocol.encode(message))
         except (protocol.RefusedError, ValueError, TypeError) as exc:
             log.warning("not told to the supervisor: %s", exc)
 

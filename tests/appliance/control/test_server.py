@@ -422,10 +422,24 @@ async def test_a_watcher_sees_what_the_reporter_publishes_right_after_it_came(
     reporter.close()
 
 
-def test_a_fact_that_is_not_json_does_not_stop_the_router(tmp_path: Path) -> None:
-    reporter = Reporter(tmp_path / "control.sock", "router")
+async def test_what_cannot_be_told_does_not_stop_the_router(path: Path) -> None:
+    """Facts and events that are no JSON; a supervisor that speaks nonsense, and goes."""
+    listening = address.listen(path)
+    reporter = Reporter(path, "router")
+    reporter.ready({"bad": float("nan")})
     reporter.publish("call", {"bad": object()})
-    reporter.turn(0.0)
+    for now in (0.0, 10.0):
+        reporter.turn(now)
+        peer, _ = listening.accept()
+        peer.sendall(
+            b'nonsense\n{"event":"watched","data":3}\n{"event":"watched","data":{"topics":[[]]}}\n\xff\n'
+        )
+        reporter.turn(now)
+        reporter.facts({"bad": object()})
+        peer.close()
+        reporter.turn(now)
+    reporter.close()
+    listening.close()
 
 
 async def raw(path: Path) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
