@@ -56,7 +56,8 @@ class LegCall(pj.Call):  # type: ignore[misc]
     @property
     def attached(self) -> bool:
         """Whether the C library still reports this leg; not after its end, or our hanging up."""
-        return bool(self._holder(self.getId()) == self.address)
+        slot = self.getId()
+        return bool(slot >= 0 and self._holder(slot) == self.address)
 
     @property
     def alive(self) -> bool:
@@ -65,7 +66,7 @@ class LegCall(pj.Call):  # type: ignore[misc]
         return self.attached and bool(self.isActive())
 
     def detach(self) -> int:
-        """Hear no more of the slot; which it was."""
+        """Hear no more of the slot; which it was, -1 if none yet."""
         slot = int(self.getId())
         if self.attached:
             self._library.detach(slot)

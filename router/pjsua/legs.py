@@ -77,7 +77,7 @@ class Legs:
     @property
     def in_use(self) -> int:
         """Slots taken: by legs, and by those that we have ended and whose far end has not said so yet."""
-        self._ending = {slot for slot in self._ending if self._lingers(slot)}
+        self._ending = {slot for slot in self._ending if slot >= 0 and self._lingers(slot)}
         return len(self._legs) + len(self._ending)
 
     def all(self) -> list[Leg]:

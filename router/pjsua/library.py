@@ -10,6 +10,7 @@ import socket
 import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pjsua2 as pj
@@ -21,7 +22,6 @@ log = logging.getLogger(__name__)
 
 _WARNINGS = 2
 _WARNINGS_A_SECOND = 5
-_STOCK_CAPACITY = 4
 _LARGER_THAN_CALL_INFO = 1 << 17  # pjsua_call_info has less than 16 KB
 _ELSEWHERE = "192.0.2.1"  # RFC 5737: no machine has it, so the default route answers
 _ADDRESS_IN_USE = 120000 + 98  # PJ_STATUS_FROM_OS(EADDRINUSE)
@@ -69,7 +69,7 @@ class Library:
     Everything here, callbacks and destruction included, belongs to the thread that made it.
     """
 
-    def __init__(self, listen: str, port: int, account: Callable[[], Any]) -> None:
+    def __init__(self, listen: str, port: int, account: Callable[[], Any], most_legs: int) -> None:
         """Raise EngineError when the port is taken or the address is not ours."""
         self._c = _exported_functions()
         self._c.pj_log_set_level(0)  # the library's first lines would go to stdout
@@ -77,7 +77,7 @@ class Library:
         self._endpoint = pj.Endpoint()
         self._endpoint.libCreate()
         try:
-            self._endpoint.libInit(_endpoint_config(self._warnings))
+            self._endpoint.libInit(_endpoint_config(self._warnings, most_legs))
             self.any_codec = hasattr(self._c, "pjsua_media_prov_revert") and stop_media(self._c)
             self._listen(listen, port)
             self._endpoint.audDevManager().setNoDev()
@@ -108,7 +108,7 @@ class Library:
 
     @property
     def build(self) -> str:
-        return "stock wheel" if self.capacity <= _STOCK_CAPACITY else "large"
+        return "large" if Path(pj.__file__).with_name("_build.json").exists() else "stock wheel"
 
     def attach(self, slot: int, call: int) -> None:
         """Let the Call object at address `call` carry the leg in `slot` from now on."""
@@ -163,11 +163,11 @@ def _exported_functions() -> ctypes.CDLL:
     return library
 
 
-def _endpoint_config(warnings: _Warnings) -> Any:
+def _endpoint_config(warnings: _Warnings, most_legs: int) -> Any:
     config = pj.EpConfig()
     config.uaConfig.threadCnt = 0
     config.uaConfig.mainThreadOnly = True
-    config.uaConfig.maxCalls = 1_000_000  # cut down to what the library was built for
+    config.uaConfig.maxCalls = most_legs  # cut down to what the library was built for
     config.uaConfig.userAgent = "Callisto"
     config.uaConfig.mwiUnsolicitedEnabled = False
     config.logConfig.level = config.logConfig.consoleLevel = _WARNINGS

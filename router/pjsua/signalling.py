@@ -28,6 +28,8 @@ log = logging.getLogger(__name__)
 
 FIRST_INCOMING = 1 << 32
 """Incoming legs count from here, so that whoever dials may count from 1."""
+MOST_LEGS = 1_000_000
+"""More than any library was built for: its own limit counts."""
 SILENCE = 35.0
 """Seconds without any response before a dialled leg is given up: RFC 3261 timer B is 32 s."""
 CLOSE_WITHIN = 2.0
@@ -40,7 +42,14 @@ class PjsuaSignalling:
 
     The listener is called from `pump` and `close` only."""
 
-    def __init__(self, listen: str, port: int, *, listener: SignallingListener | None = None) -> None:
+    def __init__(
+        self,
+        listen: str,
+        port: int,
+        *,
+        listener: SignallingListener | None = None,
+        most_legs: int = MOST_LEGS,
+    ) -> None:
         """Serve SIP on UDP and TCP; raise EngineError when that cannot be."""
         self._listener = listener
         self._events: deque[Callable[[], None]] = deque()
@@ -52,7 +61,7 @@ class PjsuaSignalling:
         self._legs = Legs(self._new_call, self._lingers)
         self._reinvites = ReInvites(self._legs, self._later, self._lose)
         self._dialling = offer_parameters()
-        self._library = Library(listen, port, lambda: Account(self))
+        self._library = Library(listen, port, lambda: Account(self), most_legs)
 
     def _new_call(self) -> LegCall:
         return LegCall(self._library.account, self, self._library)

@@ -1,6 +1,6 @@
 """The PJSUA adapter in its own process, driven by JSON lines: PJSUA2 cannot be started twice in one.
 
-`python -P -m tests.sip.driver HOST PORT`. In: {"do": NAME, …}. Out: {"event": NAME, …}, {"reply": …}.
+`python -P -m tests.sip.driver HOST PORT LEGS`. In: {"do": NAME, …}. Out: {"event": NAME, …}, {"reply": …}.
 """
 
 from __future__ import annotations
@@ -23,14 +23,25 @@ def say(**what: object) -> None:
 
 
 class Telling:
-    """A listener that repeats what it is told. `refusing`: it also turns every call away."""
+    """A listener that repeats what it is told, or deals with every call by itself.
+
+    `refusing`: turns it away. `routing`: dials that target and connects it, and says nothing.
+    """
 
     def __init__(self) -> None:
-        self.refusing: PjsuaSignalling | None = None
+        self.signalling: PjsuaSignalling | None = None
+        self.refusing = False
+        self.routing = ""
+        self._callers: dict[LegId, LegId] = {}
 
     def offered(self, call: IncomingCall) -> None:
-        if self.refusing:
-            self.refusing.refuse(call.leg, 404)
+        if self.refusing and self.signalling:
+            self.signalling.refuse(call.leg, 404)
+            return
+        if self.routing and self.signalling:
+            leg = LegId(len(self._callers) + 1)
+            self._callers[leg] = call.leg
+            self.signalling.dial(leg, Target(self.routing), offer_of=call.leg, caller=call.caller)
             return
         say(
             event="offered",
@@ -43,9 +54,15 @@ class Telling:
         )
 
     def ringing(self, leg: LegId) -> None:
+        if self.routing and self.signalling:
+            self.signalling.alert(self._callers[leg])
+            return
         say(event="ringing", leg=leg)
 
     def answered(self, leg: LegId) -> None:
+        if self.routing and self.signalling:
+            self.signalling.connect(self._callers[leg], leg)
+            return
         say(event="answered", leg=leg)
 
     def refused(self, leg: LegId, status: int, reason: str) -> None:
@@ -76,7 +93,9 @@ def obey(signalling: PjsuaSignalling, telling: Telling, command: dict[str, Any])
         case "release":
             signalling.release(LegId(command["leg"]))
         case "refuse_all":
-            telling.refusing = signalling if command["on"] else None
+            telling.refusing = command["on"]
+        case "route_all":
+            telling.routing = command["target"]
         case "ask":
             say(reply=signalling.facts())
         case "close":
@@ -90,10 +109,13 @@ def main() -> int:
     logging.basicConfig(level=logging.INFO, stream=sys.stderr)
     telling = Telling()
     try:
-        signalling = PjsuaSignalling(sys.argv[1], int(sys.argv[2]), listener=telling)
+        signalling = PjsuaSignalling(
+            sys.argv[1], int(sys.argv[2]), listener=telling, most_legs=int(sys.argv[3])
+        )
     except EngineError as exc:
         say(event="failed", problem=str(exc))
         return 2
+    telling.signalling = signalling
     say(event="ready", **signalling.facts())
     waiting = b""
     while True:

@@ -16,6 +16,7 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
 HOST = "127.0.0.1"
+MOST_LEGS = 2048
 
 
 class Engine:
@@ -84,10 +85,10 @@ class Engine:
 
 
 @contextlib.contextmanager
-def engine(port: int | None = None) -> Iterator[Engine]:
-    """A ready engine; ended, by its pid, at the end."""
+def engine(port: int | None = None, host: str = HOST, legs: int = MOST_LEGS) -> Iterator[Engine]:
+    """A ready engine; ended, by its pid, at the end. `legs`: fewer than its library was built for."""
     port = port or free_port()
-    process = start("tests.sip.driver", HOST, str(port))
+    process = start("tests.sip.driver", host, str(port), str(legs))
     running = Engine(process, port)
     try:
         running.facts = running.wait("ready", within=20)
