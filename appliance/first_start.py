@@ -19,11 +19,12 @@ def furnish(store: Store, password: str | None) -> str | None:
     """Import the sample office if there is no office, and make sure that an administrator can log in, with
     `password` or a new one. Returns the new password if one was made: it is kept nowhere else. Once there is
     an administrator, changes nothing. Raises StoreError."""
-    new = password or generated_password()
-    empty = not store.office.read().users
-    made = store.accounts.ensure_admin(new)
-    if made and empty:
+    if (
+        not store.office.read().users
+    ):  # so nobody has ever administrated it: an import leaves no store like that
         _import_sample(store)
+    new = password or generated_password()
+    made = store.accounts.ensure_admin(new)
     if made:
         log.info("first start: %s is the administrator", FIRST_ADMINISTRATOR)
     return new if made and password is None else None
