@@ -57,6 +57,10 @@ class Engine:
         self.ask()
         return list(self._pending)
 
+    def forget(self) -> None:
+        """Nobody waits for what has been told so far."""
+        self._pending.clear()
+
     def close(self, within: float = 10.0) -> int:
         """Stop in order; the exit status."""
         if self.process.poll() is None:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import socket
 import time
 import uuid
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 HOST = "127.0.0.1"
@@ -96,6 +96,18 @@ class Peer:
                 return message
             others.append(message.start)
         raise AssertionError(f"no {wanted} within {within} s, but {others}")
+
+    def waiting(self, within: float = 0.05) -> list[Message]:
+        """New messages, the 100s left out, until none comes for `within` seconds."""
+        messages = []
+        self.sock.settimeout(within)
+        with contextlib.suppress(TimeoutError):
+            while True:
+                message = parse(*self.sock.recvfrom(65535))
+                if message.status != 100 and message.identity not in self.seen:
+                    self.seen.add(message.identity)
+                    messages.append(message)
+        return messages
 
     def nothing(self, within: float = 0.3) -> None:
         """Fail if anything new comes."""
@@ -213,7 +225,7 @@ def call(
     return dialog
 
 
-@contextmanager
+@contextlib.contextmanager
 def peer() -> Iterator[Peer]:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
         sock.bind((HOST, 0))

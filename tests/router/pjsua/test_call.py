@@ -240,3 +240,30 @@ def test_one_of_several_phones_answers_and_the_others_stop(
     ringing.caller_side.answered(caller.receive(200))
     router.until_legs(2)
     assert router.untold() == []
+
+
+def test_the_phone_sees_the_callers_identity_at_our_address(
+    router: Engine, caller: Peer, phone: Peer
+) -> None:
+    side = call(
+        caller,
+        router.port,
+        caller='"Anonymous" <sip:anonymous@anonymous.invalid>',
+        headers=['P-Asserted-Identity: "Zoë Meier" <sip:+41441112233@trunk.example>'],
+    )
+    told = router.wait("offered", call_id=side.call_id)
+    assert (told["number"], told["name"], told["dialled"]) == ("+41441112233", "Zoë Meier", "500")
+    assert told["source"] == f"127.0.0.1:{caller.port}"
+    router.do("dial", leg=1, target=phone.uri, offer_of=told["leg"], number=told["number"], name=told["name"])
+    shown = phone.receive("INVITE")["From"]
+    assert shown.startswith('"Zoë Meier" <sip:+41441112233@127.0.0.1')
+
+
+def test_max_forwards_counts_down_where_the_library_lets_it(
+    router: Engine, caller: Peer, phone: Peer
+) -> None:
+    side = call(caller, router.port, headers=["Max-Forwards: 12"])
+    leg = router.wait("offered", call_id=side.call_id)["leg"]
+    router.do("dial", leg=1, target=phone.uri, offer_of=leg)
+    passed = phone.receive("INVITE").all("Max-Forwards")
+    assert passed == (["70"] if router.facts["build"] == "stock wheel" else ["11"])
