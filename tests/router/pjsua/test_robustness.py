@@ -227,6 +227,19 @@ def test_other_requests_out_of_the_blue_change_nothing(router: Engine, caller: P
     a_call_works(router, caller, phone)
 
 
+@pytest.mark.parametrize("method", ["BYE", "INVITE", "UPDATE", "INFO", "REFER"])
+def test_a_call_from_before_a_restart_is_told_that_it_is_gone(
+    router: Engine, caller: Peer, method: str
+) -> None:
+    target = f"sip:500@{HOST}:{router.port}"
+    side = Dialog(
+        caller, (HOST, router.port), local=f"<{caller.uri}>;tag=1", remote=f"<{target}>;tag=2", target=target
+    )
+    side.request(method, OFFER if method == "INVITE" else "")
+    caller.receive(481)
+    assert router.untold() == []
+
+
 def test_an_invite_that_would_replace_a_call_is_refused(router: Engine, caller: Peer, phone: Peer) -> None:
     bridge = bridged(router, caller, phone)
     mine, theirs = bridge.ok["From"].split("tag=")[1], bridge.ok["To"].split("tag=")[1]
