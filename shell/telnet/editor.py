@@ -38,6 +38,8 @@ class LineEditor:
 
     def key(self, char: str) -> tuple[Happened, str]:
         """What one character does, and what to echo for it (the end of the line not included)."""
+        if char < " " and char != "\x1b":
+            self._sequence = _Sequence.NONE  # a sequence cut short: no part of one is a control
         if self._sequence is not _Sequence.NONE or char == "\x1b":
             self._swallow(char)
             return Happened.NOTHING, ""
@@ -83,8 +85,9 @@ class LineEditor:
                 self._sequence = _Sequence.CSI
             case _Sequence.ESCAPE if char == "O":
                 self._sequence = _Sequence.SS3
-            case _Sequence.CSI if not "\x40" <= char <= "\x7e":
-                if char < " ":  # not a part of any sequence: the next key counts again
-                    self._sequence = _Sequence.NONE
+            case _Sequence.CSI if char != "\x1b" and not "\x40" <= char <= "\x7e":
+                pass
+            case _ if char == "\x1b":
+                self._sequence = _Sequence.ESCAPE
             case _:
                 self._sequence = _Sequence.NONE

@@ -1,0 +1,44 @@
+from __future__ import annotations
+
+from shell.pager import page
+from shell.term import plain
+from tests.fakes.shell_ports import ScriptedTerm
+
+LINES = [f"line {n}" for n in range(1, 31)]
+
+
+def shown(term: ScriptedTerm) -> list[str]:
+    return [plain(line) for line in term.lines]
+
+
+async def test_a_line_terminal_gets_everything_at_once() -> None:
+    term = ScriptedTerm(rows=10)
+    await page(term, LINES)
+    assert shown(term) == LINES
+
+
+async def test_a_rich_terminal_gets_a_screen_and_asks() -> None:
+    term = ScriptedTerm(rich=True, rows=10, keys="q")
+    await page(term, LINES)
+    assert shown(term)[:-1] == LINES[:9]
+    assert "more" in shown(term)[-1]
+
+
+async def test_space_is_a_screen_and_enter_a_line() -> None:
+    term = ScriptedTerm(rich=True, rows=10, keys="\r   ")
+    await page(term, LINES)
+    lines = shown(term)
+    assert [line for line in lines if "more" not in line] == LINES
+    assert [index for index, line in enumerate(lines) if "more" in line] == [9, 11, 21, 31]
+
+
+async def test_output_that_fits_asks_nothing() -> None:
+    term = ScriptedTerm(rich=True, rows=31)
+    await page(term, LINES)
+    assert shown(term) == LINES
+
+
+async def test_lines_that_wrap_and_lines_above_count() -> None:
+    term = ScriptedTerm(rich=True, rows=10, columns=20, keys="q")
+    await page(term, ["x" * 50] * 5, above=2)
+    assert len(shown(term)) == 3
