@@ -58,7 +58,7 @@ async def test_all_variables_are_listed_with_value_meaning_and_who_set_them() ->
     for variable in CATALOGUE:
         assert variable.name in shown
     (line,) = [line for line in shown.splitlines() if line.startswith("gWebTimeout  ")]
-    assert line.split(maxsplit=2)[1:] == ["30", "30 min         admin, just now"] or "admin, just now" in line
+    assert line.split() == ["gWebTimeout", "30", "30", "min", "admin,", "just", "now"]
     assert "not in this edition" in shown
 
 
@@ -145,7 +145,7 @@ async def test_support_reads_and_does_not_change() -> None:
 
 async def test_every_command_is_in_the_audit_trail_refused_ones_too() -> None:
     office = Office()
-    await run(office, "show info", "set gWebTimeout 9999", "foo\x1b[2J", "", "1", "0")
+    await run(office, "show info", "set gWebTimeout 9999", "foo\x1b[2J", "", "1", "0", "0")
     assert office.audit.said("command") == [
         "show info",
         "set gWebTimeout 9999",
@@ -164,10 +164,7 @@ async def test_whatever_is_shown_is_valid_json_with_nothing_around_it(line: str)
     name = "gWebServerRestart" if "variable " in line or "history" in line else ""
     terminal = ScriptedTerm(f"{line.format(name)} | json", columns=40)
     await converse(context(office), terminal, script=True)
-    text = (
-        terminal.shown.partition("| json\n")[2].rpartition("\n" + PROMPT)[0]
-        or terminal.shown.partition("| json\n")[2]
-    )
+    text = terminal.shown.partition("| json\n")[2].removesuffix("\n" + PROMPT)
     data = json.loads(text)
     assert data
     assert "9,02:00" in text or "web restart" in text or "command" in text
@@ -241,8 +238,8 @@ async def test_info_shows_the_facts_within_80_columns() -> None:
     body = shown.partition("show info\n")[2]
     for fact in (
         "OK", "Callisto 0.1.0", "UCM", "calbox", "3 d 4 h", "0.12 0.20 0.18", "1024 MB of 2048 MB free",
-        "30.3 GB of 39.1 GB free", "2 of 64 sessions", "PJSUA2 2.17 large", "6 of 2048 in use", "3 now, 120 in all",
-        "192.0.2.10:5060", "sqlite:///var/callisto.db", "0001, revision 42", "asked to restart", "20 -> 30",
+        "30.3 GB of 39.1 GB free", "2 of 64 sessions", "PJSUA2 2.17 large", "6 of 2048 in use",
+        "3 now, 120 in all", "192.0.2.10:5060", "sqlite:///var/callisto.db", "0001, revision 42", "asked to restart", "20 -> 30",
     ):  # fmt: skip
         assert fact in body, fact
     assert max(len(line) for line in body.splitlines()) <= 80
