@@ -1,4 +1,4 @@
-"""What a test needs of the machine: given, or the test is skipped with the reason. In CI a skip is a failure."""
+"""What a test needs of the machine: given, or the test is skipped with the reason (in CI: failed)."""
 
 from __future__ import annotations
 

@@ -49,9 +49,9 @@ def test_nobody_takes_as_long_as_a_wrong_password() -> None:
     def quickest(password_hash: str) -> float:
         times = []
         for _ in range(5):
-            start = time.perf_counter()
+            start = time.process_time()
             passwords.matches(password_hash, "wrong")
-            times.append(time.perf_counter() - start)
+            times.append(time.process_time() - start)
         return min(times)
 
     assert quickest("") > quickest(kept) / 2
