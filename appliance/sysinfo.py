@@ -19,6 +19,11 @@ def host(state: Path, proc: Path = PROC) -> dict[str, object]:
     return found
 
 
+def memory_mb() -> int:
+    """Of the whole machine."""
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") >> 20
+
+
 def _tolerant(read: Callable[[], dict[str, object]]) -> dict[str, object]:
     try:
         return read()

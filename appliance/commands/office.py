@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
 
 from appliance.commands.opened import DONE, REFUSED, actor, make_state, with_store
 from appliance.commands.say import complain
 from appliance.config import Config
+from appliance.sysinfo import memory_mb
 from db.store import Store
 from db.transfer import OfficeError, dump, load_file, save
 
@@ -17,9 +17,8 @@ def import_(config: Config, path: Path) -> int:
     """All or nothing: every problem of the file is named, and nothing is changed."""
 
     def work(store: Store) -> int:
-        memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") >> 20
         try:
-            office = load_file(path, edition=config.edition, ram_mb=memory, present=store.office.read())
+            office = load_file(path, edition=config.edition, ram_mb=memory_mb(), present=store.office.read())
         except OfficeError as exc:
             for problem in exc.problems:
                 field = f"{problem.field}: " if problem.field else ""

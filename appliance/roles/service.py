@@ -1,0 +1,72 @@
+"""What the asyncio services have in common: the store, the control socket, readiness, and an end in order."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+
+from appliance import logs
+from appliance.config import Config
+from appliance.control.client import ControlClient
+from appliance.roles.announce import announce
+from appliance.roles.ending import end_within
+from appliance.services.ports import Unit
+from db.errors import StoreError
+from db.store import Store
+from shell.store_ports import StoreLogin
+
+log = logging.getLogger(__name__)
+
+STOP_WITHIN = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Backing:
+    """What a service stands on."""
+
+    config: Config
+    store: Store
+    login: StoreLogin
+    control: ControlClient
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A service that listens: what the status shows of it, and how it is ended."""
+
+    port: int
+    facts: Callable[[], Mapping[str, object]]
+    close: Callable[[], Awaitable[None]]
+
+
+def run(unit: Unit, config: Config, start: Callable[[Backing], Awaitable[Running]]) -> int:
+    """Serve until SIGTERM; the exit code. One line says why a service cannot start."""
+    logs.set_up(unit)
+    try:
+        asyncio.run(_serve(unit, config, start))
+    except (StoreError, OSError) as exc:
+        log.error("%s cannot start: %s", unit, exc)
+        return 1
+    return 0
+
+
+async def _serve(unit: Unit, config: Config, start: Callable[[Backing], Awaitable[Running]]) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    store = await asyncio.to_thread(Store.open, config.store_url, config.edition)
+    login = StoreLogin(store)
+    async with ControlClient(config.control_socket) as control:
+        running = await start(Backing(config, store, login, control))
+        telling = asyncio.create_task(announce(control, unit, running.facts), name="announce")
+        log.info("ready on %s:%d", config.listen, running.port)
+        await stop.wait()
+        end_within(STOP_WITHIN)
+        telling.cancel()
+        await running.close()
+    await asyncio.to_thread(login.close)
+    store.close()
