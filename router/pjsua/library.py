@@ -79,6 +79,8 @@ class Library:
         try:
             self._endpoint.libInit(_endpoint_config(self._warnings, most_legs))
             self.any_codec = hasattr(self._c, "pjsua_media_prov_revert") and stop_media(self._c)
+            if not self.any_codec:
+                log.warning("this PJSUA2 is unknown: calls are limited to the codecs it was built with")
             self._listen(listen, port)
             self._endpoint.audDevManager().setNoDev()
             self._endpoint.libStart()

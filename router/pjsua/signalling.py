@@ -234,7 +234,11 @@ class PjsuaSignalling:
             leg.released = True
         elif self._listener is not None:
             call = IncomingCall(leg.id, invite.caller, invite.dialled, source, invite.call_id)
-            self._listener.offered(call)
+            try:
+                self._listener.offered(call)
+            except Exception:  # nobody knows of this caller now
+                log.exception("offering leg %s", leg.id)
+                self._legs.hang_up(leg)
 
     def _tell_ringing(self, leg: Leg) -> None:
         if self._listener is not None and not leg.released:

@@ -12,6 +12,8 @@ import select
 import sys
 from typing import Any
 
+import router.pjsua.call
+import router.pjsua.signalling
 from router.pjsua.signalling import EngineError, PjsuaSignalling
 from router.ports import Identity, IncomingCall, LegId, Target
 
@@ -30,11 +32,15 @@ class Telling:
 
     def __init__(self) -> None:
         self.signalling: PjsuaSignalling | None = None
+        self.failing = False
         self.refusing = False
         self.routing = ""
         self._callers: dict[LegId, LegId] = {}
 
     def offered(self, call: IncomingCall) -> None:
+        if self.failing:
+            self.failing = False
+            raise RuntimeError("broken for a test")
         if self.refusing and self.signalling:
             self.signalling.refuse(call.leg, 404)
             return
@@ -96,6 +102,8 @@ def obey(signalling: PjsuaSignalling, telling: Telling, command: dict[str, Any])
             telling.refusing = command["on"]
         case "route_all":
             telling.routing = command["target"]
+        case "break":
+            broken(signalling, telling, command["what"])
         case "ask":
             say(reply=signalling.facts())
         case "close":
@@ -103,6 +111,25 @@ def obey(signalling: PjsuaSignalling, telling: Telling, command: dict[str, Any])
         case other:
             raise ValueError(f"no such command: {other}")
     return True
+
+
+def broken(signalling: PjsuaSignalling, telling: Telling, what: str) -> None:
+    """Let something go wrong that no far end can cause."""
+    match what:
+        case "listener":
+            telling.failing = True
+        case "callback":
+            router.pjsua.call.read_sdp = _raising
+        case "patience":
+            router.pjsua.signalling.SILENCE = 0.2
+        case "end":
+            signalling._legs.all()[0].call.detach()  # as if PJSIP had forgotten to report it
+        case other:
+            raise ValueError(other)
+
+
+def _raising(message: str) -> str:
+    raise RuntimeError(f"broken for a test: {message[:20]!r}")
 
 
 def main() -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import csv
+import math
 import os
 import socket
 import subprocess
@@ -38,7 +39,9 @@ class Figures:
     setup_ms: tuple[float, ...] = ()
 
     def percentile(self, share: float) -> float:
-        """Of the setup times, in ms."""
+        """Of the setup times, in ms; not a number when none was measured."""
+        if not self.setup_ms:
+            return math.nan
         return self.setup_ms[min(len(self.setup_ms) - 1, int(share * len(self.setup_ms)))]
 
 
