@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import gc
-import time
-from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 import pytest
 
@@ -14,10 +12,10 @@ from router.engine import Engine
 from router.flow import LONGEST_TALK
 from router.legs import SILENCE
 from router.model import Contact, Group, Settings, ShowVip, VipEntry
-from router.ports import Identity, IncomingCall, LegId, Target
+from router.ports import Identity
 from tests.fakes.clock import START, FakeClock
 from tests.fakes.records import KeptRecords, Published
-from tests.fakes.signalling import FIRST_INCOMING, FakeSignalling
+from tests.fakes.signalling import FakeSignalling
 from tests.router.office import AGAIN, AWAY, group, office, overflow_to, person
 
 
@@ -528,46 +526,3 @@ def test_facts_count_calls() -> None:
     house.sip.invite("999")
     engine = house.engine
     assert (engine.calls_now, engine.calls_total, engine.peak, engine.refused_busy) == (0, 4, 3, 0)
-
-
-@pytest.mark.no_cover  # the tracer costs as much again
-def test_call_costs_little() -> None:
-    """Mark: less than 1 CPU-second per 1000 calls for the whole engine; 0.13 when it was written."""
-
-    class Idle:
-        def cancel(self) -> None: ...
-
-    class Bare:
-        capacity, legs_in_use, last = 2048, 0, LegId(0)
-
-        def dial(self, leg: LegId, target: Target, *, offer_of: LegId, caller: Identity) -> None:
-            self.last = leg
-
-        def alert(self, leg: LegId) -> None: ...
-        def refuse(self, leg: LegId, status: int, *, retry_after: int | None = None) -> None: ...
-        def connect(self, caller: LegId, agent: LegId) -> None: ...
-        def release(self, leg: LegId) -> None: ...
-        def now(self) -> datetime:
-            return START
-
-        def monotonic(self) -> float:
-            return 0.0
-
-        def call_later(self, seconds: float, callback: Callable[[], None]) -> Idle:
-            return Idle()
-
-        def append(self, record: dict[str, object]) -> None: ...
-        def publish(self, topic: str, data: dict[str, object]) -> None: ...
-
-    bare = Bare()
-    engine = Engine(bare, bare, bare, bare, office(group(assistants=["B", "C"], manager_timeout=20)))
-    calls = 500
-    before = time.process_time()
-    for number in range(calls):
-        caller = LegId(FIRST_INCOMING + number)
-        engine.offered(IncomingCall(caller, Identity("0791234567"), "200", "127.0.0.1:5070", "x"))
-        engine.ringing(bare.last)
-        engine.answered(bare.last)
-        engine.ended(caller)
-    assert engine.calls_now == 0
-    assert time.process_time() - before < calls * 0.001
