@@ -73,6 +73,7 @@ class Library:
         """Raise EngineError when the port is taken or the address is not ours."""
         self._c = _exported_functions()
         self._c.pj_log_set_level(0)  # the library's first lines would go to stdout
+        _keep_to_udp(self._c)
         self._warnings = _Warnings()
         self._endpoint = pj.Endpoint()
         self._endpoint.libCreate()
@@ -163,6 +164,17 @@ def _exported_functions() -> ctypes.CDLL:
     library.pjsua_call_get_user_data.restype = ctypes.c_void_p
     library.pjsua_call_set_user_data.argtypes = (ctypes.c_int, ctypes.c_void_p)
     return library
+
+
+def _keep_to_udp(library: ctypes.CDLL) -> None:
+    """Send a long INVITE to a UDP target by UDP.
+
+    PJSIP would try TCP first (RFC 3261 section 18.1.1), even for transport=udp, and wait 30 s for a phone
+    whose TCP port is silent. `pjsip_cfg()->endpt.disable_tcp_switch` is the fifth flag of that structure.
+    """
+    flags = (ctypes.c_int * 5).in_dll(library, "pjsip_sip_cfg_var")
+    if all(flag in (0, 1) for flag in flags):
+        flags[4] = 1
 
 
 def _endpoint_config(warnings: _Warnings, most_legs: int) -> Any:

@@ -11,7 +11,7 @@ import pytest
 from tests import needs
 from tests.sip.bridge import bridged, dialled, offered
 from tests.sip.engine import HOST, Engine, engine, free_port, start
-from tests.sip.peer import Peer, call, peer
+from tests.sip.peer import OFFER, Peer, call, peer
 from tests.sip.sipp import sipp
 
 OPTIONS = "\r\n".join(
@@ -168,3 +168,15 @@ def test_the_wildcard_address_serves_and_is_not_sent_to_phones() -> None:
         _, leg = offered(router, caller)
         router.do("dial", leg=5, target=f"sip:500@{HOST}:{router.port}", offer_of=leg)
         router.wait("refused", leg=5, status=482)
+
+
+def test_a_long_invite_goes_by_the_transport_of_its_target(router: Engine, caller: Peer, phone: Peer) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as silent:
+        silent.bind((HOST, phone.port))
+        silent.listen()
+        _, leg = offered(router, caller, OFFER + f"a=x:{'y' * 1500}\r\n")
+        router.do("dial", leg=1, target=phone.uri, offer_of=leg)
+        assert "yyy" in phone.receive("INVITE").body
+        silent.settimeout(0)
+        with pytest.raises(BlockingIOError):
+            silent.accept()
