@@ -50,7 +50,7 @@ def parser() -> argparse.ArgumentParser:
     )
     top.add_argument("--version", action="store_true", help="print the version")
     top.set_defaults(command=None)
-    commands = top.add_subparsers(title="commands", metavar="")
+    commands = top.add_subparsers(title="commands", metavar="COMMAND")
     _add(commands, "run", _run, "start the appliance here, in the foreground; Ctrl-C stops it")
     _add(commands, "init", _init, "make the store with the sample office and an administrator, start nothing")
     status = _add(commands, "status", _status, "what runs, since when, and what is planned")
@@ -80,7 +80,7 @@ def _add(commands: Any, name: str, command: Command, text: str) -> argparse.Argu
 def _add_user(commands: Any) -> None:
     text = "who may log in, and their passwords"
     user = commands.add_parser("user", help=text, description=text[0].upper() + text[1:] + ".")
-    actions = user.add_subparsers(title="actions", metavar="", required=True)
+    actions = user.add_subparsers(title="actions", metavar="ACTION", required=True)
     _add(actions, "list", _user_list, "list the users and their roles")
     password = _add(actions, "passwd", _user_passwd, "set a user's password, asked for on the terminal")
     password.add_argument("user", metavar="USER")

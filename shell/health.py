@@ -50,7 +50,7 @@ def problems(status: Status) -> tuple[str, ...]:
         if size and free is not None and free / size < limit:
             found.append(f"{what} nearly full: {free:.0f} MB free")
     found.extend(
-        f"{text(job, 'name')} failed: {text(job, 'last_result')}"
+        f"{text(job, 'name')} {text(job, 'last_result')}"
         for job in tables(status, "jobs")
         if text(job, "last_result").lower().startswith(("fail", "error"))
     )

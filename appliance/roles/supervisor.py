@@ -77,12 +77,15 @@ class _Foreground:
         config = self._config
         for warning in config.warnings:
             log.warning("%s", warning)
-        log.info(
-            "Callisto %s starts; state in %s, store %s", self._version, config.state, config.store_url_shown
-        )
         store = StoreKeeper(config.store_url, config.store_url_shown, config.edition)
         with contextlib.closing(store):
             await self._open(store)
+            log.info(
+                "Callisto %s starts; state in %s, store %s",
+                self._version,
+                config.state,
+                config.store_url_shown,
+            )
             supervisor = Supervisor(
                 config, self._version, store, service_environment(), self._outlet.child_line
             )
