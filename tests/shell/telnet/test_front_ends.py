@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import pytest
 
 from db.variables.states import Actor
@@ -321,6 +323,9 @@ async def test_keys_that_no_keyboard_makes_end_no_session(server: TelnetServer, 
     async with connected(server, terminal("xterm")) as client:
         await client.log_in()
         await client.send(keys + "\x1b[201~\x07\x03")
-        await client.send("\r\x03")
-        await client.send("help undo\r")
-        await client.until("Take back a change.")
+        for _ in range(8):  # keys that come together with those are dropped with them
+            await client.send("\r\x03help undo\r")
+            with suppress(TimeoutError):
+                await client.until("Take back a change.", 1)
+                return
+        pytest.fail("no command is done any more")
