@@ -22,12 +22,23 @@ Report = TypeVar("Report", pytest.TestReport, pytest.CollectReport)
 MARK = "CALLISTO_TEST_RUN"
 """Environment variable that processes started by tests inherit; one value for each worker."""
 
+WORKPLACE = (
+    "PYTHONUNBUFFERED",
+    "PYTHONDONTWRITEBYTECODE",
+    "PYTHONASYNCIODEBUG",
+    "PYTHONDEVMODE",
+    "PYTHONHASHSEED",
+)
+"""What a developer's shell may set and an administrator's does not; it would hide how our processes behave."""
+
 GRACE_S = 3.0
 """For what was told to end and is about to."""
 
 
 def pytest_configure() -> None:
     os.environ[MARK] = uuid.uuid4().hex
+    for name in WORKPLACE:
+        os.environ.pop(name, None)
 
 
 @pytest.hookimpl(wrapper=True)
