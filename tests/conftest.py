@@ -29,7 +29,7 @@ WORKPLACE = (
     "PYTHONDEVMODE",
     "PYTHONHASHSEED",
 )
-"""What a developer's shell may set and an administrator's does not; it would hide how our processes behave."""
+"""What a developer's shell may set and an administrator's does not: it hides how our processes behave."""
 
 GRACE_S = 3.0
 """For what was told to end and is about to."""
