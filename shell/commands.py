@@ -50,7 +50,10 @@ COMMANDS = (
         ("set",),
         "Change a system variable",
         set_variable,
-        (_NAME, Argument("VALUE", help='the new value, to the end of the line; "" for blank')),
+        (
+            _NAME,
+            Argument("VALUE", said_later=True, help='the new value, to the end of the line; "" for blank'),
+        ),
         changes=True,
     ),
     Command(("reset",), "Put a system variable back to its default", reset_variable, (_NAME,), changes=True),

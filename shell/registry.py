@@ -17,11 +17,13 @@ Kind = Literal["variable", "number", "text"]
 
 @dataclass(frozen=True, slots=True)
 class Argument:
-    """One thing to be given after a command's words; the last one takes the rest of the line."""
+    """One thing to be given after a command's words; the last one takes the rest of the line. `said_later`:
+    the command itself can say best what is missing."""
 
     name: str
     kind: Kind = "text"
     optional: bool = False
+    said_later: bool = False
     help: str = ""
 
     def __str__(self) -> str:
@@ -192,7 +194,7 @@ def _arguments(command: Command, line: str, depth: int) -> tuple[str, ...]:
             raise CommandError(f"{command.name} takes nothing more: {text!r} was not understood")
         return ()
     given = tuple(text.split(None, len(command.arguments) - 1)) if text else ()
-    required = sum(not argument.optional for argument in command.arguments)
+    required = sum(not (each.optional or each.said_later) for each in command.arguments)
     if len(given) < required:
         missing = " and ".join(a.name for a in command.arguments[len(given) : required])
         raise CommandError(f"{command.name}: {missing} is missing", f"right is: {command.syntax}")

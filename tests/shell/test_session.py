@@ -104,6 +104,8 @@ async def test_a_refused_value_says_what_is_right_and_leaves_the_old_one() -> No
         ("set gWebTimeoot 5", "gWebTimeout"),
         ("set gWeb 5", "is the beginning of several system variables"),
         ("set gSyncLineName 1", "cannot be set on the edition ucm"),
+        ("set gwebt", "right is a whole number of minutes from 0 to 1440"),
+        ("foo x?", "nothing begins with"),
         ("undo", "there is nothing to undo"),
         ("undo one", "is not the number of a change"),
         ("undo 99", "there is no change #99"),
@@ -192,7 +194,10 @@ async def test_what_tools_send_first_is_accepted_silently(line: str) -> None:
 
 
 async def test_help_lists_the_commands_and_explains_one() -> None:
-    shown = await run(Office(), "?", "help", "help set", "show ?", "set gWebT?", "help nonsense")
+    shown = await run(
+        Office(), "?", "help", "help set", "show ?", "set gWebT?", "show jobs ?", "help nonsense"
+    )
+    assert "| match" in shown.partition("show jobs ?")[2]
     assert shown.count("show history [NAME]") == 2
     assert "the new value, to the end of the line" in shown
     assert "After how long without a click" in shown

@@ -203,6 +203,7 @@ async def test_the_login_is_plain_whatever_the_terminal(server: TelnetServer, na
         await client.send("admin\r")
         assert (await client.until(b"Password: ")).endswith(b"admin\r\nPassword: ")
         assert b"\x1b" not in client.seen
+        gc.collect()
         assert not [each for each in gc.get_objects() if type(each).__name__ == "PromptSession"]
 
 
