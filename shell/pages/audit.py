@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from db.variables.states import Actor
 from shell.layout import Cell, moment, table
 from shell.registry import Context
 from shell.reply import Reply
 
 LINES = 50
+HEADING = ("When", "User", "From", "Action", "Detail")
 
 
 async def show_audit(context: Context, _arguments: tuple[str, ...]) -> Reply:
@@ -16,7 +18,7 @@ async def show_audit(context: Context, _arguments: tuple[str, ...]) -> Reply:
         (
             moment(note.at, zone),
             note.actor.user or "-",
-            f"{note.actor.channel} {note.actor.address}".strip(),
+            _host(note.actor),
             note.action,
             note.detail,
         )
@@ -33,4 +35,9 @@ async def show_audit(context: Context, _arguments: tuple[str, ...]) -> Reply:
         }
         for note in notes
     ]
-    return Reply(table(rows, context.table_width, heading=("When", "User", "From", "Action", "Detail")), data)
+    return Reply(table(rows, context.table_width, heading=HEADING, most=16), data)
+
+
+def _host(actor: Actor) -> str:
+    """Without the port, which only JSON has; the channel for those who came from nowhere."""
+    return actor.address.rpartition(":")[0] or actor.address or actor.channel

@@ -98,7 +98,7 @@ def _calls(status: Status) -> list[tuple[str, Cell]]:
 def _data(status: Status) -> list[tuple[str, Cell]]:
     store, spool = table(status, "store"), table(status, "spool")
     return [
-        ("Store", text(store, "url_shown") or UNKNOWN),
+        ("Store", _end(text(store, "url_shown"), 27) or UNKNOWN),
         ("Schema", f"{text(store, 'schema') or UNKNOWN}, revision {text(store, 'revision') or UNKNOWN}"),
         ("Spool", f"{text(spool, 'pending') or UNKNOWN} calls to store"),
     ]
@@ -140,6 +140,11 @@ def _free(host: Mapping[str, Any], what: str) -> str:
     if size is None or free is None:
         return UNKNOWN
     return f"{_size(free)} of {_size(size)} free"
+
+
+def _end(path: str, room: int) -> str:
+    """Of a long path the end says most; all of it is in the JSON."""
+    return path if len(path) <= room else "…" + path[1 - room :]
 
 
 def _size(megabytes: float) -> str:

@@ -42,12 +42,17 @@ def plan_table(context: Context, planned: Sequence[Mapping[str, Any]]) -> tuple[
     rows: list[tuple[Cell, ...]] = []
     for job in planned:
         due, last = instant(job, "next_run"), instant(job, "last_run")
-        result = text(job, "last_result") or ("" if last else "has not run yet")
-        when = f"{moment(last, zone)}: {result}" if last else result
+        when = (
+            f"{moment(last, zone)}: {text(job, 'last_result')}" if last else _not_yet(job, planned=bool(due))
+        )
         rows.append((text(job, "name"), day_and_time(due, zone) if due else "never", when))
     if not rows:
         return ("No restart is planned; gWebServerRestart plans one.",)
     return table(rows, context.table_width, heading=("Restart", "Next", "Last"))
+
+
+def _not_yet(job: Mapping[str, Any], *, planned: bool) -> str:
+    return "has not run yet" if planned else f"{text(job, 'variable')} plans it"
 
 
 async def _planned(services: Services) -> tuple[list[dict[str, Any]], tuple[Line, ...]]:
