@@ -41,7 +41,7 @@ class ReInvites:
             self._later(self._pass_back, peer, asking, offered, status, sdp)
 
     def _pass_on(self, leg: Leg, peer: Leg, sdp: str) -> None:
-        if leg.released or peer.released:
+        if leg.call is None or peer.call is None:
             return
         leg.theirs = sdp
         try:

@@ -226,6 +226,13 @@ class PjsuaSignalling:
                 log.exception("event of a leg")
 
     def _offer(self, leg: Leg, message: str, source: str) -> None:
+        try:
+            self._introduce(leg, message, source)
+        except Exception:  # nobody knows of this caller now
+            log.exception("offering leg %s", leg.id)
+            self._legs.hang_up(leg)
+
+    def _introduce(self, leg: Leg, message: str, source: str) -> None:
         invite = read_invite(message)
         leg.theirs, leg.forwards = invite.sdp, invite.max_forwards
         refusal = 488 if not invite.sdp else 483 if invite.max_forwards == 0 else 0
@@ -234,11 +241,7 @@ class PjsuaSignalling:
             leg.released = True
         elif self._listener is not None:
             call = IncomingCall(leg.id, invite.caller, invite.dialled, source, invite.call_id)
-            try:
-                self._listener.offered(call)
-            except Exception:  # nobody knows of this caller now
-                log.exception("offering leg %s", leg.id)
-                self._legs.hang_up(leg)
+            self._listener.offered(call)
 
     def _tell_ringing(self, leg: Leg) -> None:
         if self._listener is not None and not leg.released:

@@ -11,6 +11,10 @@ from router.ports import Identity
 
 LONGEST = 128
 """Characters of a name or a number that are kept."""
+_LONGEST_HEADER = 512
+"""More of one is not looked at: the patterns below take time by the square of it."""
+_DEEPEST_BODY = 3
+"""Multipart within multipart."""
 
 _COMPACT = {"i": "call-id", "f": "from"}
 _FOLD = re.compile(r"\r?\n[ \t]+")
@@ -46,7 +50,7 @@ def read_invite(message: str) -> Invite:
     headers: dict[str, list[str]] = {}
     for name, value in _NEEDED.findall(_unfolded(head)):
         key = name.lower()
-        headers.setdefault(_COMPACT.get(key, key), []).append(value.strip())
+        headers.setdefault(_COMPACT.get(key, key), []).append(value.strip()[:_LONGEST_HEADER])
     forwards = headers.get("max-forwards", [""])[0]
     return Invite(
         caller=_caller(headers.get("from", [""])[0], headers.get("p-asserted-identity", [])),
@@ -66,7 +70,7 @@ def _caller(claim: str, assertions: Iterable[str]) -> Identity:
     return claimed
 
 
-def read_sdp(message: str) -> str:
+def read_sdp(message: str, *, depth: int = 0) -> str:
     """The session description in a message's body, alone or one of several parts; empty if there is none."""
     head, _, body = message.partition("\r\n\r\n")
     found = _CONTENT_TYPE.search(head) if body else None
@@ -75,11 +79,15 @@ def read_sdp(message: str) -> str:
     kind = found[1].lower()
     if kind == "application/sdp":
         return _valid(body).replace("\x00", "")
-    boundary = _BOUNDARY.search(_unfolded(head[found.start() :])) if kind.startswith("multipart/") else None
+    if not kind.startswith("multipart/") or depth == _DEEPEST_BODY:
+        return ""
+    boundary = _BOUNDARY.search(_unfolded(head[found.start() :])[:_LONGEST_HEADER])
     if boundary is None:
         return ""
     parts = body.split("--" + boundary[1])
-    return next((sdp for part in parts if (sdp := read_sdp("\r\n" + part.lstrip("\r\n")))), "")
+    return next(
+        (sdp for part in parts if (sdp := read_sdp("\r\n" + part.lstrip("\r\n"), depth=depth + 1))), ""
+    )
 
 
 def identity(address: str) -> Identity:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -115,6 +117,27 @@ def test_another_body_is_no_description(kind: str) -> None:
 def test_a_message_without_a_body_has_no_description() -> None:
     assert read_sdp("SIP/2.0 200 OK\r\nContent-Type: application/sdp\r\n\r\n") == ""
     assert read_sdp("") == ""
+
+
+@pytest.mark.parametrize("piece", ["<", '"', " ", "\\", "a ", '"<', "<>,", '" "'])
+@pytest.mark.parametrize("header", ["P-Asserted-Identity", "From", "Content-Type", "Max-Forwards"])
+def test_no_header_takes_long_to_read(header: str, piece: str) -> None:
+    begun = time.monotonic()
+    invite(f"{header}: x{piece * 60000}x", body=SDP)
+    assert time.monotonic() - begun < 2, "by the square of its length it would take minutes"
+
+
+def test_bodies_within_bodies_are_looked_through_to_a_limit() -> None:
+    def within(depth: int) -> str:
+        body = f"Content-Type: application/sdp\r\n\r\n{SDP}"
+        for level in range(depth):
+            line = f"--b{level}x"
+            head = f'Content-Type: multipart/mixed; boundary="b{level}x"'
+            body = f"{head}\r\n\r\n{line}\r\n{body}\r\n{line}--"
+        return f"INVITE sip:1@h SIP/2.0\r\n{body}"
+
+    assert read_sdp(within(2)).startswith("v=0")
+    assert read_sdp(within(2000)) == ""
 
 
 @given(st.text(), st.text())
