@@ -186,7 +186,9 @@ class RichTerm:
         pump = asyncio.create_task(self._pump(), name=f"keys of {self._link.address}")
         try:
             text = await session.prompt_async(
-                safe(prompt),
+                # With a style: prompt_toolkit sends no blanks at the end of a line that have none, but moves
+                # the cursor, and scripts wait for the prompt with its blank.
+                [("fg:ansidefault", safe(prompt))],
                 is_password=secret,
                 completer=_Suggestions(suggest),
                 complete_while_typing=False,
@@ -301,7 +303,7 @@ def _question_keys(*, asking: bool) -> KeyBindings:
 
         @keys.add("?")
         def _(event: KeyPressEvent) -> None:
-            event.app.exit(exception=Question(event.current_buffer.text), style="class:aborting")
+            event.app.exit(exception=Question(event.current_buffer.text))
 
     return keys
 

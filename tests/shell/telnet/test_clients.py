@@ -30,7 +30,7 @@ def log_in(client: Any, user: str = "admin") -> None:
     client.sendline(user)
     client.expect("Password: ")
     client.sendline("secret")
-    client.expect("callisto#")
+    client.expect("callisto# ")
 
 
 def change_by_command(client: Any) -> str:
@@ -39,7 +39,7 @@ def change_by_command(client: Any) -> str:
     client.sendline("set gWebServerRestart sun,wed 02:00")
     client.expect(r"gWebServerRestart is now [^\r]*\r")
     said = str(client.after)
-    client.expect("callisto#")
+    client.expect("callisto# ")
     client.sendline("exit")
     client.expect(pexpect.EOF)
     return said
@@ -48,9 +48,9 @@ def change_by_command(client: Any) -> str:
 def change_by_numbers(client: Any) -> None:
     log_in(client)
     client.sendline("1")
-    client.expect("0 to go back:")
+    client.expect("0 to go back: ")
     client.sendline("gWebTimeout")
-    client.expect("Number, 0 to go back:")
+    client.expect("Number, 0 to go back: ")
     client.sendline("1")
     client.expect("Enter to keep it")
     client.sendline("30")

@@ -202,6 +202,17 @@ async def test_a_synch_loses_no_byte_of_what_follows(server: TelnetServer) -> No
         await client.until("^C\r\ncallisto# ")
 
 
+@pytest.mark.parametrize("name", ["xterm-256color", "xterm", "vt100"])
+async def test_the_rich_prompt_is_sent_letter_by_letter(server: TelnetServer, name: str) -> None:
+    """Scripts wait for it with its blank, which prompt_toolkit would replace by a movement of the cursor."""
+    async with connected(server, terminal(name)) as client:
+        await client.log_in()
+        assert PROMPT in client.seen + await client.until(" ")
+        await client.send("help undo\r")
+        await client.until("Take back a change.")
+        await client.until(PROMPT)
+
+
 async def test_tab_completes_commands_and_names(server: TelnetServer) -> None:
     async with connected(server, terminal("vt100")) as client:
         await client.log_in()
