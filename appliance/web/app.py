@@ -15,9 +15,9 @@ from starlette.staticfiles import StaticFiles
 from appliance.web.door import SESSION_COOKIE, Door
 from appliance.web.headers import ProtectedMiddleware, protect
 from appliance.web.paper import FOLDER, Paper, refused_json
-from appliance.web.ports import Status, WebServices
+from appliance.web.ports import WebServices
 from appliance.web.view import view
-from shell.ports import SystemUnavailableError
+from shell.ports import Status, SystemUnavailableError
 
 log = logging.getLogger(__name__)
 

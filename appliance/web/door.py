@@ -13,11 +13,12 @@ from starlette.responses import RedirectResponse, Response
 
 from appliance.web.forms import FormError, read_form
 from appliance.web.paper import Paper
-from appliance.web.ports import Account, WebServices
+from appliance.web.ports import WebServices
 from appliance.web.sessions import FormKeys, Session, Sessions
 from db.errors import StoreError
 from db.variables.states import Actor
 from shell.login import hint_of
+from shell.ports import Account
 from shell.safe import safe
 
 log = logging.getLogger(__name__)

@@ -1,41 +1,20 @@
 """What the web service needs of the appliance. Filled by `appliance/roles/web.py`, by fakes in tests.
 
-The first four are parts of what `shell.ports` describes, so one set of adapters serves both ways in. Whatever
-comes from the store raises `db.errors.StoreError` when it is not to be had.
+`Login` and `System` are the shell's, and `Variables` and `Audit` parts of its, so one set of adapters serves both ways
+in. Whatever comes from the store raises `db.errors.StoreError` when it is not to be had.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, Protocol
+from typing import Protocol
 from zoneinfo import ZoneInfo
 
 from db.variables.states import Actor
-
-Status = Mapping[str, Any]
-"""The supervisor's status, as its control socket gives it."""
-
-
-class Account(Protocol):
-    """Somebody whose password was right."""
-
-    @property
-    def user(self) -> str: ...
-
-    @property
-    def name(self) -> str:
-        """For people; may be empty."""
-
-    @property
-    def roles(self) -> frozenset[str]: ...
-
-
-class Accounts(Protocol):
-    async def verify(self, user: str, password: str) -> Account | None:
-        """None if the two do not belong together. Slow on purpose, and never on the loop's thread."""
+from shell.ports import Login, System
 
 
 class Value(Protocol):
@@ -46,11 +25,6 @@ class Value(Protocol):
 
 class Variables(Protocol):
     async def get(self, name: str) -> Value: ...
-
-
-class System(Protocol):
-    async def status(self) -> Status:
-        """Within two seconds, or `shell.ports.SystemUnavailableError`."""
 
 
 class Audit(Protocol):
@@ -85,7 +59,7 @@ def _now() -> datetime:
 
 @dataclass(frozen=True, slots=True)
 class WebServices:
-    accounts: Accounts
+    accounts: Login
     variables: Variables
     system: System
     audit: Audit
