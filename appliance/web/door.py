@@ -17,14 +17,11 @@ from appliance.web.ports import WebServices
 from appliance.web.sessions import FormKeys, Session, Sessions
 from db.errors import StoreError
 from db.variables.states import Actor
-from shell.login import hint_of
+from shell.login import ROLES, hint_of
 from shell.ports import Account
 from shell.safe import safe
 
 log = logging.getLogger(__name__)
-
-ROLES = frozenset({"administrator", "support"})
-"""Whoever may see the status. Plain users have no pages in this version."""
 
 SESSION_COOKIE = "callisto_session"
 FORM_COOKIE = "callisto_form"

@@ -1,7 +1,7 @@
 """What the web service needs of the appliance. Filled by `appliance/roles/web.py`, by fakes in tests.
 
-`Login` and `System` are the shell's, and `Variables` and `Audit` parts of its, so one set of adapters serves both ways
-in. Whatever comes from the store raises `db.errors.StoreError` when it is not to be had.
+`Login` and `System` are the shell's, `Variables` and `Audit` parts of its, so that one set of adapters serves
+both ways in. Whatever comes from the store raises `db.errors.StoreError` when it is not to be had.
 """
 
 from __future__ import annotations
