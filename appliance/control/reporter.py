@@ -35,6 +35,8 @@ class Reporter:
         self._heard = b""
         self._watched: frozenset[str] | None = None
         """None: not told yet, so everything is sent."""
+        self._has_listened = False
+        """In this turn; once is enough, for it costs more than most events."""
 
     def ready(self, facts: Mapping[str, object]) -> None:
         """From now on the process counts as ready."""
@@ -49,7 +51,7 @@ class Reporter:
 
     def publish(self, topic: str, data: dict[str, object]) -> None:
         """router.ports.Notifier."""
-        if not self._is_watched(topic):
+        if not self._has_listened and not self._is_watched(topic):
             self._listen()  # somebody may have begun to watch since the last turn
         if self._is_watched(topic):
             self._offer({"request": "publish", "args": {"topic": topic, "data": data}})
@@ -65,7 +67,9 @@ class Reporter:
                     self._write(self._sock)
             except OSError as exc:
                 self._lost(exc)
-        self._listen()
+        if not self._has_listened:
+            self._listen()
+        self._has_listened = False
 
     def close(self) -> None:
         if self._sock is not None:
@@ -117,6 +121,7 @@ class Reporter:
             self._unsent = self._unsent[sock.send(self._unsent) :]
 
     def _listen(self) -> None:
+        self._has_listened = True
         if self._sock is None:
             return
         try:

@@ -392,6 +392,7 @@ async def test_the_reporter_sends_only_what_somebody_watches(path: Path) -> None
         reporter.turn(1.0)
         reporter.publish("call", {"n": 3})
         reporter.publish("notice", {"n": 4})
+        reporter.turn(1.5)
         peer.sendall(b'{"event":"watched","data":{"topics":["call"]}}\n')
         reporter.publish("call", {"n": 5})
         reporter.turn(2.0)
