@@ -103,6 +103,7 @@ class _Facts:
             "peak": engine.peak,
             "refused_busy": engine.refused_busy,
             "records_failed": engine.records_failed,
+            "refusals_unrecorded": engine.refusals_unrecorded,
             "revision": self.table.revision,
             "groups": len(self.table.groups),
             "trunk": f"{trunk.host}:{trunk.port};transport={trunk.transport}" if trunk else "",
