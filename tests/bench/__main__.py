@@ -20,7 +20,7 @@ from pathlib import Path
 from appliance.demo.local import NotReadyError, free_port
 from appliance.demo.phones import NoSippError, end, sipp
 from tests.bench.callisto import Callisto
-from tests.bench.figures import Step
+from tests.bench.figures import Step, Total
 from tests.bench.load import HOLD_S, phone, place_calls
 from tests.bench.processes import cpu_s, tree_cpu_s
 from tests.bench.report import Run, marks, number, page
@@ -29,6 +29,8 @@ from tests.bench.systems import AbsentError, Direct, Kamailio, Sippy, System
 PAGE = Path(__file__).parents[2] / "docs" / "benchmarks.md"
 IDLE_SHARE = 0.1
 SETTLE_WITHIN_S = 40.0
+LINGER_S = 34
+"""Longer than timers F, H and J of RFC 3261: until then an ended call still has to be cleared away."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -76,6 +78,8 @@ def _measure(program: str, folder: Path, options: argparse.Namespace, running: E
     started, absent = _start((Direct(answering), ours, ours.hunting, *peers), running)
     if ours.name in absent:
         raise AbsentError(f"{ours.name}: {absent[ours.name]}")
+    roots = {system.name: system.pid for system in started if system.pid and system is not ours.hunting}
+    begun = {name: tree_cpu_s(pid) for name, pid in roots.items()}
     steps: list[Step] = []
     overloaded: set[str] = set()
     for rate in options.rates:
@@ -88,8 +92,14 @@ def _measure(program: str, folder: Path, options: argparse.Namespace, running: E
             if step.failed:
                 overloaded.add(system.name)
             _settle([other.pid for other in started if other.pid])
+    if not options.quick:
+        time.sleep(LINGER_S)
+    totals = tuple(
+        Total(name, _calls(steps, name), tree_cpu_s(pid) - begun[name]) for name, pid in roots.items()
+    )
     return Run(
         tuple(steps),
+        totals,
         ours.name,
         Sippy.name,
         tuple(peer.name for peer in peers),
@@ -129,6 +139,11 @@ def _step(program: str, system: System, rate: int, seconds: int, folder: Path) -
         tree_cpu_s(system.pid) - tree_before if system.pid else 0.0,
         cpu_s(system.router_pid) - router_before if system.router_pid else None,
     )
+
+
+def _calls(steps: Sequence[Step], system: str) -> int:
+    """Of one process tree, whatever the scenario."""
+    return sum(step.calls for step in steps if step.system.partition(",")[0] == system)
 
 
 def _settle(pids: Sequence[int]) -> None:

@@ -37,6 +37,20 @@ class Step:
         return self.router_cpu_s * 1000 / self.calls
 
 
+@dataclass(frozen=True, slots=True)
+class Total:
+    """A process tree over the whole run: all its calls, and all CPU time it took since it was ready, the
+    pauses and what is left to do after the last call included."""
+
+    system: str
+    calls: int
+    cpu_s: float
+
+    @property
+    def cpu_per_1000(self) -> float | None:
+        return self.cpu_s * 1000 / self.calls if self.calls else None
+
+
 def percentile(ascending: Sequence[float], share: float) -> float | None:
     """`share` in (0, 1]: the smallest value that this share of all values does not exceed."""
     return ascending[ceil(share * len(ascending)) - 1] if ascending else None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from tests.bench.figures import Step, find, highest_clean_rate
+from tests.bench.figures import Step, Total, find, highest_clean_rate
 
 MARK_RATE = 100
 MARK_SETUP_P99_MS = 15.0
@@ -19,6 +19,7 @@ class Run:
     of the tables; `absent`: name to reason; `conditions`: of the machine and the tools, one line each."""
 
     steps: tuple[Step, ...]
+    totals: tuple[Total, ...]
     ours: str
     sippy: str
     peers: tuple[str, ...]
@@ -71,6 +72,7 @@ def page(run: Run) -> str:
     parts.append(f"At {MARK_RATE} calls a second, one group, the manager available:\n")
     parts.append(_table(("mark", "measured", "met"), judged))
     parts += ["## Calls a second without a failure\n", _rates(run), "## Step by step\n", _steps(run)]
+    parts += ["## The whole run\n", _WHOLE, _totals(run)]
     parts += ["## In relation to ours\n", _RELATION, _ratios(run), _FOOT]
     return "\n".join(parts)
 
@@ -97,6 +99,11 @@ def _steps(run: Run) -> str:
         rows.append((str(step.rate), step.system, *counts, *setup, *cpu))
     heads = ("calls/s", "system", "calls", "failed", "retransmissions", "p50 ms", "p95 ms", "p99 ms")
     return _table((*heads, "CPU s/1000", "of it the router"), rows)
+
+
+def _totals(run: Run) -> str:
+    rows = ((t.system, str(t.calls), number(t.cpu_s, 1), number(t.cpu_per_1000, 2)) for t in run.totals)
+    return _table(("system", "calls", "CPU s", "CPU s/1000"), rows)
 
 
 def _ratios(run: Run) -> str:
@@ -135,6 +142,9 @@ through one system after the other, all in one run, on the loopback: INVITE, 180
 second of holding, BYE, with an SDP of one PCMU stream. Setup is from INVITE sent to 180 received, measured
 by the caller. CPU is user and system time of the system's whole process tree, from /proc. Compare the rows
 with each other, not with figures of another machine: callers, phones and the system share its cores.
+"""
+_WHOLE = """All calls of all steps, failed ones too, and all CPU time: idle, and the ending of transactions,
+which RFC 3261 keeps for 32 s after the call.
 """
 _RELATION = """Ours divided by the peer's; below 1 is better. A dash: one of the two had failed calls.
 """

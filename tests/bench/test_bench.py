@@ -10,7 +10,7 @@ import sys
 import time
 
 from appliance.demo.local import tree
-from tests.bench.figures import Step, highest_clean_rate, percentile
+from tests.bench.figures import Step, Total, highest_clean_rate, percentile
 from tests.bench.load import setup_ms
 from tests.bench.processes import tree_cpu_s
 from tests.bench.report import Run, marks, page
@@ -23,7 +23,8 @@ def step(system: str, rate: int, *, failed: int = 0, p99: float = 4.0, cpu: floa
 def run(*steps: Step, absent: dict[str, str] | None = None) -> Run:
     systems = {s.system: "1" for s in steps}
     peers = ("Kamailio", "sippy")
-    return Run(steps, "Callisto", "sippy", peers, systems, absent or {}, ("2 cores",), "make bench")
+    totals = (Total("Callisto", 2000, 5.0),)
+    return Run(steps, totals, "Callisto", "sippy", peers, systems, absent or {}, ("2 cores",), "make bench")
 
 
 def test_a_percentile_is_the_nearest_rank() -> None:
@@ -74,6 +75,10 @@ def test_the_ratio_of_cpu_time_is_ours_by_the_peers() -> None:
     text = page(run(ours, kamailio, sippy))
     assert "| 100 | Kamailio | 1.00 | 1.00 | 1.00 | 2.00 |" in text
     assert "| 100 | sippy | 1.00 | 1.00 | 1.00 | – |" in text
+
+
+def test_the_whole_run_is_shown_for_each_process_tree() -> None:
+    assert "| Callisto | 2000 | 5.0 | 2.50 |" in page(run(step("Callisto", 100)))
 
 
 def test_cpu_time_counts_the_children_of_a_process() -> None:
