@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 import re
 import shutil
@@ -16,7 +17,7 @@ from typing import Protocol
 
 from appliance.demo.local import free_port
 
-SIPPY = "sippy==2.5.0"
+LOCK = Path(__file__).parents[2] / "requirements" / "bench.txt"
 SIPPY_LOCK = Path(__file__).parent.parent.parent / "requirements" / "bench.txt"
 
 
@@ -124,7 +125,7 @@ class Sippy(_Process):
     """A back-to-back user agent in Python: the nearest relative of ours."""
 
     name = "sippy b2bua_simple"
-    version = SIPPY.partition("==")[2]
+    version = ""
 
     def __init__(self, folder: Path, phone_port: int) -> None:
         super().__init__(folder)
@@ -132,6 +133,7 @@ class Sippy(_Process):
 
     def start(self) -> None:
         environment = _sippy_environment()
+        self.version = (re.search(r"^sippy==(\S+)", LOCK.read_text(), re.MULTILINE) or ["", ""])[1]
         program = environment / "bin" / "b2bua_simple"
         where = ("-l", "127.0.0.1", "-p", str(self.port), "-n", f"127.0.0.1:{self._phone_port}")
         self._run((str(environment / "bin" / "python"), str(program), "-f", *where))
@@ -144,19 +146,25 @@ def _listens(port: int) -> bool:
 
 
 def _sippy_environment() -> Path:
-    """An environment with sippy alone, made once, outside the checkout."""
+    """An environment with what the lock file names and nothing else, made once, outside the checkout."""
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     version = f"py{sys.version_info[0]}.{sys.version_info[1]}"
-    folder = cache / "callisto" / f"bench-{SIPPY.replace('==', '-')}-{version}"
+    folder = cache / "callisto" / f"bench-{hashlib.sha256(LOCK.read_bytes()).hexdigest()[:12]}-{version}"
     if (folder / "bin" / "b2bua_simple").exists():
         return folder
-    print(f"installing {SIPPY} into {folder}", flush=True)
+    print(f"installing sippy into {folder}", flush=True)
     venv.create(folder, with_pip=True, clear=True)
-    pip = (str(folder / "bin" / "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check")
+    pip = (
+        str(folder / "bin" / "python"),
+        "-I",
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--disable-pip-version-check",
+    )
     try:
-        subprocess.run(
-            (*pip, "--no-deps", "--require-hashes", "-r", str(SIPPY_LOCK)), check=True, timeout=300
-        )
+        subprocess.run((*pip, "--require-hashes", "-r", str(LOCK)), check=True, timeout=300)
     except (subprocess.CalledProcessError, subprocess.TimeoutExpired) as exc:
-        raise AbsentError(f"pip could not install {SIPPY}: {exc}") from exc
+        raise AbsentError(f"pip could not install what {LOCK} names: {exc}") from exc
     return folder
