@@ -19,7 +19,8 @@ from tests.sip.peer import Peer, peer
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """An appliance that is ready, and its phones by user; the phone of hans does what a test says."""
+    """An appliance that is ready, and its phones by user. The phone of hans does what a test says; it is the
+    PBX too."""
 
     appliance: LocalAppliance
     phones: dict[str, Phone]
@@ -32,7 +33,8 @@ def set_up(folder: Path, running: ExitStack) -> Stage:
     needs.pjsua2()
     phones = {user: running.enter_context(Phone(user, ANSWERS, folder)) for user in PHONES}
     hans = running.enter_context(peer())
-    appliance = running.enter_context(LocalAppliance(folder / "appliance"))
+    settings = {"CALLISTO_TRUNK": f"localhost:{hans.port}"}
+    appliance = running.enter_context(LocalAppliance(folder / "appliance", settings=settings))
     file = folder / "office.yaml"
     addresses = {**{user: phone.uri for user, phone in phones.items()}, "hans": hans.uri}
     file.write_text(transfer.dump(office(addresses)), encoding="utf-8")

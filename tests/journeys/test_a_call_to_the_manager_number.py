@@ -9,7 +9,7 @@ from appliance.demo.phones import call, end
 from db.store import Store
 from db.stores.calls import CallRecord
 from tests.journeys.conftest import Stage
-from tests.journeys.office import AVAILABLE, AWAY, BY_HAND, UNKNOWN
+from tests.journeys.office import AVAILABLE, AWAY, BY_HAND, NUMBER_OUTSIDE, OUTSIDE, UNKNOWN
 from tests.journeys.waiting import eventually
 from tests.sip.peer import ANSWER, OFFER, Dialog, Message, Peer, peer
 from tests.sip.peer import call as sip_call
@@ -100,6 +100,20 @@ def test_a_caller_who_hangs_up_after_the_answer_ends_the_call_of_the_phone(stage
         stage.hans.respond(stage.hans.receive("BYE"), 200)
     assert record_of(stage, "0441110006").result == "answered"
     eventually(lambda: calls_now(stage) == 0)
+
+
+def test_a_member_with_a_number_is_reached_through_the_trunk(stage: Stage) -> None:
+    with peer() as caller:
+        dialog = invite(caller, stage, OUTSIDE, "0441110020")
+        offered = stage.hans.receive("INVITE")
+        assert offered.uri.startswith(f"sip:{NUMBER_OUTSIDE}@127.0.0.1:{stage.hans.port}")
+        stage.hans.respond(offered, 200, ANSWER)
+        dialog.answered(caller.receive(200))
+        stage.hans.receive("ACK")
+        dialog.request("BYE")
+        caller.receive(200)
+        stage.hans.respond(stage.hans.receive("BYE"), 200)
+    assert record_of(stage, "0441110020").agent == "nora"
 
 
 def test_a_number_that_nobody_has_is_not_found(stage: Stage) -> None:
