@@ -8,6 +8,7 @@ import random
 import signal
 import subprocess
 import sys
+import threading
 import time
 from itertools import pairwise
 from pathlib import Path
@@ -222,13 +223,24 @@ def test_sync_runs_beside_the_calls_and_at_most_once_in_its_time(
 
 
 def test_slow_sync_holds_up_no_call(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(spool.os, "fdatasync", lambda _file: time.sleep(0.3))
+    begun, may_end = threading.Event(), threading.Event()
+    ended: list[bool] = []
+
+    def sync(_file: int) -> None:
+        begun.set()
+        ended.append(may_end.wait(10))
+
+    monkeypatch.setattr(spool.os, "fdatasync", sync)
     writer = Spool(folder, sync_every=0.0)
-    before = time.monotonic()
-    for number in range(50):
-        writer.append({"id": number})
-    assert time.monotonic() - before < 0.25
-    writer.close()
+    try:
+        writer.append({"id": 0})
+        assert begun.wait(10)
+        for number in range(1, 50):
+            writer.append({"id": number})
+        assert not ended
+    finally:
+        may_end.set()
+        writer.close()
 
 
 def test_disk_that_cannot_sync_stops_no_record(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
