@@ -104,7 +104,7 @@ def _imports(python: Path) -> bool:
 
 
 def _say_stock(*, failed: bool) -> None:
-    say("SIP engine: the stock PJSUA2, which carries 4 call legs, so 2 calls at a time")
+    say("SIP engine: the stock PJSUA2, which carries 4 call legs: one routed call at a time")
     if failed:
         say("  the build of the large one has failed here; `make engine` tries it again")
     elif debian.may_install():
