@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from enum import Enum
 from typing import NewType, Protocol
 
 LegId = NewType("LegId", int)
@@ -22,9 +23,24 @@ class Identity:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Where a phone is reached: a complete SIP URI whose host is a literal address."""
+    """Where a phone is reached: a complete SIP URI whose host is a literal address.
+
+    `peer`: the name of the PBX peer it goes through, empty for a phone that is reached directly. `others`:
+    where to try next when this one is silent or refuses with 5xx.
+    """
 
     uri: str
+    peer: str = ""
+    others: tuple[Target, ...] = ()
+
+
+class Media(Enum):
+    """Where the speech of a leg goes."""
+
+    DIRECT = "direct"
+    """From phone to phone: session descriptions are passed through, no media here."""
+    CONFERENCE = "conference"
+    """Through the media server's conference bridge."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +53,25 @@ class IncomingCall:
     source: str
     """Address and port the INVITE came from, as `host:port`."""
     call_id: str
+    peer: str = ""
+    """Name of the PBX peer it came from; empty for another admitted network."""
+    private: bool = False
+    """The caller asks for privacy (RFC 3323): his identity is for routing alone."""
+    diversions: int = 0
+    """How often the call was forwarded before (Diversion, RFC 5806; History-Info, RFC 7044)."""
+    forwards: int = 70
+    """Max-Forwards as it came."""
+    has_offer: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class TransferRequest:
+    """A REFER (RFC 3515) from a connected leg. `number`: user part of Refer-To; `uri`: all of it, without
+    headers; `attended`: it carries Replaces (RFC 3891), which the SIP side keeps."""
+
+    number: str
+    uri: str
+    attended: bool = False
 
 
 class SignallingListener(Protocol):
@@ -55,6 +90,16 @@ class SignallingListener(Protocol):
     def ended(self, leg: LegId) -> None:
         """CANCEL or BYE from the far side, or the leg was lost. Not called for legs the engine released."""
 
+    def announced(self, leg: LegId, problem: str) -> None:
+        """The announcement to this incoming leg is over; `problem` is empty, or says why it was not heard."""
+
+    def transfer_asked(self, leg: LegId, transfer: TransferRequest) -> None:
+        """The far end of a connected leg asks for a transfer; it waits for `accept_transfer`."""
+
+    def handed_over(self, caller: LegId, status: int, reason: str) -> None:
+        """The end of `hand_over`: 200 when the PBX has joined both sides (both legs have ended or are being
+        ended), else why it has not, and the call is bridged as before. 408: the PBX went silent."""
+
 
 class Signalling(Protocol):
     """The SIP side: legs in, legs out. No method blocks; none raises for the state of a leg (a leg that is
@@ -62,20 +107,38 @@ class Signalling(Protocol):
 
     @property
     def capacity(self) -> int:
-        """Call legs this process can carry, discovered at start."""
+        """Call legs this process can carry."""
 
     @property
     def legs_in_use(self) -> int:
         """Slots taken now, those of legs that linger after their end included."""
 
-    def dial(self, leg: LegId, target: Target, *, offer_of: LegId, caller: Identity) -> None:
-        """Send an INVITE with the SDP offer of the incoming leg `offer_of`; From shows `caller`."""
+    def dial(
+        self,
+        leg: LegId,
+        target: Target,
+        *,
+        offer_of: LegId,
+        caller: Identity,
+        media: Media = Media.DIRECT,
+        diverted_by: str = "",
+    ) -> None:
+        """Send an INVITE on behalf of the incoming leg `offer_of`; From shows `caller`.
+
+        With `Media.DIRECT` it carries that leg's offer (or none, when that leg came without one).
+        `diverted_by`: the number that forwards the call, written as Diversion and History-Info.
+        For an attended transfer, the Replaces of the accepted request goes along.
+        """
 
     def alert(self, leg: LegId) -> None:
         """Tell the caller 180 Ringing, once; later calls change nothing."""
 
+    def announce(self, leg: LegId, file: str, *, early: bool) -> None:
+        """Play a WAV file to an incoming leg that is not connected, in early media or, with `early` false,
+        after answering it. From now on its speech goes through the media server. Ends with `announced`."""
+
     def refuse(self, leg: LegId, status: int, *, retry_after: int | None = None) -> None:
-        """Final response >= 300 to an incoming leg that is not answered.
+        """Final response >= 300 to an incoming leg that is not answered; BYE if an announcement answered it.
 
         `retry_after` in seconds (RFC 3261 section 20.33).
         """
@@ -83,8 +146,19 @@ class Signalling(Protocol):
     def connect(self, caller: LegId, agent: LegId) -> None:
         """Answer the incoming leg with the SDP answer of the outgoing one and hold both as a bridge.
 
-        From now on a BYE on one ends the other (reported as `ended` for each side that the far end ended).
+        When the caller is connected already (a transfer), he is moved over by re-INVITE and the former agent's
+        leg is left to `release`. From now on a BYE on one ends the other (reported as `ended` for each side
+        that the far end ended).
         """
+
+    def hand_over(self, caller: LegId, agent: LegId, *, replaces: bool) -> None:
+        """Ask the PBX on the caller's side by REFER to join both sides itself; ends with `handed_over`."""
+
+    def accept_transfer(self, leg: LegId, *, status: int) -> None:
+        """Answer a `transfer_asked`: 202, or >= 300 to refuse it."""
+
+    def transfer_progress(self, leg: LegId, status: int) -> None:
+        """Tell the one who asked how the new leg fares: NOTIFY with message/sipfrag; final from 200 on."""
 
     def release(self, leg: LegId) -> None:
         """End an outgoing leg as its state needs: CANCEL, or ACK and BYE after a crossing 200; BYE on a call.
