@@ -84,8 +84,10 @@ class SignallingListener(Protocol):
     def answered(self, leg: LegId) -> None:
         """An outgoing leg got 200; nothing is connected until `Signalling.connect`."""
 
-    def refused(self, leg: LegId, status: int, reason: str) -> None:
-        """An outgoing leg got a final response >= 300, or none (408), or could not be sent (503)."""
+    def refused(self, leg: LegId, status: int, reason: str, contact: str = "") -> None:
+        """An outgoing leg got a final response >= 300, or none (408), or could not be sent (503).
+
+        `contact`: the first URI of a 3xx, where the phone forwards the call to."""
 
     def ended(self, leg: LegId) -> None:
         """CANCEL or BYE from the far side, or the leg was lost. Not called for legs the engine released."""
@@ -146,8 +148,8 @@ class Signalling(Protocol):
     def connect(self, caller: LegId, agent: LegId) -> None:
         """Answer the incoming leg with the SDP answer of the outgoing one and hold both as a bridge.
 
-        When the caller is connected already (a transfer), he is moved over by re-INVITE and the former agent's
-        leg is left to `release`. From now on a BYE on one ends the other (reported as `ended` for each side
+        When the caller is connected already (a transfer), he is moved over by re-INVITE and the leg of the
+        former agent is left to `release`. From now on a BYE on one ends the other (reported as `ended` for each side
         that the far end ended).
         """
 
