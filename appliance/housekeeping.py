@@ -15,7 +15,7 @@ from appliance.logs import Trouble
 from appliance.plans import PLANNED, Plans, known
 from appliance.publisher import Publisher
 from appliance.store_keeper import StoreKeeper
-from router.model import RoutingTable, Trunk
+from router.model import RoutingTable
 
 log = logging.getLogger(__name__)
 
@@ -113,5 +113,5 @@ class Housekeeping:
         finally:
             self.pending = await self._spool.do(self._ingest.pending)
 
-    async def _read_table(self, trunk: Trunk | None) -> RoutingTable:
-        return await self._store.do(lambda store: store.routing_table(trunk))
+    async def _read_table(self) -> RoutingTable:
+        return await self._store.do(lambda store: store.routing_table())

@@ -11,11 +11,11 @@ from appliance import routing_file
 from appliance.config import TrunkAddress
 from appliance.errands import Errands
 from appliance.hosts import Hosts, is_literal, names_in
-from router.model import RoutingTable, Trunk
+from router.model import Peer, RoutingTable
 from router.table import encode
 
-TableOf = Callable[[Trunk | None], Awaitable[RoutingTable]]
-"""Reads the store. The table's hosts are not resolved yet."""
+TableOf = Callable[[], Awaitable[RoutingTable]]
+"""Reads the store: a table without peers and hosts."""
 
 
 class Publisher:
@@ -46,7 +46,7 @@ class Publisher:
         """Read the store and write the file, with the addresses that are known: a change of the office does
         not wait for a name server. Raises what the store raises, and OSError."""
         async with self._turn:
-            self._table = await self._table_of(self._resolved_trunk())
+            self._table = await self._table_of()
             await self._write(self._table)
 
     async def resolve(self) -> None:
@@ -62,15 +62,15 @@ class Publisher:
             await self._write(self._table or table)
 
     async def _write(self, table: RoutingTable) -> None:
-        resolved = replace(table, hosts=dict(self._hosts.known), trunk=self._resolved_trunk())
+        resolved = replace(table, hosts=dict(self._hosts.known), peers=self._resolved_peers())
         content = encode(replace(resolved, revision=0))
         if content != self._written:
             await self._errands.do(routing_file.write, self._path, encode(resolved))
             self._table, self._written = resolved, content
 
-    def _resolved_trunk(self) -> Trunk | None:
+    def _resolved_peers(self) -> tuple[Peer, ...]:
         if self._trunk is None:
-            return None
+            return ()
         host = self._trunk.host
         address = host if is_literal(host) else self._hosts.known.get(host.lower())
-        return Trunk(address, self._trunk.port, self._trunk.transport) if address else None
+        return (Peer("pbx", address, self._trunk.port, self._trunk.transport),) if address else ()

@@ -23,7 +23,7 @@ from db.stores.office import Offices
 from db.stores.office_read import read as read_office
 from db.stores.routing import routing_table
 from db.stores.variables import Machine, Variables, values
-from router.model import RoutingTable, Trunk
+from router.model import RoutingTable
 
 __all__ = ["Store", "prepare"]
 
@@ -78,12 +78,12 @@ class Store:
         """Goes up with every commit that changes what a process reads. Cheap."""
         return self._database.read(_revision)
 
-    def routing_table(self, trunk: Trunk | None) -> RoutingTable:
-        """What calls are routed by, of one moment. Hosts are not resolved."""
+    def routing_table(self) -> RoutingTable:
+        """What calls are routed by, of one moment, without peers and addresses of hosts."""
 
         def ask(connection: Connection) -> RoutingTable:
             settings = values(connection, self._machine.edition)
-            return routing_table(read_office(connection), settings, _revision(connection), trunk)
+            return routing_table(read_office(connection), settings, _revision(connection))
 
         return self._database.read(ask)
 

@@ -130,12 +130,29 @@ class Group:
 
 
 @dataclass(frozen=True, slots=True)
-class Trunk:
-    """The PBX. `host` is a literal IP address: names are resolved before they come here."""
+class Peer:
+    """A PBX that calls go to and come from. `host` is a literal address: names are resolved before they get here.
 
+    `transport`: udp, tcp or tls. `priority`: the lowest is tried first. `realm`: the only one that gets the
+    digest credentials, empty for any. `ping_s`: seconds between OPTIONS, 0 = never. `early_media`: it takes
+    speech with a 183. `replaces`: it understands Replaces in a REFER. `dtmf`: auto, rfc4733 or info. `srtp`:
+    pass or require.
+    """
+
+    name: str
     host: str
     port: int = 5060
     transport: str = "udp"
+    priority: int = 1
+    user: str = ""
+    password: str = field(default="", repr=False)
+    realm: str = ""
+    register: bool = False
+    ping_s: int = 10
+    early_media: bool = True
+    replaces: bool = True
+    dtmf: str = "auto"
+    srtp: str = "pass"
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,11 +167,20 @@ class Settings:
 
 @dataclass(frozen=True, slots=True)
 class RoutingTable:
-    """Everything a call needs. `groups` by manager number; `hosts`: name in a SIP URI -> literal address."""
+    """Everything a call needs. `groups` by manager number; `hosts`: name in a SIP URI -> literal address.
+
+    `networks`: from where calls are taken besides the peers, in CIDR form, or "any"; empty: loopback alone.
+    """
 
     revision: int = 0
     groups: Mapping[str, Group] = field(default_factory=dict)
     contacts: tuple[Contact, ...] = ()
     settings: Settings = Settings()
-    trunk: Trunk | None = None
+    peers: tuple[Peer, ...] = ()
+    networks: tuple[str, ...] = ()
     hosts: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def trunk(self) -> Peer | None:
+        """The peer that numbers go through first."""
+        return min(self.peers, key=lambda peer: peer.priority, default=None)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from ipaddress import ip_address
 
 from router import numbers
-from router.model import Trunk
+from router.model import Peer
 from router.ports import Target
 
 
@@ -28,7 +28,7 @@ _URI = re.compile(
 )
 
 
-def resolve(address: str, trunk: Trunk | None, hosts: Mapping[str, str]) -> Target | Unreachable:
+def resolve(address: str, trunk: Peer | None, hosts: Mapping[str, str]) -> Target | Unreachable:
     """Where to send the INVITE for a number (through the trunk) or a SIP URI. Never raises.
 
     `hosts`: host name, in small letters, to literal address.

@@ -16,7 +16,7 @@ from appliance.routing_file import RoutingFile
 from appliance.when import WhenError, parse
 from db.store import Store
 from router.dryrun import UnknownGroupError, dry_run
-from router.model import RoutingTable, Trunk
+from router.model import Peer, RoutingTable
 from router.table import TableError
 
 
@@ -41,7 +41,7 @@ def show(config: Config, *, group: str, caller: str, at: str | None, as_json: bo
 
 def _table(config: Config, store: Store) -> RoutingTable:
     """The store's table, its host names resolved as the appliance did last, or now."""
-    table = store.routing_table(None)
+    table = store.routing_table()
     known = _published(config)
     names = names_in(table)
     trunk = config.trunk
@@ -52,8 +52,8 @@ def _table(config: Config, store: Store) -> RoutingTable:
         with contextlib.suppress(OSError, UnicodeError):
             hosts[name] = lookup(name)
     address = trunk and (trunk.host if is_literal(trunk.host) else hosts.get(trunk.host.lower()))
-    resolved = Trunk(address, trunk.port, trunk.transport) if trunk and address else None
-    return replace(table, hosts=hosts, trunk=resolved)
+    peers = (Peer("pbx", address, trunk.port, trunk.transport),) if trunk and address else ()
+    return replace(table, hosts=hosts, peers=peers)
 
 
 def _published(config: Config) -> RoutingTable:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from db.office import Office, Team
-from router.model import Group, Overflow, Person, RoutingTable, Settings, Trunk
+from router.model import Group, Overflow, Person, RoutingTable, Settings
 
 
-def routing_table(office: Office, values: dict[str, str], revision: int, trunk: Trunk | None) -> RoutingTable:
-    """`values`: the system variables as they count. Host names stay names: the supervisor resolves them."""
+def routing_table(office: Office, values: dict[str, str], revision: int) -> RoutingTable:
+    """`values`: the system variables as they count. Peers and the addresses of hosts are not in the store."""
     people = {
         user.user: Person(
             user.user, user.name, user.address, user.number, user.presence, user.message, user.forwards
@@ -24,7 +24,6 @@ def routing_table(office: Office, values: dict[str, str], revision: int, trunk: 
             bridge_transfer=values["gBridgeTransfer"] == "1",
             max_forward_number_len=int(values["gMaxForwardNumberLen"]),
         ),
-        trunk=trunk,
     )
 
 

@@ -15,7 +15,7 @@ from appliance.errands import Errands
 from appliance.hosts import Hosts, names_in
 from appliance.publisher import Publisher
 from appliance.routing_file import RoutingFile
-from router.model import Forward, ForwardKind, Group, Overflow, OverflowKind, Person, RoutingTable, Trunk
+from router.model import Forward, ForwardKind, Group, Overflow, OverflowKind, Peer, Person, RoutingTable
 from router.table import TableError, decode, encode
 
 
@@ -132,8 +132,8 @@ class Store:
     def __init__(self, table: RoutingTable) -> None:
         self.table = table
 
-    async def read(self, trunk: Trunk | None) -> RoutingTable:
-        return replace(self.table, trunk=trunk)
+    async def read(self) -> RoutingTable:
+        return self.table
 
 
 def publisher(path: Path, store: Store, names: Names, trunk: TrunkAddress | None = None) -> Publisher:
@@ -194,7 +194,7 @@ async def test_the_trunk_is_a_literal_address_or_not_there_yet(tmp_path: Path) -
     assert decode(path.read_text()).trunk is None
     names.known["pbx.example"] = "10.0.0.9"
     await one.resolve()
-    assert decode(path.read_text()).trunk == Trunk("10.0.0.9", 5080, "tcp")
+    assert decode(path.read_text()).trunk == Peer("pbx", "10.0.0.9", 5080, "tcp")
 
 
 async def test_a_literal_trunk_needs_no_name_server(tmp_path: Path) -> None:
@@ -202,7 +202,7 @@ async def test_a_literal_trunk_needs_no_name_server(tmp_path: Path) -> None:
     one = publisher(path, Store(table()), names, TrunkAddress("10.0.0.9"))
     await one.publish()
     await one.resolve()
-    assert decode(path.read_text()).trunk == Trunk("10.0.0.9", 5060, "udp")
+    assert decode(path.read_text()).trunk == Peer("pbx", "10.0.0.9", 5060, "udp")
     assert names.asked == []
 
 
@@ -212,7 +212,7 @@ async def test_a_store_that_cannot_be_read_leaves_the_last_good_file(tmp_path: P
     await one.publish()
     before = path.read_text()
 
-    async def broken(trunk: Trunk | None) -> RoutingTable:
+    async def broken() -> RoutingTable:
         raise OSError("the store is away")
 
     two = Publisher(path, None, broken, Hosts(Names()), Errands("test"))

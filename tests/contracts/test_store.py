@@ -33,7 +33,7 @@ from db.stores.jobs import JobRun
 from db.stores.office_read import read as read_office
 from db.transfer import OfficeError, dump
 from db.variables.states import Actor, Change
-from router.model import Contact, Forward, ForwardKind, Overflow, OverflowKind, Presence, Trunk, VipEntry
+from router.model import Contact, Forward, ForwardKind, Overflow, OverflowKind, Presence, VipEntry
 from tests.postgres import fresh_database
 
 ANNA = Actor("anna", "192.0.2.7:50123", "telnet")
@@ -433,8 +433,7 @@ class StoreContract:
         store.office.write(sample_office(), ANNA)
         store.variables.set("gStripCallerID", "1", ANNA)
         store.variables.set("gTransferWithCallerID", "0", ANNA)
-        trunk = Trunk("192.0.2.1", 5060, "tcp")
-        table = store.routing_table(trunk)
+        table = store.routing_table()
         management = table.groups["100"]
         assert management.manager is not None
         assert management.manager.address == "sip:anna@127.0.0.1:5071"
@@ -443,11 +442,11 @@ class StoreContract:
         assert table.groups["110"].manager is None
         assert table.contacts[-1].rank == 9
         assert (table.settings.strip_caller_id, table.settings.transfer_with_caller_id) == (1, False)
-        assert (table.revision, table.trunk) == (store.revision(), trunk)
+        assert (table.revision, table.peers) == (store.revision(), ())
 
     def test_a_group_without_manager_number_is_not_routed(self, store: Store) -> None:
         store.office.write(Office(groups=(Team("Off"),)), ANNA)
-        assert store.routing_table(None).groups == {}
+        assert store.routing_table().groups == {}
 
     # Calls
 

@@ -324,7 +324,7 @@ def test_an_imported_office_is_exported_as_it_was(
         store.office.write(store.office.load(dump(wanted)), CLI)
         assert store.office.read() == wanted
         assert store.office.load(dump(store.office.read())) == wanted
-        assert set(store.routing_table(None).groups) == {
+        assert set(store.routing_table().groups) == {
             team.manager_number for team in office.groups if team.manager_number
         }
 

@@ -29,13 +29,13 @@ from router.events import (
 from router.explain import sentence
 from router.flow import step
 from router.hunting import Call
-from router.model import Group, Overflow, OverflowKind, Person, Presence, RoutingTable, Trunk
+from router.model import Group, Overflow, OverflowKind, Peer, Person, Presence, RoutingTable
 from router.state import Flow
 from router.vip import Vip
 
 AVAILABLE, AWAY, BUSY, DND = Presence.AVAILABLE, Presence.AWAY, Presence.BUSY, Presence.DND
 NOBODY = None
-TRUNK = Trunk("127.0.0.1", 5080)
+TRUNK = Peer("pbx", "127.0.0.1", 5080)
 
 
 def person(user: str, presence: Presence = AVAILABLE, **more: object) -> Person:
@@ -69,7 +69,7 @@ AGAIN = Overflow(OverflowKind.NONE)
 
 
 def office(*groups: Group, **more: object) -> RoutingTable:
-    fields: dict[str, object] = {"trunk": TRUNK, **more}
+    fields: dict[str, object] = {"peers": (TRUNK,), **more}
     return RoutingTable(groups={one.manager_number: one for one in groups}, **fields)  # type: ignore[arg-type]
 
 

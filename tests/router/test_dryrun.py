@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from router.dryrun import Answer, Course, UnknownGroupError, dry_run, simulate
 from router.engine import Engine
 from router.hunting import Call, Phone, most_at_once, with_lines
-from router.model import Contact, Group, RoutingTable, Trunk, VipEntry, VipRouting
+from router.model import Contact, Group, Peer, RoutingTable, VipEntry, VipRouting
 from router.ports import Identity, LegId, Target
 from router.reception import Reception
 from tests.fakes.clock import START, FakeClock
@@ -123,14 +123,18 @@ answers = st.builds(
     script=st.lists(st.none() | answers, max_size=12),
     caller=st.sampled_from(["0791", "044", "66", "77"]),
     entries=st.sampled_from([(), (VipEntry("079T"),)]),
-    trunk=st.none() | st.just(TRUNK),
+    peers=st.sampled_from([(), (TRUNK,)]),
 )
 @settings(max_examples=400, deadline=None)
 def test_dry_run_and_engine_agree_on_any_script(
-    board: Group, script: list[Answer | None], caller: str, entries: tuple[VipEntry, ...], trunk: Trunk | None
+    board: Group,
+    script: list[Answer | None],
+    caller: str,
+    entries: tuple[VipEntry, ...],
+    peers: tuple[Peer, ...],
 ) -> None:
     board = Group(**{name: getattr(board, name) for name in board.__slots__} | {"vip_entries": entries})
-    table = office(board, trunk=trunk)
+    table = office(board, peers=peers)
     planned = _planned(table, board, caller, script)
     clock, records, published = FakeClock(), KeptRecords(), Published()
     sip = PlayedSignalling(clock, script)

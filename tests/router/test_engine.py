@@ -170,7 +170,7 @@ def test_number_is_reached_through_the_trunk() -> None:
 
 def test_phone_that_cannot_be_reached_is_passed_over_and_the_reason_is_told() -> None:
     people = [person("B", address="sip:b@pbx.example"), "C"]
-    house = House(group(person("M", address="201"), people), trunk=None)
+    house = House(group(person("M", address="201"), people), peers=())
     house.sip.invite("200")
     assert house.sip.ringing_phones() == ["C"]
     live = [data["text"] for data in house.published.of("call", "step")]
@@ -184,7 +184,7 @@ def test_phone_that_cannot_be_reached_is_passed_over_and_the_reason_is_told() ->
 
 
 def test_office_whose_phones_are_all_unreachable_comes_to_an_end() -> None:
-    house = House(group(person("M", address="201"), [person("B", address="202")], overflow=AGAIN), trunk=None)
+    house = House(group(person("M", address="201"), [person("B", address="202")], overflow=AGAIN), peers=())
     caller = house.sip.invite("200")
     assert house.sip.legs[caller].status == 486
     assert house.is_quiet()

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from router import table
-from router.model import Group, RoutingTable, Trunk, VipEntry
+from router.model import Group, Peer, RoutingTable, VipEntry
 from router.table import TableError
 from tests.router.office import group, office, person
 
@@ -67,8 +67,11 @@ BOARD_PATH = "table/groups/200"
         ({"version": 2}, "routing table: version: expected 1, found 2"),
         ({"table": []}, "routing table: expected an object, found []"),
         ({"table/colour": 1}, "routing table: colour: not known in this version"),
-        ({"table/trunk": {"port": 1}}, "routing table: trunk.host: missing"),
-        ({"table/trunk/port": "5060"}, 'routing table: trunk.port: expected a whole number, found "5060"'),
+        ({"table/peers": [{"name": "p"}]}, "routing table: peers[0].host: missing"),
+        (
+            {"table/peers/0/port": "5060"},
+            'routing table: peers[0].port: expected a whole number, found "5060"',
+        ),
         ({"table/revision": True}, "routing table: revision: expected a whole number, found true"),
         ({"table/hosts/pbx.example": 1}, "routing table: hosts.pbx.example: expected text, found 1"),
         (
@@ -125,5 +128,5 @@ def test_large_office_is_read_quickly() -> None:
     """The router reads it in the thread that carries the calls."""
     people = [person(f"u{number}") for number in range(5)]
     groups = [group(person("M"), people, name=f"G{n}", manager_number=str(n)) for n in range(200)]  # type: ignore[arg-type]
-    text = table.encode(office(*groups, trunk=Trunk("192.0.2.1")))
+    text = table.encode(office(*groups, peers=(Peer("pbx", "192.0.2.1"),)))
     assert len(table.decode(text).groups) == 200

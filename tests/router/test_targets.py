@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from router.model import Trunk
+from router.model import Peer
 from router.ports import Target
 from router.targets import Unreachable, resolve
 
-TRUNK = Trunk("192.0.2.1", 5070, "tcp")
+TRUNK = Peer("pbx", "192.0.2.1", 5070, "tcp")
 
 
 @pytest.mark.parametrize(
@@ -34,7 +34,7 @@ def test_address_becomes_a_uri_without_names(address: str, uri: str) -> None:
 
 
 def test_trunk_may_have_an_ipv6_address() -> None:
-    assert resolve("1", Trunk("2001:db8::1"), {}) == Target("sip:1@[2001:db8::1]:5060;transport=udp")
+    assert resolve("1", Peer("pbx", "2001:db8::1"), {}) == Target("sip:1@[2001:db8::1]:5060;transport=udp")
 
 
 @pytest.mark.parametrize(
