@@ -1,0 +1,1 @@
+"""Our own SIP signalling: transport, transactions, dialogs, legs; session descriptions are passed through."""

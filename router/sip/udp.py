@@ -1,0 +1,187 @@
+"""SIP over UDP: one socket that serves every far end of its address family."""
+
+from __future__ import annotations
+
+import errno
+import socket
+import struct
+from collections.abc import Callable
+from typing import Any
+
+from router.sip.flows import Flow, refused
+from router.sip.routes import Routes
+
+LARGEST = 65535
+A_TURN = 64
+"""Datagrams read before others get their turn."""
+BUFFER = 4 * 1024 * 1024
+_REMEMBERED = 4096
+_SHORTEST = 16
+_SO_RCVBUFFORCE, _SO_SNDBUFFORCE, _SO_MEMINFO = 33, 32, 55
+_LASTING = frozenset({errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EACCES, errno.EINVAL, errno.EMSGSIZE})
+"""Errors of sendto that a retransmission will not cure; the others are left to the transaction's timers."""
+
+
+class UdpFlow:
+    """A far end over UDP. Equal to every other flow of that far end: one may be made anew at any time."""
+
+    __slots__ = ("_address", "_door", "_hash", "_sendto", "remote")
+
+    transport = "UDP"
+    reliable = False
+    alive = True
+
+    def __init__(self, door: UdpDoor, address: tuple[Any, ...]) -> None:
+        self.remote: tuple[str, int] = (address[0], address[1])
+        self._address = address
+        self._door = door
+        self._sendto = door.sendto
+        self._hash = hash(("UDP", self.remote))
+
+    @property
+    def local(self) -> tuple[str, int]:
+        return self._door.seen_from(self.remote[0])
+
+    def send(self, data: bytes) -> None:
+        try:
+            self._sendto(data, self._address)
+        except OSError as exc:
+            self._door.unsent(self, exc)
+
+    def __eq__(self, other: object) -> bool:
+        return self is other or (isinstance(other, UdpFlow) and self._address == other._address)
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    def __repr__(self) -> str:
+        return f"UDP {self.remote[0]}:{self.remote[1]}"
+
+
+class UdpDoor:
+    """`received` gets every datagram that may be SIP; `broken` a flow whose far end cannot be reached."""
+
+    def __init__(
+        self,
+        family: socket.AddressFamily,
+        host: str,
+        port: int,
+        *,
+        received: Callable[[bytes, Flow], None],
+        broken: Callable[[Flow, str], None],
+    ) -> None:
+        """Raise NetworkError if the port cannot be had."""
+        self._received = received
+        self._broken = broken
+        self._family = family
+        self._routes = Routes(family, host)
+        self._flows: dict[tuple[Any, ...], UdpFlow] = {}
+        self._counts = {"received": 0, "odd": 0, "errors": 0}
+        self._socket = _bound(family, host, port)
+        self._recvfrom = self._socket.recvfrom
+        self.sendto = self._socket.sendto
+        self.port: int = self._socket.getsockname()[1]
+
+    def fileno(self) -> int:
+        return self._socket.fileno()
+
+    def flow(self, host: str, port: int) -> UdpFlow:
+        """`host`: a literal address of this door's family."""
+        address = (host, port) if self._family == socket.AF_INET else (host, port, 0, _scope(host))
+        return self._flows.get(address) or self._met(address)
+
+    def ready(self, _mask: int) -> int:
+        """Deliver what waits, at most A_TURN datagrams; the number delivered."""
+        recvfrom, received, flows = self._recvfrom, self._received, self._flows
+        count = 0
+        for _ in range(A_TURN):
+            try:
+                data, address = recvfrom(LARGEST)
+            except BlockingIOError:
+                break
+            except OSError:
+                # The ICMP answer to something sent earlier: it says nothing about what waits to be read.
+                self._counts["errors"] += 1
+                continue
+            # Both ends of a method name or "SIP/2.0" are printable; STUN, RTP and keep-alives are not.
+            if len(data) < _SHORTEST or not 32 < data[0] < 127:
+                data = data.lstrip(b"\r\n")
+                if len(data) < _SHORTEST or not 32 < data[0] < 127:
+                    self._counts["odd"] += 1
+                    continue
+            count += 1
+            received(data, flows.get(address) or self._met(address))
+        self._counts["received"] += count
+        return count
+
+    def seen_from(self, host: str) -> tuple[str, int]:
+        return self._routes.towards(host), self.port
+
+    def unsent(self, flow: UdpFlow, exc: OSError) -> None:
+        self._counts["errors"] += 1
+        if exc.errno in _LASTING:
+            self._broken(flow, exc.strerror or str(exc))
+
+    def forget_routes(self) -> None:
+        self._routes.forget()
+
+    def close(self) -> None:
+        self._socket.close()
+
+    def facts(self) -> dict[str, int]:
+        """Counts since the start; `lost`: datagrams the kernel dropped because nobody read them in time."""
+        return {
+            **self._counts,
+            "buffer": self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF),
+            "lost": _drops(self._socket),
+        }
+
+    def _met(self, address: tuple[Any, ...]) -> UdpFlow:
+        # Whoever forges sources must not fill our memory; flows in use live on with their dialogs.
+        if len(self._flows) >= _REMEMBERED:
+            self._flows.clear()
+        flow = self._flows[address] = UdpFlow(self, address)
+        return flow
+
+
+def _bound(family: socket.AddressFamily, host: str, port: int) -> socket.socket:
+    door = socket.socket(family, socket.SOCK_DGRAM)
+    try:
+        door.setblocking(False)
+        if family == socket.AF_INET6:
+            door.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        _enlarge(door, _SO_RCVBUFFORCE, socket.SO_RCVBUF)
+        _enlarge(door, _SO_SNDBUFFORCE, socket.SO_SNDBUF)
+        door.bind((host, port))
+    except OSError as exc:
+        door.close()
+        raise refused(exc, "sip_port", host, port, "UDP") from exc
+    return door
+
+
+def _enlarge(door: socket.socket, forced: int, plain: int) -> None:
+    """As large as we may: beyond the system's limit takes a privilege."""
+    try:
+        door.setsockopt(socket.SOL_SOCKET, forced, BUFFER)
+    except OSError:
+        door.setsockopt(socket.SOL_SOCKET, plain, BUFFER)
+
+
+def _drops(door: socket.socket) -> int:
+    # sock_diag(7): nine 32-bit numbers, the last one counts drops; Linux 4.12.
+    try:
+        memory = door.getsockopt(socket.SOL_SOCKET, _SO_MEMINFO, 36)
+    except OSError:
+        return 0
+    return int(struct.unpack("9I", memory)[8]) if len(memory) == 36 else 0
+
+
+def _scope(host: str) -> int:
+    """Number of the interface behind `%` in a link-local address; 0 without one or for an unknown one."""
+    _, _, interface = host.partition("%")
+    if not interface:
+        return 0
+    try:
+        return int(interface) if interface.isdecimal() else socket.if_nametoindex(interface)
+    except OSError:
+        return 0
