@@ -1,0 +1,256 @@
+"""Read and write the pieces header values are made of: URIs, addresses, Via, lists, parameters (RFC 3261 25.1). Pure.
+
+Every function takes time in proportion to the length of its text, whatever a stranger has put there.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from urllib.parse import unquote_to_bytes
+
+_NONE: Mapping[str, str] = MappingProxyType({})
+
+_QUOTED = r'"(?:[^"\\]++|\\(?:.|\Z))*+(?:"|\Z)'
+_ANGLES = r"<[^>]*+(?:>|\Z)"
+_ENTRIES = re.compile(rf'(?:[^",<]++|{_QUOTED}|{_ANGLES})++', re.DOTALL)
+_PARAMETERS = re.compile(rf'(?:[^";<]++|{_QUOTED}|{_ANGLES})++', re.DOTALL)
+_NAME_ADDR = re.compile(
+    r'[ \t]*+(?:"(?P<quoted>(?:[^"\\]++|\\.)*+)"|(?P<token>[^"<]*+))[ \t]*+<(?P<uri>[^<>]*+)>', re.DOTALL
+)
+_ESCAPED = re.compile(r"\\(.)", re.DOTALL)
+_TO_QUOTE = re.compile(r'(["\\])')
+_LINE_BREAKS = re.compile(r"[\r\n\x00]")
+_TOKEN = re.compile(r"[A-Za-z0-9\-.!%*_+`'~]+")
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*")
+_NOT_IN_A_URI = re.compile(r'[\x00-\x20\x7f<>"]')
+_HOST = r"(?P<host>\[[0-9A-Fa-f:.%]+\]|[A-Za-z0-9._\-]+)"
+_HOST_PORT = re.compile(rf"{_HOST}(?::(?P<port>[0-9]{{1,5}}))?(?=[;?]|\Z)")
+_VIA = re.compile(
+    r"[ \t]*+SIP[ \t]*+/[ \t]*+2\.0[ \t]*+/[ \t]*+(?P<transport>[A-Za-z0-9\-.!%*_+`'~]++)[ \t]++"
+    rf"{_HOST}[ \t]*+(?::[ \t]*+(?P<port>[0-9]{{1,5}})[ \t]*+)?(?=[;,]|\Z)",
+    re.IGNORECASE,
+)
+_UNESCAPED_IN_USER = re.compile(r"[^A-Za-z0-9\-_.!~*'()&=+$,;?/]")
+
+
+class GrammarError(ValueError):
+    """The text is not what its place in a message demands."""
+
+
+@dataclass(frozen=True, slots=True)
+class Uri:
+    """A SIP, SIPS, tel or other URI. `str(uri)` gives it back.
+
+    `scheme` and the names of `params` are in lower case; `user`, `password` and the values stay escaped as they
+    came (see `unescape`); `host` of IPv6 is without brackets; a parameter without value is "". Of a URI
+    that is not SIP, `user` is all up to the parameters and `host` is empty.
+    """
+
+    scheme: str
+    user: str = ""
+    password: str = ""
+    host: str = ""
+    port: int | None = None
+    params: Mapping[str, str] = field(default=_NONE, hash=False)
+    headers: str = ""
+    """What follows the question mark, as it came."""
+
+    def __str__(self) -> str:
+        secret = f":{self.password}" if self.password else ""
+        user = f"{self.user}{secret}@" if self.user and self.host else self.user
+        port = "" if self.port is None else f":{self.port}"
+        headers = f"?{self.headers}" if self.headers else ""
+        return f"{self.scheme}:{user}{bracketed(self.host)}{port}{written_params(self.params)}{headers}"
+
+
+@dataclass(frozen=True, slots=True)
+class NameAddr:
+    """A From, To, Contact, Route, Diversion… value. `display` is unquoted; `params` are those of the header."""
+
+    display: str
+    uri_text: str
+    params: Mapping[str, str] = field(default=_NONE, hash=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Via:
+    """One Via value. `transport` is in upper case; `host` of IPv6 is without brackets; `rport` without value is ""."""
+
+    transport: str
+    host: str
+    port: int | None = None
+    params: Mapping[str, str] = field(default=_NONE, hash=False)
+
+    def __str__(self) -> str:
+        port = "" if self.port is None else f":{self.port}"
+        return f"SIP/2.0/{self.transport} {bracketed(self.host)}{port}{written_params(self.params)}"
+
+
+def bracketed(host: str) -> str:
+    """A host as URIs and Via write it: IPv6 in brackets."""
+    return f"[{host}]" if ":" in host else host
+
+
+def written_params(params: Mapping[str, str]) -> str:
+    """`;name=value;flag`."""
+    return "".join([f";{name}={value}" if value else f";{name}" for name, value in params.items()])
+
+
+def split_list(text: str) -> list[str]:
+    """The entries of a comma-separated value, stripped, without empty ones.
+
+    Commas in quotes and angle brackets do not part; what opens and never closes runs to the end.
+    """
+    if "," not in text:
+        text = text.strip(" \t")
+        return [text] if text else []
+    pieces = _ENTRIES.findall(text) if '"' in text or "<" in text else text.split(",")
+    return [entry for piece in pieces if (entry := piece.strip(" \t"))]
+
+
+def parameters(text: str) -> dict[str, str]:
+    """The parameters of one header value: names in lower case, values unquoted, "" for one without value.
+
+    The first of two with the same name counts.
+    """
+    closed = _after_address(text)
+    found: dict[str, str] = {}
+    for piece in _split_params(text[closed:])[1:]:
+        name, _, value = piece.partition("=")
+        found.setdefault(name.strip(" \t").lower(), unquote_string(value.strip(" \t")))
+    found.pop("", None)
+    return found
+
+
+def parameter(text: str, name: str) -> str | None:
+    """One parameter (`name` in lower case) of one header value; "" when it has no value, None when there is none."""
+    if name not in text and name not in text.lower():
+        return None
+    return parameters(text).get(name)
+
+
+def _after_address(text: str) -> int:
+    if "<" not in text:
+        return 0
+    match = _NAME_ADDR.match(text)
+    return match.end() if match else 0
+
+
+def _split_params(text: str) -> list[str]:
+    return _PARAMETERS.findall(";" + text if text[:1] == ";" else text) if '"' in text else text.split(";")
+
+
+def parse_name_addr(text: str) -> NameAddr:
+    """A name-addr or an addr-spec with the parameters of its header (RFC 3261 20.10: without angle brackets
+    all parameters are the header's). Display names that should have been quoted are taken as they are."""
+    match = _NAME_ADDR.match(text)
+    if match is None:
+        uri = text.partition(";")[0].strip(" \t")
+        if not uri or "<" in uri or '"' in uri or " " in uri:
+            raise GrammarError(f"not an address: {text[:80]!r}")
+        return NameAddr("", uri, parameters(text))
+    rest = text[match.end() :].lstrip(" \t")
+    if rest and rest[0] != ";":
+        raise GrammarError(f"after the address only parameters may follow: {text[:80]!r}")
+    quoted, token, uri = match.groups()
+    display = token.strip(" \t") if quoted is None else _ESCAPED.sub(r"\1", quoted)
+    return NameAddr(display, uri.strip(" \t"), parameters(text) if rest else _NONE)
+
+
+def parse_uri(text: str) -> Uri:
+    """A URI, without angle brackets around it."""
+    scheme, colon, rest = text.partition(":")
+    if not colon or not rest or _SCHEME.fullmatch(scheme) is None or _NOT_IN_A_URI.search(rest):
+        raise GrammarError(f"not a URI: {text[:80]!r}")
+    scheme = scheme.lower()
+    if scheme not in ("sip", "sips"):
+        user, semicolon, tail = rest.partition(";")
+        return Uri(scheme, user, params=_uri_params(tail) if semicolon else _NONE)
+    userinfo, at, tail = rest.partition("@")
+    if not at:
+        userinfo, tail = "", rest
+    match = _HOST_PORT.match(tail)
+    if match is None and "@" in tail:  # user@domain@host, as some phones write it
+        more, _, tail = tail.partition("@")
+        userinfo, match = f"{userinfo}%40{more}", _HOST_PORT.match(tail)
+    if match is None:
+        raise GrammarError(f"not a SIP URI, its host or port cannot be read: {text[:80]!r}")
+    user, _, password = userinfo.partition(":")
+    tail, _, headers = tail[match.end() :].partition("?")
+    port = match["port"]
+    return Uri(
+        scheme,
+        user,
+        password,
+        match["host"].strip("[]"),
+        _port(port, text) if port else None,
+        _uri_params(tail[1:]) if tail else _NONE,
+        headers,
+    )
+
+
+def _uri_params(text: str) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for piece in text.split(";"):
+        name, _, value = piece.partition("=")
+        if name:
+            found.setdefault(name.lower(), value)
+    return found
+
+
+def parse_via(text: str) -> Via:
+    """One Via value (not a list)."""
+    match = _VIA.match(text)
+    if match is None:
+        raise GrammarError(f"not a Via: {text[:80]!r}")
+    transport, host, port = match.groups()
+    rest = text[match.end() :]
+    return Via(
+        transport.upper(),
+        host.strip("[]"),
+        _port(port, text) if port else None,
+        parameters(rest) if rest else _NONE,
+    )
+
+
+def _port(digits: str, text: str) -> int:
+    port = int(digits)
+    if not 0 < port < 65536:
+        raise GrammarError(f"no such port, 1 to 65535 exist: {text[:80]!r}")
+    return port
+
+
+def is_token(text: str) -> bool:
+    """RFC 3261 25.1 `token`: methods, header names, parameter names."""
+    return _TOKEN.fullmatch(text) is not None
+
+
+def quote(display: str) -> str:
+    """A quoted-string; line breaks and NUL, which none can hold, become spaces."""
+    return '"' + _TO_QUOTE.sub(r"\\\1", _LINE_BREAKS.sub(" ", display)) + '"'
+
+
+def unquote_string(text: str) -> str:
+    """The content of a quoted-string; any other text as it is."""
+    if len(text) < 2 or text[0] != '"' or text[-1] != '"':
+        return text
+    return _ESCAPED.sub(r"\1", text[1:-1]) if "\\" in text else text[1:-1]
+
+
+def unescape(text: str) -> str:
+    """Percent-escapes resolved; bytes that are not UTF-8 as in the messages (surrogateescape)."""
+    if "%" not in text:
+        return text
+    return unquote_to_bytes(text.encode("utf-8", "surrogateescape")).decode("utf-8", "surrogateescape")
+
+
+def escape(user: str) -> str:
+    """A user part for a URI: all it may not hold is escaped."""
+    return _UNESCAPED_IN_USER.sub(_percent, user)
+
+
+def _percent(match: re.Match[str]) -> str:
+    return "".join(f"%{byte:02X}" for byte in match[0].encode("utf-8", "surrogateescape"))
