@@ -1,4 +1,4 @@
-"""Read and write the pieces header values are made of: URIs, addresses, Via, lists, parameters (RFC 3261 25.1). Pure.
+"""Read and write the pieces of header values: URIs, addresses, Via, lists, parameters (RFC 3261 25.1). Pure.
 
 Every function takes time in proportion to the length of its text, whatever a stranger has put there.
 """
@@ -36,6 +36,10 @@ _VIA = re.compile(
 _UNESCAPED_IN_USER = re.compile(r"[^A-Za-z0-9\-_.!~*'()&=+$,;?/]")
 
 
+def _none() -> Mapping[str, str]:
+    return _NONE
+
+
 class GrammarError(ValueError):
     """The text is not what its place in a message demands."""
 
@@ -44,9 +48,9 @@ class GrammarError(ValueError):
 class Uri:
     """A SIP, SIPS, tel or other URI. `str(uri)` gives it back.
 
-    `scheme` and the names of `params` are in lower case; `user`, `password` and the values stay escaped as they
-    came (see `unescape`); `host` of IPv6 is without brackets; a parameter without value is "". Of a URI
-    that is not SIP, `user` is all up to the parameters and `host` is empty.
+    `scheme` and the names of `params` are in lower case; `user`, `password` and the values stay escaped as
+    they came (see `unescape`); `host` of IPv6 is without brackets; a parameter without value is "". Of a
+    URI that is not SIP, `user` is all up to the parameters and `host` is empty.
     """
 
     scheme: str
@@ -54,7 +58,7 @@ class Uri:
     password: str = ""
     host: str = ""
     port: int | None = None
-    params: Mapping[str, str] = field(default=_NONE, hash=False)
+    params: Mapping[str, str] = field(default_factory=_none, hash=False)
     headers: str = ""
     """What follows the question mark, as it came."""
 
@@ -68,21 +72,21 @@ class Uri:
 
 @dataclass(frozen=True, slots=True)
 class NameAddr:
-    """A From, To, Contact, Route, Diversion… value. `display` is unquoted; `params` are those of the header."""
+    """A From, To, Contact, Route… value. `display` is unquoted; `params` are those of the header."""
 
     display: str
     uri_text: str
-    params: Mapping[str, str] = field(default=_NONE, hash=False)
+    params: Mapping[str, str] = field(default_factory=_none, hash=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Via:
-    """One Via value. `transport` is in upper case; `host` of IPv6 is without brackets; `rport` without value is ""."""
+    """One Via value. `transport` is in upper case, `host` of IPv6 without brackets; a bare `rport` is ""."""
 
     transport: str
     host: str
     port: int | None = None
-    params: Mapping[str, str] = field(default=_NONE, hash=False)
+    params: Mapping[str, str] = field(default_factory=_none, hash=False)
 
     def __str__(self) -> str:
         port = "" if self.port is None else f":{self.port}"
@@ -126,7 +130,7 @@ def parameters(text: str) -> dict[str, str]:
 
 
 def parameter(text: str, name: str) -> str | None:
-    """One parameter (`name` in lower case) of one header value; "" when it has no value, None when there is none."""
+    """One parameter (`name` in lower case) of one header value; "" when it is without value, else None."""
     if name not in text and name not in text.lower():
         return None
     return parameters(text).get(name)

@@ -1,7 +1,7 @@
 """A SIP message in memory (RFC 3261 section 7). Mutable, for router/sip alone.
 
-Header values are text: UTF-8 with undecodable bytes kept (surrogateescape), so that every byte survives the way
-through. `headers` maps the canonical name to its values in order, unfolded, stripped, lists not parted.
+Header values are text: UTF-8 with undecodable bytes kept (surrogateescape), so that every byte survives.
+`headers` maps the canonical name to its values in order, unfolded, stripped, lists not parted.
 """
 
 from __future__ import annotations
@@ -110,7 +110,7 @@ class MessageError(ValueError):
     """What came is not a SIP message we can take.
 
     `status`: what a request is answered with. `message`: what could be read, for that answer; a request in it
-    may lack any header, a response is to be dropped. `earlier`: whole messages read from the same stream before.
+    may lack any header, a response is to be dropped. `earlier`: messages read whole from the stream before.
     """
 
     def __init__(self, problem: str, status: int = 400, message: Message | None = None) -> None:
@@ -130,7 +130,7 @@ def read_cseq(value: str) -> tuple[int, str]:
     """Number and method; (0, "") when they cannot be read."""
     digits, _, method = value.partition(" ")
     if not (digits.isascii() and digits.isdigit()) or not method:
-        digits, method = (value.replace("\t", " ").split(None, 1) + ["", ""])[:2]
+        digits, _, method = value.replace("\t", " ").strip(" ").partition(" ")
         if not (digits.isascii() and digits.isdigit()) or not method:
             return 0, ""
     if len(digits) > 20 or (number := int(digits)) > _LARGEST_CSEQ:

@@ -18,7 +18,7 @@ _FOLD = re.compile(r"\r?\n[ \t]+")
 _END = re.compile(rb"\r?\n\r?\n")
 _MANDATORY = ("Via", "From", "To", "Call-ID", "CSeq")
 _KNOWN_METHODS = frozenset(
-    ["INVITE", "ACK", "BYE", "CANCEL", "OPTIONS", "INFO", "UPDATE", "PRACK", "REFER", "NOTIFY", "SUBSCRIBE", "MESSAGE", "REGISTER", "PUBLISH"]
+    ("INVITE", "ACK", "BYE", "CANCEL", "OPTIONS", "INFO", "UPDATE", "PRACK", "REFER", "NOTIFY")
 )
 _URI_CHARACTERS = re.compile(r"[^\x00-\x20\x7f<>\"]+")
 _STATUS_LINE = re.compile(r"([Ss][Ii][Pp]/[0-9.]+) +([0-9]{3})(?: (.*))?", re.DOTALL)
@@ -53,7 +53,7 @@ def parse(data: bytes) -> Message:
 
 
 def _read_head(head: bytes) -> tuple[Message, MessageError | None]:
-    """What can be read, and the first thing wrong with it. Raises MessageError when there is no start line."""
+    """What can be read, and the first thing wrong with it. Raises MessageError if there is no start line."""
     text = head.decode("utf-8", "surrogateescape")
     if "\n " in text or "\n\t" in text:
         text = _FOLD.sub(" ", text)
@@ -88,7 +88,7 @@ def _name(spelling: str, line: str) -> str:
 
 
 def _start_line(line: str, headers: Headers) -> tuple[Message, str, int]:
-    """The message with its headers still to come, what is wrong ("" if nothing), and the status that says so."""
+    """The message, its headers still to come; what is wrong ("" if nothing); the status that says so."""
     if line[:4].upper() == "SIP/":
         return _status_line(line, headers), "", 400
     method, _, rest = line.partition(" ")
@@ -108,9 +108,8 @@ def _start_line(line: str, headers: Headers) -> tuple[Message, str, int]:
 
 
 def _lenient_request_line(rest: str) -> tuple[str, str]:
-    """URI and version when there is white space too much (RFC 4475 3.1.2.9, 3.1.2.10); version "" if it will not do."""
-    words = rest.split(" ")
-    words = [word for word in words if word]
+    """URI and version when there is white space too much (RFC 4475 3.1.2.9, 3.1.2.10); version "" if it is none."""
+    words = [word for word in rest.split(" ") if word]
     if len(words) != 2 or words[1][:4].upper() != "SIP/":
         return (words[0] if words else ""), ""
     uri, version = words
@@ -135,7 +134,7 @@ def _problem(message: Message) -> str:
             return f"no {name}"
         if len(lines) > 1 and name != "Via":
             return f"more than one {name}"
-    number, method = message.cseq
+    method = message.cseq[1]
     if not method:
         return "a CSeq that cannot be read"
     if isinstance(message, Request) and method != message.method:
@@ -176,8 +175,11 @@ class StreamParser:
         self._length = 0
 
     def feed(self, data: bytes) -> list[Message]:
-        """The messages that are complete now. Raises MessageError when the stream cannot be understood any more:
-        it is to be closed, `earlier` of the error are the messages before."""
+        """The messages that are complete now.
+
+        Raises MessageError when the stream cannot be understood any more: it is to be closed; the error's
+        `earlier` are the messages before.
+        """
         self._buffer += data
         messages: list[Message] = []
         try:

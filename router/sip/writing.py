@@ -37,7 +37,7 @@ def encode(message: Message) -> bytes:
 def response(request: Request, status: int, reason: str = "", *, to_tag: str = "") -> Response:
     """The response with what RFC 3261 8.2.6.2 copies, and Record-Route (12.1.1) up to 2xx.
 
-    `reason` empty: the usual one. `to_tag` is added unless To has a tag. Headers the request lacks are left out.
+    `reason` empty: the usual one. `to_tag` is added unless To has a tag. What the request lacks is left out.
     """
     came = request.headers
     headers: Headers = {}
