@@ -110,7 +110,11 @@ class Contact:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """A manager/assistant group. Members in hunting order, the manager apart; times in seconds, 0 = off."""
+    """A manager/assistant group. Members in hunting order, the manager apart; times in seconds, 0 = off.
+
+    `announcement`: path of a WAV file, empty for none. `need_registered`, `need_idle`, `need_unforwarded`: an
+    assistant is available only while his phone is registered, in no call, and his line not forwarded.
+    """
 
     name: str
     manager_number: str = ""
@@ -127,16 +131,20 @@ class Group:
     assistant_direct: bool = False
     strategy: Strategy = Strategy.SEQUENTIAL
     vip_entries: tuple[VipEntry, ...] = ()
+    announcement: str = ""
+    need_registered: bool = True
+    need_idle: bool = True
+    need_unforwarded: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class Peer:
-    """A PBX that calls go to and come from. `host` is a literal address: names are resolved before they get here.
+    """A PBX that calls go to and come from.
 
-    `transport`: udp, tcp or tls. `priority`: the lowest is tried first. `realm`: the only one that gets the
-    digest credentials, empty for any. `ping_s`: seconds between OPTIONS, 0 = never. `early_media`: it takes
-    speech with a 183. `replaces`: it understands Replaces in a REFER. `dtmf`: auto, rfc4733 or info. `srtp`:
-    pass or require.
+    `host`: a literal address, names are resolved before they get here. `transport`: udp, tcp or tls. `priority`:
+    the lowest is tried first. `realm`: the only one that gets the digest credentials, empty for any. `ping_s`:
+    seconds between OPTIONS, 0 = never. `early_media`: it takes speech with a 183. `replaces`: it understands
+    Replaces in a REFER. `dtmf`: auto, rfc4733 or info. `srtp`: pass or require.
     """
 
     name: str
@@ -169,7 +177,7 @@ class Settings:
 class RoutingTable:
     """Everything a call needs. `groups` by manager number; `hosts`: name in a SIP URI -> literal address.
 
-    `networks`: from where calls are taken besides the peers, in CIDR form, or "any"; empty: loopback alone.
+    `networks`: from where calls are taken besides the peers, in CIDR form, or "any".
     """
 
     revision: int = 0
