@@ -1,4 +1,4 @@
-"""How headers are called: one spelling for each, whatever the case or short form on the wire (RFC 3261 7.3)."""
+"""How headers are called: one spelling for each, whatever its case or form on the wire (RFC 3261 7.3)."""
 
 from __future__ import annotations
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from router.sip.grammar import GrammarError, is_token, parse_via, split_list
+from router.sip.grammar import is_address, is_token, is_via
 from router.sip.model import Headers, Message, MessageError, Request, Response
 from router.sip.names import canonical, spellings
 
@@ -89,7 +89,7 @@ def _name(spelling: str, line: str) -> str:
 
 def _start_line(line: str, headers: Headers) -> tuple[Message, str, int]:
     """The message, its headers still to come; what is wrong ("" if nothing); the status that says so."""
-    if line[:4].upper() == "SIP/":
+    if line[:4] in ("SIP/", "sip/"):
         return _status_line(line, headers), "", 400
     method, _, rest = line.partition(" ")
     uri, _, version = rest.partition(" ")
@@ -108,7 +108,7 @@ def _start_line(line: str, headers: Headers) -> tuple[Message, str, int]:
 
 
 def _lenient_request_line(rest: str) -> tuple[str, str]:
-    """URI and version when there is white space too much (RFC 4475 3.1.2.9, 3.1.2.10); version "" if it is none."""
+    """URI and version in spite of too much white space (RFC 4475 3.1.2.9 and 10); version "" if none."""
     words = [word for word in rest.split(" ") if word]
     if len(words) != 2 or words[1][:4].upper() != "SIP/":
         return (words[0] if words else ""), ""
@@ -128,24 +128,40 @@ def _status_line(line: str, headers: Headers) -> Response:
 def _problem(message: Message) -> str:
     """The first of RFC 3261's demands on every message that this one does not meet, or ""."""
     headers = message.headers
-    for name in _MANDATORY:
-        lines = headers.get(name)
-        if not lines or not lines[0]:
-            return f"no {name}"
-        if len(lines) > 1 and name != "Via":
-            return f"more than one {name}"
+    try:
+        (sender,), (to,), (call_id,), (cseq,) = (
+            headers["From"],
+            headers["To"],
+            headers["Call-ID"],
+            headers["CSeq"],
+        )
+        via = headers["Via"][0]
+    except (KeyError, ValueError):
+        return _missing(headers)
     method = message.cseq[1]
     if not method:
-        return "a CSeq that cannot be read"
+        return f"a CSeq that cannot be read: {cseq[:60]!r}"
     if isinstance(message, Request) and method != message.method:
         return f"CSeq says {method[:20]}, the request line {message.method[:20]}"
+    if not call_id:
+        return "an empty Call-ID"
+    if not is_via(via):
+        return f"a Via that cannot be read: {via[:60]!r}"
+    for address in (sender, to):
+        if not is_address(address):
+            return f"a From or To that cannot be read: {address[:60]!r}"
     lengths = headers.get("Content-Length")
-    if lengths and (len(lengths) > 1 or not _is_number(lengths[0])):
-        return "a Content-Length that cannot be read"
-    try:
-        parse_via(split_list(headers["Via"][0])[0])
-    except (GrammarError, IndexError):
-        return "a Via that cannot be read"
+    if lengths is not None and (len(lengths) > 1 or not _is_number(lengths[0])):
+        return f"a Content-Length that cannot be read: {', '.join(lengths)[:60]!r}"
+    return ""
+
+
+def _missing(headers: Headers) -> str:
+    for name in _MANDATORY:
+        if name not in headers:
+            return f"no {name}"
+        if len(headers[name]) > 1 and name != "Via":
+            return f"more than one {name}"
     return ""
 
 
@@ -173,6 +189,11 @@ class StreamParser:
         self._searched = 0
         self._head: Message | None = None
         self._length = 0
+
+    @property
+    def partial(self) -> bool:
+        """A message has begun and is not complete."""
+        return self._head is not None or bool(self._buffer)
 
     def feed(self, data: bytes) -> list[Message]:
         """The messages that are complete now.
