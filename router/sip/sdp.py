@@ -189,7 +189,7 @@ def _codecs(lines: list[str], formats: tuple[str, ...]) -> tuple[Codec, ...]:
 
 
 def sdp_of(message: Message) -> bytes:
-    """The session description in a message, byte for byte, alone or one part of several (RFC 5621), or b""."""
+    """The session description in a message, byte for byte, alone or a part of several (RFC 5621), or b""."""
     if not message.body:
         return b""
     content_type = message.get("Content-Type")
