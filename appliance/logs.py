@@ -7,17 +7,18 @@ import contextlib
 import io
 import logging
 import os
-import queue
 import re
 import stat
 import sys
 import threading
 import time
+from collections import deque
 from typing import TextIO
 
 FORMAT = "%(asctime)s.%(msecs)03d %(levelname)s {}: %(message)s"
 DATES = "%Y-%m-%d %H:%M:%S"
 MAX_WAITING = 10_000
+MAX_CHARACTERS = 16 << 20
 LIBRARIES = ("alembic", "apscheduler", "uvicorn")
 """Their small talk is not for our log."""
 
@@ -31,6 +32,7 @@ def set_up(service: str, stream: TextIO | io.TextIOBase | None = None, level: in
     logging.basicConfig(level=level, handlers=[handler], force=True)
     for library in LIBRARIES:
         logging.getLogger(library).setLevel(logging.WARNING)
+    _leave_out_what_is_not_shown()
     logging.raiseExceptions = False  # a log that nobody takes any more must not stop the process
     atexit.register(_give_up_the_rest)
 
@@ -39,6 +41,14 @@ def never_wait() -> None:
     """Make stderr non-blocking if it is a pipe of our own: lines that do not fit are lost, calls go on."""
     if stat.S_ISFIFO(os.fstat(sys.stderr.fileno()).st_mode):
         os.set_blocking(sys.stderr.fileno(), False)
+
+
+def _leave_out_what_is_not_shown() -> None:
+    """The place in the source, thread and process of each line (logging HOWTO, "Optimization")."""
+    logging._srcfile = None
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
+    if sys.version_info >= (3, 12):
+        logging.logAsyncioTasks = False
 
 
 def _give_up_the_rest() -> None:
@@ -55,6 +65,7 @@ def _give_up_the_rest() -> None:
 
 def child_line(service: str, text: str, at: float | None = None) -> str:
     """A line a child wrote: as it is when it has our format, else dressed in it."""
+    text = text.rstrip()
     if _OURS.match(text):
         return text
     now = time.time() if at is None else at
@@ -71,8 +82,10 @@ class Outlet(io.TextIOBase):
     def __init__(self, out: TextIO | None = None, err: TextIO | None = None) -> None:
         self._out = out or sys.stdout
         self._err = err or sys.stderr
-        self._waiting: queue.Queue[tuple[TextIO, str] | None] = queue.Queue(MAX_WAITING)
-        self._dropped = 0
+        self._changed = threading.Condition()  # guards what follows
+        self._waiting: deque[tuple[TextIO, str]] = deque()
+        self._lines = self._characters = self._dropped = 0
+        self._closing = False
         self._thread = threading.Thread(target=self._run, name="log outlet", daemon=True)
         self._thread.start()
 
@@ -81,9 +94,10 @@ class Outlet(io.TextIOBase):
         self._put(self._err, text)
         return len(text)
 
-    def child_line(self, service: str, text: str) -> None:
-        """A line that a child process wrote, to stderr."""
-        self._put(self._err, child_line(service, text) + "\n")
+    def child_lines(self, service: str, text: str) -> None:
+        """Lines that a child process wrote, to stderr."""
+        lines = text.split("\n")
+        self._put(self._err, "".join([child_line(service, line) + "\n" for line in lines]), len(lines))
 
     def say(self, text: str) -> None:
         """A whole line to stdout."""
@@ -94,29 +108,41 @@ class Outlet(io.TextIOBase):
         if self.closed:
             return
         super().close()
-        try:
-            self._waiting.put(None, timeout=within)
-        except queue.Full:
-            return
+        with self._changed:
+            self._closing = True
+            self._changed.notify()
         self._thread.join(within)
 
-    def _put(self, stream: TextIO, text: str) -> None:
-        try:
+    def _put(self, stream: TextIO, text: str, lines: int = 1) -> None:
+        with self._changed:
+            full = self._lines + lines > MAX_WAITING or self._characters + len(text) > MAX_CHARACTERS
+            if full and self._waiting:
+                self._dropped += lines
+                return
             if self._dropped:
-                self._waiting.put_nowait((self._err, f"({self._dropped} log lines were dropped)\n"))
+                self._waiting.append((self._err, f"({self._dropped} log lines were dropped)\n"))
                 self._dropped = 0
-            self._waiting.put_nowait((stream, text))
-        except queue.Full:
-            self._dropped += 1
+            self._waiting.append((stream, text))
+            self._lines += lines
+            self._characters += len(text)
+            self._changed.notify()
 
     def _run(self) -> None:
-        while (line := self._waiting.get()) is not None:
-            stream, text = line
-            try:
-                stream.write(text)
-                stream.flush()
-            except (OSError, ValueError):
-                continue  # a closed terminal: the appliance goes on without a log
+        while blocks := self._take():
+            for stream, text in blocks:
+                try:
+                    stream.write(text)
+                    stream.flush()
+                except (OSError, ValueError):
+                    continue  # a closed terminal: the appliance goes on without a log
+
+    def _take(self) -> deque[tuple[TextIO, str]]:
+        """All that waits; nothing at the end."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._waiting or self._closing)
+            taken, self._waiting = self._waiting, deque()
+            self._lines = self._characters = 0
+            return taken
 
 
 class Trouble:

@@ -34,7 +34,7 @@ STOPS = {Unit.ROUTER: 2.4, Unit.SHELL: 0.8, Unit.WEB: 0.8}
 
 
 class Supervisor:
-    """Create it inside the running event loop. `output` gets each line a service writes; `env`: the
+    """Create it inside the running event loop. `output` gets the lines a service writes; `env`: the
     environment of the services, without our settings."""
 
     def __init__(

@@ -87,7 +87,7 @@ class _Foreground:
                 config.store_url_shown,
             )
             supervisor = Supervisor(
-                config, self._version, store, service_environment(), self._outlet.child_line
+                config, self._version, store, service_environment(), self._outlet.child_lines
             )
             self._supervisor = supervisor
             await supervisor.run(self._welcome)

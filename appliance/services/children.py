@@ -46,7 +46,7 @@ class Child:
 
 
 class LocalChildren:
-    """Services in the order of starting. `output` gets every line a child writes."""
+    """Services in the order of starting. `output` gets what a child writes: one or more whole lines."""
 
     def __init__(self, children: Sequence[Child], output: Output) -> None:
         self._listeners: list[Listener] = []
@@ -177,13 +177,15 @@ class _Run:
     async def _live(self) -> None:
         """From the start of a process to its end."""
         try:
-            self._process = await ChildProcess.start(self._child.argv, self._child.env)
+            self._process = await ChildProcess.start(
+                self._child.argv, self._child.env, lambda lines: self._output(self._child.unit, lines)
+            )
         except OSError as exc:
             self._see(Exited(None, f"{self._child.argv[0]}: {exc.strerror}"))
             return
         self._end()  # it may have been asked to while it was being started
         try:
-            code = await self._process.ended(lambda line: self._output(self._child.unit, line))
+            code = await self._process.ended()
         finally:
             self._process = None
         self._see(Exited(code, in_words(code)))

@@ -1,4 +1,4 @@
-"""One child process: its own session, its output line by line."""
+"""One child process: its own session, its output in blocks of lines."""
 
 from __future__ import annotations
 
@@ -9,44 +9,51 @@ import signal
 from collections.abc import Callable, Mapping, Sequence
 
 from appliance.services.leash import PARENT
-
-LONGEST_LINE = 1 << 16
+from appliance.services.output import ChildOutput
 
 
 class ChildProcess:
     """A started process. A program of ours holds on to `leash` and so ends with this process."""
 
-    def __init__(self, process: asyncio.subprocess.Process) -> None:
+    def __init__(self, process: asyncio.subprocess.Process, output: ChildOutput) -> None:
         self._process = process
+        self._output = output
 
     @staticmethod
-    async def start(argv: Sequence[str], env: Mapping[str, str]) -> ChildProcess:
-        """Raises OSError if the program cannot be started."""
-        process = await asyncio.create_subprocess_exec(
-            *argv,
-            env={**env, PARENT: str(os.getpid())},
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.STDOUT,
-            start_new_session=True,
-            limit=LONGEST_LINE,
-        )
-        return ChildProcess(process)
+    async def start(
+        argv: Sequence[str], env: Mapping[str, str], output: Callable[[str], None]
+    ) -> ChildProcess:
+        """Raises OSError if the program cannot be started. `output` gets what it writes: whole lines, one or
+        more at once, without the last newline."""
+        pipe = ChildOutput(output)
+        try:
+            process = await asyncio.create_subprocess_exec(
+                *argv,
+                env={**env, PARENT: str(os.getpid())},
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=pipe.writing,
+                stderr=asyncio.subprocess.STDOUT,
+                start_new_session=True,
+            )
+        except BaseException:
+            pipe.started()
+            await pipe.close(0.0)
+            raise
+        pipe.started()
+        return ChildProcess(process, pipe)
 
     @property
     def pid(self) -> int:
         return self._process.pid
 
-    async def ended(self, output: Callable[[str], None]) -> int:
-        """Pass on the output until the process ends; its exit code, negative for a signal. Whatever it
+    async def ended(self) -> int:
+        """Wait for the end, the last output passed on; the exit code, negative for a signal. Whatever it
         started and left behind is killed."""
-        reading = asyncio.create_task(self._read(output), name=f"output of {self.pid}")
         try:
             code = await self._process.wait()
         finally:
             self.kill()
-        await asyncio.wait({reading}, timeout=0.5)  # the pipe may be held open by somebody else's child
-        reading.cancel()
+        await self._output.close(0.5)  # the pipe may be held open by somebody else's child
         return code
 
     def terminate(self) -> None:
@@ -58,19 +65,6 @@ class ChildProcess:
         """End it and its whole process group."""
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.pid, signal.SIGKILL)
-
-    async def _read(self, output: Callable[[str], None]) -> None:
-        stream = self._process.stdout
-        assert stream is not None
-        while True:
-            try:
-                line = await stream.readline()
-            except ValueError:
-                output(f"(left out: a line of more than {LONGEST_LINE} bytes)")
-                continue
-            if not line:
-                return
-            output(line.decode(errors="replace").rstrip())
 
 
 def in_words(code: int) -> str:

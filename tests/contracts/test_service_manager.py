@@ -157,10 +157,11 @@ class TestLocalChildren(Contract):
         argv = (sys.executable, "-I", "-S", "-c", PROGRAM, unit, str(self.folder))
         return Child(unit, argv, {"PATH": os.defpath}, limits)
 
-    def output(self, unit: Unit, line: str) -> None:
-        self.lines.append((unit, line))
+    def output(self, unit: Unit, text: str) -> None:
+        lines = text.split("\n")
+        self.lines += [(unit, line) for line in lines]
         pid = self.children.state(unit).pid
-        if line == "ready" and pid:
+        if "ready" in lines and pid:
             assert self.children.ready(unit, pid)
 
     def habit(self, name: str, unit: Unit) -> None:
@@ -260,8 +261,9 @@ class TestLocalChildren(Contract):
             "import asyncio, os, sys\n"
             "from appliance.services.process import ChildProcess\n"
             "async def main():\n"
-            "    child = await ChildProcess.start(sys.argv[1:], os.environ)\n"
-            "    await child.ended(lambda line: print(line, flush=True))\n"
+            "    tell = lambda lines: print(lines, flush=True)\n"
+            "    child = await ChildProcess.start(sys.argv[1:], os.environ, tell)\n"
+            "    await child.ended()\n"
             "asyncio.run(main())\n"
         )
         supervisor = await asyncio.create_subprocess_exec(
