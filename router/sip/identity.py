@@ -90,14 +90,15 @@ def read(request: Request) -> Arrival:
 def sender(arrival: Arrival, shown: Identity, at: str, *, trusted: bool) -> str:
     """The From value for the leg going out, without a tag. `at`: our host and port as URIs write them.
 
-    A private caller is anonymous (RFC 3323 4.1.1) towards a far side that is not trusted: a phone shows From,
-    whatever Privacy says. A trusted peer gets the number, because it routes and bills by it and hides it itself
+    A private caller is anonymous (RFC 3323 4.1.1) to a far side that is not trusted: a phone shows From,
+    whatever Privacy says. A trusted peer gets the number: it routes and bills by it and hides it itself
     (RFC 3325 section 5), unless the caller had made From anonymous: what he hid stays hidden there, and the
-    peer reads P-Asserted-Identity. An identity that is not the caller's own, such as the voicemail's number,
-    has nothing to hide.
+    peer reads P-Asserted-Identity. Only the number that was dialled has nothing to hide: any other is taken
+    for the caller's, perhaps shortened.
     """
-    own = shown.number == arrival.caller.number
-    if not shown.number or (own and arrival.private and (arrival.is_anonymous or not trusted)):
+    if not shown.number or (
+        _is_own(arrival, shown) and arrival.private and (arrival.is_anonymous or not trusted)
+    ):
         return ANONYMOUS
     return _address(shown, at)
 
@@ -117,18 +118,18 @@ def outgoing_headers(
     `diverted_by`: the number that forwards the call, "" when it is not forwarded; `reason`: why, in the words
     of RFC 5806; `target`: the URI it goes to now; `at`: our host and port.
 
-    - P-Asserted-Identity goes to trusted peers only (RFC 3325 section 5): as it came, or `shown` when we put
-      another number in the caller's place. A From that nobody asserted is not asserted by us either.
+    - P-Asserted-Identity goes to trusted peers only (RFC 3325 section 5): as it came, or `shown` when that is
+      the number dialled. A From that nobody asserted is not asserted by us either.
     - Privacy is passed on as it came, to everybody: who is further on can still keep it.
-    - Diversion and History-Info are kept in order, duplicates too, and extended by the forwarding. A far side
-      that is not trusted does not get what its writer marked private: such Diversion entries are left out, such
-      history entries are made anonymous (RFC 7044 10.1.2), for their indices carry the order.
+    - Diversion and History-Info are kept in order, duplicates too, and extended by the forwarding. To a far
+      side that is not trusted, Diversion entries marked private are left out and such history entries are made
+      anonymous (RFC 7044 10.1.2), for their indices carry the order.
     """
     headers: list[tuple[str, str]] = []
     if trusted:
-        if shown.number == arrival.caller.number:
+        if _is_own(arrival, shown):
             headers += [("P-Asserted-Identity", value) for value in arrival.asserted]
-        elif shown.number:
+        else:
             headers.append(("P-Asserted-Identity", _address(shown, at)))
     headers += [("Privacy", value) for value in arrival.privacy]
     if diverted_by:
@@ -165,6 +166,10 @@ def user_of(uri: str) -> str:
     if not at or scheme not in ("sip", "sips"):
         return ""
     return _clean(unescape(_NUMBER_ENDS.split(user, maxsplit=1)[0]))[:LONGEST]
+
+
+def _is_own(arrival: Arrival, shown: Identity) -> bool:
+    return not shown.number or shown.number != arrival.dialled
 
 
 def _caller(claim: str, assertions: tuple[str, ...]) -> Identity:
