@@ -6,27 +6,25 @@ what would be right (`ConfigError`); nothing starts on half a configuration.
 
 from __future__ import annotations
 
-import difflib
-import ipaddress
 import re
 import tomllib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
+from appliance import config_values as values
+from appliance import peers_config
+from appliance.config_values import nearest, without_password
 from appliance.services.leash import PARENT
+from router.model import Peer
 
 FILE = "callisto.toml"
 PREFIX = "CALLISTO_"
 CONFIG = "CALLISTO_CONFIG"
 PASSWORD = "CALLISTO_ADMIN_PASSWORD"
-EDITIONS = ("express", "ucm", "one")
-STORE_SCHEMES = ("sqlite", "postgresql", "postgresql+psycopg")
-
-_LABEL = r"[A-Za-z0-9_]([A-Za-z0-9_-]{0,62}(?<!-))?"
-_HOST = re.compile(rf"(?=.{{1,253}}$){_LABEL}(\.{_LABEL})*\.?")
+LOOPBACK = ("127.0.0.0/8",)
 
 
 class ConfigError(Exception):
@@ -34,18 +32,6 @@ class ConfigError(Exception):
 
     def __init__(self, text: str) -> None:
         super().__init__("".join(char if char.isprintable() else " " for char in text))
-
-
-@dataclass(frozen=True, slots=True)
-class TrunkAddress:
-    """The PBX as configured: `host` may still be a name."""
-
-    host: str
-    port: int = 5060
-    transport: str = "udp"
-
-    def __str__(self) -> str:
-        return f"{self.host}:{self.port};transport={self.transport}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,19 +47,31 @@ class Setting:
     def variable(self) -> str:
         return PREFIX + self.key.upper()
 
+    @property
+    def is_path(self) -> bool:
+        return self.parse in (values.path, values.path_or_none)
+
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """The resolved settings. Paths are absolute; `admin_password` is meant for the first start alone."""
+    """The resolved settings. Paths are absolute; `admin_password` is meant for the first start alone.
+
+    `peers`: the PBXes; their hosts may still be names. `networks`: from where calls are taken besides them.
+    """
 
     listen: str
     telnet_port: int
     sip_port: int
+    sips_port: int
     web_port: int
     state: Path
     store_url: str = field(repr=False)
     edition: str
-    trunk: TrunkAddress | None
+    networks: tuple[str, ...]
+    tls_certificate: Path | None
+    tls_key: Path | None
+    tls_ca: Path | None
+    peers: tuple[Peer, ...] = ()
     admin_password: str | None = field(default=None, repr=False)
     file: Path | None = None
     warnings: tuple[str, ...] = ()
@@ -88,20 +86,35 @@ class Config:
         file = _file(env, folder)
         given = _read(file) if file else {}
         _refuse_unknown(given, file)
-        values = {setting.key: _value(setting, given, env, file) for setting in SETTINGS}
-        base = file.parent if file and "state" in given and "CALLISTO_STATE" not in env else folder
-        values["state"] = (base / values["state"]).absolute()
-        values["store_url"] = values["store_url"] or f"sqlite:///{values['state']}/callisto.db"
-        _refuse_shared_ports(values)
-        return Config(
-            **values, admin_password=env.get(PASSWORD) or None, file=file, warnings=_unknown_variables(env)
-        )
+        found = {setting.key: _value(setting, given, env, file) for setting in SETTINGS}
+        for setting in (one for one in SETTINGS if one.is_path):
+            from_file = file and setting.key in given and setting.variable not in env
+            base = file.parent if file and from_file else folder
+            found[setting.key] = (base / found[setting.key]).absolute() if found[setting.key] else None
+        found["store_url"] = found["store_url"] or f"sqlite:///{found['state']}/callisto.db"
+        if found["networks"] is None:
+            found["networks"] = LOOPBACK if ip_address(found["listen"]).is_loopback else ()
+        _refuse_shared_ports(found)
+        _refuse_half_tls(found)
+        try:
+            peers = peers_config.read(given, env, file, folder)
+        except peers_config.PeersError as exc:
+            raise ConfigError(str(exc)) from exc
+        config = Config(**found, peers=peers.peers, admin_password=env.get(PASSWORD) or None, file=file)
+        warnings = (*_unknown_variables(env, peers.passwords), *peers.warnings, *_deaf(config))
+        return replace(config, warnings=warnings)
 
     def environment(self) -> dict[str, str]:
         """All settings as variables, for a child process: it reads no file, so that a file being edited
-        cannot keep a crashed service down. The admin password is left out."""
-        values = {setting.variable: _text(getattr(self, setting.key)) for setting in SETTINGS}
-        return {CONFIG: "", **values}
+        cannot keep a crashed service down. The passwords of `admin` and of the peers are left out: the
+        router has those in its table."""
+        variables = {setting.variable: _text(getattr(self, setting.key)) for setting in SETTINGS}
+        return {CONFIG: "", **variables, peers_config.VARIABLE: peers_config.line(self.peers)}
+
+    @property
+    def tls(self) -> bool:
+        """Whether there is a certificate to take calls over TLS with."""
+        return self.tls_certificate is not None
 
     @property
     def store_url_shown(self) -> str:
@@ -125,87 +138,33 @@ class Config:
         return self.run_folder / "control.sock"
 
 
-def without_password(url: str) -> str:
-    """`url` with any password replaced by three stars; never raises."""
-    return re.sub(r"(?<=password=)[^&]*", "***", re.sub(r"(?<=://)([^/@:]*):.*@", r"\1:***@", url))
-
-
-def _port(value: object) -> int:
-    number = int(value, 10) if isinstance(value, str) else value
-    if isinstance(number, bool) or not isinstance(number, int) or not 1 <= number <= 65535:
-        raise ValueError(value)
-    return number
-
-
-def _listen(value: object) -> str:
-    return str(ipaddress.IPv4Address(_string(value)))
-
-
-def _edition(value: object) -> str:
-    text = _string(value).lower()
-    if text not in EDITIONS:
-        raise ValueError(value)
-    return text
-
-
-def _state(value: object) -> str:
-    text = _string(value)
-    if not text or "\0" in text:
-        raise ValueError(value)
-    return text
-
-
-def _store_url(value: object) -> str:
-    text = _string(value)
-    parts = urlsplit(text)
-    if parts.scheme not in STORE_SCHEMES:
-        raise ValueError(value)
-    if parts.scheme == "sqlite" and (parts.netloc or len(parts.path) < 2 or ":memory:" in parts.path):
-        raise ValueError(value)  # a store in memory cannot be shared by several processes
-    if parts.scheme != "sqlite" and not parts.path.strip("/"):
-        raise ValueError(value)
-    return text
-
-
-def _trunk(value: object) -> TrunkAddress | None:
-    text = _string(value)
-    if not text or text.lower() == "none":
-        return None
-    address, *parameters = (part.strip() for part in text.split(";"))
-    host, colon, port = address.partition(":")
-    if not _HOST.fullmatch(host):
-        raise ValueError(value)
-    trunk = TrunkAddress(host, _port(port) if colon else 5060)
-    for parameter in parameters:
-        name, _, transport = parameter.lower().partition("=")
-        if name != "transport" or transport not in ("udp", "tcp"):
-            raise ValueError(value)
-        trunk = TrunkAddress(trunk.host, trunk.port, transport)
-    return trunk
-
-
-def _string(value: object) -> str:
-    if not isinstance(value, str):
-        raise ValueError(value)  # noqa: TRY004 - one kind of refusal
-    return value.strip()
-
-
 _PORT = "a whole number from 1 to 65535"
+_PEM = "a PEM file"
 SETTINGS: tuple[Setting, ...] = (
     Setting(
-        "listen", _listen, "127.0.0.1", 'an IPv4 address of this machine, such as "127.0.0.1" or "0.0.0.0"'
+        "listen",
+        values.listen,
+        "127.0.0.1",
+        'an IPv4 address of this machine, such as "127.0.0.1" or "0.0.0.0"',
     ),
-    Setting("telnet_port", _port, 2323, _PORT),
-    Setting("sip_port", _port, 5060, f"{_PORT} (UDP and TCP)"),
-    Setting("web_port", _port, 8080, _PORT),
-    Setting("state", _state, "var", "a directory whose parent exists"),
+    Setting("telnet_port", values.port, 2323, _PORT),
+    Setting("sip_port", values.port, 5060, f"{_PORT} (UDP and TCP)"),
+    Setting("sips_port", values.port, 5061, f"{_PORT} (TLS)"),
+    Setting("web_port", values.port, 8080, _PORT),
+    Setting("state", values.path, "var", "a directory whose parent exists"),
     Setting(
-        "store_url", _store_url, "", "sqlite:////path/to/file.db or postgresql://user:password@host/database"
+        "store_url",
+        values.store_url,
+        "",
+        "sqlite:////path/to/file.db or postgresql://user:password@host/database",
     ),
-    Setting("edition", _edition, "ucm", "one of express, ucm, one"),
-    Setting("trunk", _trunk, None, '"host[:port][;transport=udp|tcp]", or "" for none'),
+    Setting("edition", values.one_of(*values.EDITIONS), "ucm", f"one of {', '.join(values.EDITIONS)}"),
+    Setting("networks", values.networks, None, 'networks such as "10.1.0.0/16", or "any"'),
+    Setting("tls_certificate", values.path_or_none, "", f"{_PEM} with the certificate and its chain"),
+    Setting("tls_key", values.path_or_none, "", f"{_PEM} with the key of tls_certificate"),
+    Setting("tls_ca", values.path_or_none, "", f"{_PEM} with the authorities that peers are checked by"),
 )
-_BY_KEY = {setting.key: setting for setting in SETTINGS}
+_KEYS = [*(setting.key for setting in SETTINGS), peers_config.SHORT, peers_config.TABLE]
 
 
 def _file(env: Mapping[str, str], folder: Path) -> Path | None:
@@ -250,8 +209,8 @@ def _refuse_unknown(given: Mapping[str, object], file: Path | None) -> None:
             raise ConfigError(
                 f"{file}: admin_password: no password belongs in this file; set {PASSWORD} in the environment"
             )
-        if key not in _BY_KEY:
-            raise ConfigError(f"{file}: {key}: there is no such setting; {_nearest(key, list(_BY_KEY))}")
+        if key not in _KEYS:
+            raise ConfigError(f"{file}: {key}: there is no such setting; {nearest(key, _KEYS)}")
 
 
 def _value(setting: Setting, given: Mapping[str, object], env: Mapping[str, str], file: Path | None) -> Any:
@@ -269,26 +228,48 @@ def _value(setting: Setting, given: Mapping[str, object], env: Mapping[str, str]
         raise ConfigError(f"{where}: {shown} is refused; right would be {setting.expected}") from exc
 
 
-def _refuse_shared_ports(values: Mapping[str, Any]) -> None:
+def _refuse_shared_ports(found: Mapping[str, Any]) -> None:
     seen: dict[int, str] = {}
-    for key in ("telnet_port", "sip_port", "web_port"):
-        other = seen.setdefault(values[key], key)
+    tls = ("sips_port",) if found["tls_certificate"] else ()
+    for key in ("telnet_port", "sip_port", *tls, "web_port"):
+        other = seen.setdefault(found[key], key)
         if other != key:
-            raise ConfigError(f"{key}: {values[key]} is the {other} too; give each service a port of its own")
+            raise ConfigError(f"{key}: {found[key]} is the {other} too; give each service a port of its own")
 
 
-def _unknown_variables(env: Mapping[str, str]) -> tuple[str, ...]:
-    known = {CONFIG, PASSWORD, PARENT, *(setting.variable for setting in SETTINGS)}
+def _refuse_half_tls(found: Mapping[str, Any]) -> None:
+    for key, other in (("tls_certificate", "tls_key"), ("tls_key", "tls_certificate")):
+        if found[key] and not found[other]:
+            raise ConfigError(f"{other}: it is missing, but {key} is set; set both, or none for no TLS")
+
+
+def _unknown_variables(env: Mapping[str, str], passwords: tuple[str, ...]) -> tuple[str, ...]:
+    settings = [setting.variable for setting in SETTINGS]
+    known = {
+        CONFIG,
+        PASSWORD,
+        PARENT,
+        peers_config.VARIABLE,
+        peers_config.SHORT_VARIABLE,
+        *settings,
+        *passwords,
+    }
     unknown = sorted(name for name in env if name.startswith(PREFIX) and name not in known)
     return tuple(
-        f"{name} in the environment means nothing here; {_nearest(name, sorted(known))}" for name in unknown
+        f"{name} in the environment means nothing here; {nearest(name, sorted(known))}" for name in unknown
     )
 
 
-def _nearest(text: str, known: list[str]) -> str:
-    near = difflib.get_close_matches(text, known, 1, 0.6)
-    return f"did you mean {near[0]}?" if near else f"known are {', '.join(known)}"
+def _deaf(config: Config) -> tuple[str, ...]:
+    if config.peers or config.networks:
+        return ()
+    return ("networks: calls are taken from nobody; name networks, or peers",)
 
 
 def _text(value: object) -> str:
-    return "" if value is None else str(value)
+    match value:
+        case None:
+            return ""
+        case tuple():
+            return ",".join(value)
+    return str(value)

@@ -7,11 +7,12 @@ import ipaddress
 import logging
 import re
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
 from types import MappingProxyType
 
 from appliance.errands import Errands
-from router.model import Person, RoutingTable
+from router.model import Peer, Person, RoutingTable
 
 log = logging.getLogger(__name__)
 
@@ -24,6 +25,17 @@ def names_in(table: RoutingTable) -> frozenset[str]:
     """Host names, in small letters, in the SIP addresses of a table; literal addresses are none."""
     found = (_HOST.match(address) for address in _addresses(table))
     return frozenset(match[1].lower() for match in found if match and not is_literal(match[1]))
+
+
+def names_of(peers: Iterable[Peer]) -> frozenset[str]:
+    """The same for configured peers."""
+    return frozenset(peer.host.lower() for peer in peers if not is_literal(peer.host))
+
+
+def with_addresses(peers: Iterable[Peer], known: Mapping[str, str]) -> tuple[Peer, ...]:
+    """The peers whose address is known, with it."""
+    found = ((peer, peer.host if is_literal(peer.host) else known.get(peer.host.lower())) for peer in peers)
+    return tuple(replace(peer, host=address) for peer, address in found if address)
 
 
 def is_literal(host: str) -> bool:

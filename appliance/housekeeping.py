@@ -13,7 +13,7 @@ from appliance.hosts import Hosts
 from appliance.ingest import Ingest
 from appliance.logs import Trouble
 from appliance.plans import PLANNED, Plans, known
-from appliance.publisher import Publisher
+from appliance.publisher import Fixed, Publisher
 from appliance.store_keeper import StoreKeeper
 from router.model import RoutingTable
 
@@ -35,7 +35,11 @@ class Housekeeping:
         self._ingest = Ingest(config.spool)
         self._spool = Errands("spool")
         self._publisher = Publisher(
-            config.routing_file, config.trunk, self._read_table, Hosts(), Errands("publisher")
+            config.routing_file,
+            Fixed(config.peers, config.networks),
+            self._read_table,
+            Hosts(),
+            Errands("publisher"),
         )
         self._seen: int | None = None
         self._resolve_now = asyncio.Event()

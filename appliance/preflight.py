@@ -1,9 +1,10 @@
-"""Are the ports free? Asked before anything starts, so that a refusal names the setting."""
+"""Are the ports free and the certificates good? Asked before anything starts: a refusal names the setting."""
 
 from __future__ import annotations
 
 import errno
 import socket
+import ssl
 import time
 from dataclasses import dataclass
 
@@ -23,12 +24,33 @@ class Door:
 
 
 def doors(config: Config) -> tuple[Door, ...]:
+    tls = (Door("sips_port", config.sips_port, TCP),) if config.tls else ()
     return (
         Door("telnet_port", config.telnet_port, TCP),
         Door("sip_port", config.sip_port, UDP),
         Door("sip_port", config.sip_port, TCP),
+        *tls,
         Door("web_port", config.web_port, TCP),
     )
+
+
+def check_certificates(config: Config) -> None:
+    """Raise ConfigError when a file of tls_certificate, tls_key or tls_ca cannot be used."""
+    if config.tls_certificate:
+        try:
+            ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(
+                config.tls_certificate, config.tls_key, password=_no_password
+            )
+        except (OSError, ValueError) as exc:
+            files = f"{config.tls_certificate} and tls_key {config.tls_key}"
+            right = "both have to be PEM files that belong together, the key without a password"
+            raise ConfigError(f"tls_certificate: {files} cannot be used: {_reason(exc)}; {right}") from exc
+    if config.tls_ca:
+        try:
+            ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(config.tls_ca)
+        except OSError as exc:
+            right = "it has to be a PEM file of authorities"
+            raise ConfigError(f"tls_ca: {config.tls_ca} cannot be used: {_reason(exc)}; {right}") from exc
 
 
 def check_ports(config: Config, patience: float = 0.0) -> None:
@@ -40,6 +62,14 @@ def check_ports(config: Config, patience: float = 0.0) -> None:
             if time.monotonic() >= end:
                 raise ConfigError(problem)
             time.sleep(0.1)
+
+
+def _no_password() -> str:
+    raise ValueError("the key asks for a password")
+
+
+def _reason(exc: Exception) -> str:
+    return (isinstance(exc, OSError) and exc.strerror) or str(exc) or "it is damaged"
 
 
 def _problem(listen: str, door: Door) -> str | None:

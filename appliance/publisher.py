@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from appliance import routing_file
-from appliance.config import TrunkAddress
 from appliance.errands import Errands
-from appliance.hosts import Hosts, is_literal, names_in
+from appliance.hosts import Hosts, names_in, names_of, with_addresses
 from router.model import Peer, RoutingTable
 from router.table import encode
 
@@ -18,18 +17,25 @@ TableOf = Callable[[], Awaitable[RoutingTable]]
 """Reads the store: a table without peers and hosts."""
 
 
+@dataclass(frozen=True, slots=True)
+class Fixed:
+    """What does not come from the store."""
+
+    peers: tuple[Peer, ...] = ()
+    networks: tuple[str, ...] = ()
+
+
 class Publisher:
-    """`trunk` may name a host; it is in the table once its address is known.
+    """`fixed`: what the configuration gives to the table. A peer whose host is a name is in it once its
+    address is known.
 
     A revision that changes nothing for calls leaves the file alone: reading it costs the router's one thread
     a tenth of a second in a very large office.
     """
 
-    def __init__(
-        self, path: Path, trunk: TrunkAddress | None, table_of: TableOf, hosts: Hosts, errands: Errands
-    ) -> None:
+    def __init__(self, path: Path, fixed: Fixed, table_of: TableOf, hosts: Hosts, errands: Errands) -> None:
         self._path = path
-        self._trunk = trunk
+        self._fixed = fixed
         self._table_of = table_of
         self._hosts = hosts
         self._errands = errands
@@ -54,23 +60,15 @@ class Publisher:
         table = self._table
         if table is None:
             return
-        names = names_in(table)
-        if self._trunk and not is_literal(self._trunk.host):
-            names |= {self._trunk.host.lower()}
-        await self._hosts.refresh(names)
+        await self._hosts.refresh(names_in(table) | names_of(self._fixed.peers))
         async with self._turn:
             await self._write(self._table or table)
 
     async def _write(self, table: RoutingTable) -> None:
-        resolved = replace(table, hosts=dict(self._hosts.known), peers=self._resolved_peers())
+        known = self._hosts.known
+        peers = with_addresses(self._fixed.peers, known)
+        resolved = replace(table, hosts=dict(known), peers=peers, networks=self._fixed.networks)
         content = encode(replace(resolved, revision=0))
         if content != self._written:
             await self._errands.do(routing_file.write, self._path, encode(resolved))
             self._table, self._written = resolved, content
-
-    def _resolved_peers(self) -> tuple[Peer, ...]:
-        if self._trunk is None:
-            return ()
-        host = self._trunk.host
-        address = host if is_literal(host) else self._hosts.known.get(host.lower())
-        return (Peer("pbx", address, self._trunk.port, self._trunk.transport),) if address else ()

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
 from datetime import datetime
 
-from appliance import sysinfo
+from appliance import peers_config, sysinfo
 from appliance.clock import local_zone
 from appliance.config import Config
 from appliance.control.protocol import RefusedError, Request
@@ -160,7 +160,7 @@ def _unit(request: Request) -> Unit:
 
 def _about(config: Config, version: str) -> About:
     ports = {"telnet": config.telnet_port, "sip": config.sip_port, "web": config.web_port}
-    trunk = str(config.trunk) if config.trunk else ""
+    trunk = ", ".join(f"{peer.name} {peers_config.shown(peer)}" for peer in config.peers)
     started = datetime.now().astimezone()
     return About(version, config.edition, started, config.listen, ports, config.state, trunk)
 

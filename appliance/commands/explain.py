@@ -11,12 +11,12 @@ from appliance.clock import local_zone
 from appliance.commands.opened import DONE, REFUSED, with_store
 from appliance.commands.say import complain
 from appliance.config import Config
-from appliance.hosts import is_literal, lookup, names_in
+from appliance.hosts import lookup, names_in, names_of, with_addresses
 from appliance.routing_file import RoutingFile
 from appliance.when import WhenError, parse
 from db.store import Store
 from router.dryrun import UnknownGroupError, dry_run
-from router.model import Peer, RoutingTable
+from router.model import RoutingTable
 from router.table import TableError
 
 
@@ -43,17 +43,11 @@ def _table(config: Config, store: Store) -> RoutingTable:
     """The store's table, its host names resolved as the appliance did last, or now."""
     table = store.routing_table()
     known = _published(config)
-    names = names_in(table)
-    trunk = config.trunk
-    if trunk and not is_literal(trunk.host):
-        names |= {trunk.host.lower()}
     hosts = dict(known.hosts)
-    for name in names - hosts.keys():
+    for name in (names_in(table) | names_of(config.peers)) - hosts.keys():
         with contextlib.suppress(OSError, UnicodeError):
             hosts[name] = lookup(name)
-    address = trunk and (trunk.host if is_literal(trunk.host) else hosts.get(trunk.host.lower()))
-    peers = (Peer("pbx", address, trunk.port, trunk.transport),) if trunk and address else ()
-    return replace(table, hosts=hosts, peers=peers)
+    return replace(table, hosts=hosts, peers=with_addresses(config.peers, hosts))
 
 
 def _published(config: Config) -> RoutingTable:

@@ -14,7 +14,7 @@ from appliance import logs, welcome
 from appliance.config import PREFIX, Config, ConfigError
 from appliance.first_start import furnish
 from appliance.logs import Outlet
-from appliance.preflight import check_ports
+from appliance.preflight import check_certificates, check_ports
 from appliance.services.ports import UnitState
 from appliance.state import claimed
 from appliance.store_keeper import StoreKeeper
@@ -31,6 +31,7 @@ PATIENCE = 4.0
 
 def main(config: Config) -> int:
     """Until SIGINT or SIGTERM: then 0. Raises ConfigError before anything has been started."""
+    check_certificates(config)
     with claimed(config) as unclean:
         check_ports(config, PATIENCE if unclean else 0.0)
         outlet = Outlet()

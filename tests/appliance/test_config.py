@@ -8,7 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from appliance.config import SETTINGS, Config, ConfigError, TrunkAddress, without_password
+from appliance.config import SETTINGS, Config, ConfigError
+from appliance.config_values import without_password
+from router.model import Peer
 
 
 def load(folder: Path, text: str | None = None, **env: str) -> Config:
@@ -31,7 +33,8 @@ def test_nothing_set_gives_the_documented_defaults(tmp_path: Path) -> None:
     assert (config.telnet_port, config.sip_port, config.web_port) == (2323, 5060, 8080)
     assert config.state == tmp_path / "var"
     assert config.store_url == f"sqlite:///{tmp_path}/var/callisto.db"
-    assert (config.edition, config.trunk, config.admin_password, config.file) == ("ucm", None, None, None)
+    assert (config.edition, config.peers, config.admin_password, config.file) == ("ucm", (), None, None)
+    assert (config.networks, config.tls) == (("127.0.0.0/8",), False)
     assert config.warnings == ()
 
 
@@ -46,7 +49,7 @@ def test_the_file_sets_every_setting(tmp_path: Path) -> None:
     assert config.state == Path("/srv/callisto")
     assert config.store_url == "postgresql://c:secret@db/callisto"
     assert config.edition == "one"
-    assert config.trunk == TrunkAddress("pbx.example", 5080, "tcp")
+    assert config.peers == (Peer("pbx", "pbx.example", 5080, "tcp"),)
 
 
 def test_the_environment_wins_over_the_file(tmp_path: Path) -> None:
@@ -90,11 +93,11 @@ def test_an_empty_config_variable_means_no_file(tmp_path: Path) -> None:
         ('store_url = "sqlite://"\n', "sqlite:////path/to/file.db"),
         ('store_url = "sqlite:///:memory:"\n', "sqlite:////path/to/file.db"),
         ('store_url = "postgresql://host"\n', "postgresql://user:password@host/database"),
-        ('trunk = "pbx:0"\n', "host[:port][;transport=udp|tcp]"),
-        ('trunk = "pbx;transport=tls"\n', "host[:port][;transport=udp|tcp]"),
-        ('trunk = "-pbx"\n', "host[:port][;transport=udp|tcp]"),
-        ('trunk = "a b"\n', "host[:port][;transport=udp|tcp]"),
-        ('trunk = "a\\nb"\n', "host[:port][;transport=udp|tcp]"),
+        ('trunk = "pbx:0"\n', "host[:port][;transport=udp|tcp|tls]"),
+        ('trunk = "pbx;transport=sctp"\n', "host[:port][;transport=udp|tcp|tls]"),
+        ('trunk = "-pbx"\n', "host[:port][;transport=udp|tcp|tls]"),
+        ('trunk = "a b"\n', "host[:port][;transport=udp|tcp|tls]"),
+        ('trunk = "a\\nb"\n', "host[:port][;transport=udp|tcp|tls]"),
     ],
 )
 def test_a_wrong_setting_is_named_with_what_is_right(tmp_path: Path, text: str, told: str) -> None:

@@ -10,10 +10,9 @@ from pathlib import Path
 import pytest
 
 from appliance import routing_file
-from appliance.config import TrunkAddress
 from appliance.errands import Errands
 from appliance.hosts import Hosts, names_in
-from appliance.publisher import Publisher
+from appliance.publisher import Fixed, Publisher
 from appliance.routing_file import RoutingFile
 from router.model import Forward, ForwardKind, Group, Overflow, OverflowKind, Peer, Person, RoutingTable
 from router.table import TableError, decode, encode
@@ -136,8 +135,8 @@ class Store:
         return self.table
 
 
-def publisher(path: Path, store: Store, names: Names, trunk: TrunkAddress | None = None) -> Publisher:
-    return Publisher(path, trunk, store.read, Hosts(names), Errands("test"))
+def publisher(path: Path, store: Store, names: Names, *peers: Peer) -> Publisher:
+    return Publisher(path, Fixed(peers), store.read, Hosts(names), Errands("test"))
 
 
 async def test_a_change_is_published_before_its_names_are_resolved(tmp_path: Path) -> None:
@@ -188,7 +187,7 @@ async def test_nothing_new_leaves_the_file_alone(tmp_path: Path) -> None:
 
 async def test_the_trunk_is_a_literal_address_or_not_there_yet(tmp_path: Path) -> None:
     path, names = tmp_path / "routing.json", Names()
-    one = publisher(path, Store(table()), names, TrunkAddress("PBX.example", 5080, "tcp"))
+    one = publisher(path, Store(table()), names, Peer("pbx", "PBX.example", 5080, "tcp"))
     await one.publish()
     await one.resolve()
     assert decode(path.read_text()).trunk is None
@@ -199,7 +198,7 @@ async def test_the_trunk_is_a_literal_address_or_not_there_yet(tmp_path: Path) -
 
 async def test_a_literal_trunk_needs_no_name_server(tmp_path: Path) -> None:
     path, names = tmp_path / "routing.json", Names()
-    one = publisher(path, Store(table()), names, TrunkAddress("10.0.0.9"))
+    one = publisher(path, Store(table()), names, Peer("pbx", "10.0.0.9"))
     await one.publish()
     await one.resolve()
     assert decode(path.read_text()).trunk == Peer("pbx", "10.0.0.9", 5060, "udp")
@@ -215,7 +214,7 @@ async def test_a_store_that_cannot_be_read_leaves_the_last_good_file(tmp_path: P
     async def broken() -> RoutingTable:
         raise OSError("the store is away")
 
-    two = Publisher(path, None, broken, Hosts(Names()), Errands("test"))
+    two = Publisher(path, Fixed(), broken, Hosts(Names()), Errands("test"))
     with pytest.raises(OSError, match="away"):
         await two.publish()
     await two.resolve()
