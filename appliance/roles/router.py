@@ -19,7 +19,8 @@ from appliance.roles.timers import TimerHeap
 from appliance.routing_file import RoutingFile
 from router.engine import Engine
 from router.model import RoutingTable
-from router.pjsua.signalling import EngineError, PjsuaSignalling
+from router.sip.net import NetworkError
+from router.sip.signalling import SipSignalling
 from router.spool import Spool
 from router.table import TableError
 
@@ -40,7 +41,7 @@ def main(config: Config) -> int:
         signal.signal(number, lambda signum, _: asked.append(signum))
     try:
         return _serve(config, lambda: bool(asked))
-    except (EngineError, OSError) as exc:
+    except (NetworkError, OSError) as exc:
         log.error("the router cannot start: %s", exc)
         return 1
 
@@ -51,7 +52,7 @@ def _serve(config: Config, stopping: Callable[[], bool]) -> int:
     table = _first_table(file, stopping)
     timers = TimerHeap()
     spool = Spool(config.spool)
-    signalling = PjsuaSignalling(config.listen, config.sip_port)
+    signalling = SipSignalling(config.listen, config.sip_port, timers)
     try:
         engine = Engine(signalling, timers, spool, reporter, table)
         signalling.attach(engine)
@@ -89,7 +90,7 @@ def _first_table(file: RoutingFile, stopping: Callable[[], bool]) -> RoutingTabl
 class _Facts:
     """What the status shows of the router."""
 
-    def __init__(self, signalling: PjsuaSignalling, engine: Engine, table: RoutingTable) -> None:
+    def __init__(self, signalling: SipSignalling, engine: Engine, table: RoutingTable) -> None:
         self._signalling = signalling
         self._engine = engine
         self.table = table
@@ -140,7 +141,7 @@ class _Watch:
 class _Loop:
     """Everything the one thread does, turn by turn."""
 
-    signalling: PjsuaSignalling
+    signalling: SipSignalling
     timers: TimerHeap
     reporter: Reporter
     watch: _Watch

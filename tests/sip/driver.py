@@ -1,4 +1,4 @@
-"""The PJSUA adapter in its own process, driven by JSON lines: PJSUA2 cannot be started twice in one.
+"""The SIP side in a process of its own, driven by JSON lines, so that a test may kill, stop and measure it.
 
 `python -P -m tests.sip.driver HOST PORT LEGS`. In: {"do": NAME, …}. Out: {"event": NAME, …}, {"reply": …}.
 """
@@ -12,12 +12,14 @@ import select
 import sys
 from typing import Any
 
-import router.pjsua.call
-import router.pjsua.signalling
-from router.pjsua.signalling import EngineError, PjsuaSignalling
-from router.ports import Identity, IncomingCall, LegId, Target
+from appliance.roles.timers import TimerHeap
+from router.ports import Identity, IncomingCall, LegId, Media, Target, TransferRequest
+from router.sip import agent
+from router.sip.net import NetworkError
+from router.sip.signalling import SipSignalling
 
 TURN = 0.005
+HOST = "127.0.0.1"
 
 
 def say(**what: object) -> None:
@@ -31,7 +33,7 @@ class Telling:
     """
 
     def __init__(self) -> None:
-        self.signalling: PjsuaSignalling | None = None
+        self.signalling: SipSignalling | None = None
         self.failing = False
         self.refusing = False
         self.routing = ""
@@ -71,22 +73,39 @@ class Telling:
             return
         say(event="answered", leg=leg)
 
-    def refused(self, leg: LegId, status: int, reason: str) -> None:
-        say(event="refused", leg=leg, status=status, reason=reason)
+    def refused(self, leg: LegId, status: int, reason: str, contact: str = "") -> None:
+        say(event="refused", leg=leg, status=status, reason=reason, contact=contact)
 
     def ended(self, leg: LegId) -> None:
         say(event="ended", leg=leg)
 
+    def announced(self, leg: LegId, problem: str) -> None:
+        say(event="announced", leg=leg, problem=problem)
 
-def obey(signalling: PjsuaSignalling, telling: Telling, command: dict[str, Any]) -> bool:
+    def transfer_asked(self, leg: LegId, transfer: TransferRequest) -> None:
+        say(
+            event="transfer_asked",
+            leg=leg,
+            number=transfer.number,
+            uri=transfer.uri,
+            attended=transfer.attended,
+        )
+
+    def handed_over(self, caller: LegId, status: int, reason: str) -> None:
+        say(event="handed_over", leg=caller, status=status, reason=reason)
+
+
+def obey(signalling: SipSignalling, telling: Telling, command: dict[str, Any]) -> bool:
     """Carry one command out; False to stop."""
     match command.pop("do"):
         case "dial":
             signalling.dial(
                 LegId(command["leg"]),
-                Target(command["target"]),
+                target_of(command["target"], command.get("peer", ""), *command.get("others", ())),
                 offer_of=LegId(command["offer_of"]),
                 caller=Identity(command.get("number", ""), command.get("name", "")),
+                media=Media(command.get("media", "direct")),
+                diverted_by=command.get("diverted_by", ""),
             )
         case "alert":
             signalling.alert(LegId(command["leg"]))
@@ -96,6 +115,16 @@ def obey(signalling: PjsuaSignalling, telling: Telling, command: dict[str, Any])
             )
         case "connect":
             signalling.connect(LegId(command["caller"]), LegId(command["agent"]))
+        case "announce":
+            signalling.announce(LegId(command["leg"]), command["file"], early=command["early"])
+        case "hand_over":
+            signalling.hand_over(
+                LegId(command["caller"]), LegId(command["agent"]), replaces=command["replaces"]
+            )
+        case "accept_transfer":
+            signalling.accept_transfer(LegId(command["leg"]), status=command["status"])
+        case "transfer_progress":
+            signalling.transfer_progress(LegId(command["leg"]), command["status"])
         case "release":
             signalling.release(LegId(command["leg"]))
         case "refuse_all":
@@ -113,40 +142,44 @@ def obey(signalling: PjsuaSignalling, telling: Telling, command: dict[str, Any])
     return True
 
 
-def broken(signalling: PjsuaSignalling, telling: Telling, what: str) -> None:
+def target_of(uri: str, peer: str = "", *others: str) -> Target:
+    return Target(uri, peer, tuple(Target(other, peer) for other in others))
+
+
+def broken(signalling: SipSignalling, telling: Telling, what: str) -> None:
     """Let something go wrong that no far end can cause."""
     match what:
         case "listener":
             telling.failing = True
-        case "callback":
-            router.pjsua.call.read_sdp = _raising
         case "patience":
-            router.pjsua.signalling.SILENCE = 0.2
-        case "end":
-            signalling._legs.all()[0].call.detach()  # as if PJSIP had forgotten to report it
+            agent.FAILOVER = 0.2
         case other:
             raise ValueError(other)
-
-
-def _raising(message: str) -> str:
-    raise RuntimeError(f"broken for a test: {message[:20]!r}")
 
 
 def main() -> int:
     logging.basicConfig(level=logging.INFO, stream=sys.stderr)
     telling = Telling()
     try:
-        signalling = PjsuaSignalling(
-            sys.argv[1], int(sys.argv[2]), listener=telling, most_legs=int(sys.argv[3])
+        timers = TimerHeap()
+        host, port, legs, *media = sys.argv[1:]
+        signalling = SipSignalling(
+            host,
+            int(port),
+            timers,
+            listener=telling,
+            most_legs=int(legs),
+            media=(HOST, int(media[0])) if media else None,
         )
-    except EngineError as exc:
+    except NetworkError as exc:
         say(event="failed", problem=str(exc))
         return 2
     telling.signalling = signalling
     say(event="ready", **signalling.facts())
     waiting = b""
     while True:
-        signalling.pump(TURN)
+        signalling.pump(timers.wait(TURN))
+        timers.turn()
         while select.select([0], [], [], 0)[0]:
             got = os.read(0, 65536)
             *lines, waiting = (waiting + got).split(b"\n")

@@ -1,0 +1,304 @@
+"""The router's `Signalling`: our own SIP stack, legs back to back, session descriptions passed through."""
+
+from __future__ import annotations
+
+import logging
+from functools import partial
+
+from router.ports import Clock, Identity, LegId, Media, SignallingListener, Target
+from router.sip import identity, sessions
+from router.sip.agent import Agent, Place
+from router.sip.caller import Caller
+from router.sip.connecting import Connecting
+from router.sip.grammar import GrammarError, parse_uri
+from router.sip.handover import HandOver
+from router.sip.inbox import Inbox
+from router.sip.message import MessageError, Request, Response, parse
+from router.sip.net import Flow, Network, NetworkError
+from router.sip.peering import Peering
+from router.sip.phase import Phase
+from router.sip.referral import Referral
+from router.sip.rooms import Room
+from router.sip.stack import Stack
+from router.sip.switchboard import Switchboard
+from router.sip.transactions import Transactions
+
+log = logging.getLogger(__name__)
+
+MOST_LEGS = 8000
+"""Call legs at the same time: 4000 bridged calls, some 25 kB each."""
+SWEEP_EVERY = 1.0
+CLOSE_WITHIN = 2.0
+
+_PASSED_ON = ("Alert-Info", "Call-Info", "Subject", "Priority", "User-To-User", "Accept-Language")
+"""Headers of a caller's INVITE that the phone gets as they came, besides those of identity.py."""
+
+
+class SipSignalling:
+    """Fulfils `router.ports.Signalling`. All calls, `pump` included, come from one thread.
+
+    The listener is called from `pump` and `close` only."""
+
+    def __init__(
+        self,
+        listen: str,
+        port: int,
+        clock: Clock,
+        *,
+        listener: SignallingListener | None = None,
+        most_legs: int = MOST_LEGS,
+        peering: Peering | None = None,
+        media: tuple[str, int] | None = None,
+    ) -> None:
+        """Serve SIP; raise NetworkError when that cannot be. `media`: where the media server listens."""
+        self._clock = clock
+        self._most_legs = most_legs
+        self._peering = peering or Peering()
+        self._network = Network(listen, port, received=self._received, broken=self._broken)
+        self._stack = Stack(self._network, clock, self._peering.credentials)
+        self._board = Switchboard(self._stack, self._peering)
+        self._stack.transactions = Transactions(clock, Inbox(self._stack, self._board))
+        self._connecting = Connecting(self._board)
+        self._media = media
+        self._board.listener = listener
+        self._garbage = 0
+        self._next_sweep = 0.0
+
+    def attach(self, listener: SignallingListener) -> None:
+        """From now on `listener` is told; until then calls are refused."""
+        self._board.listener = listener
+
+    @property
+    def port(self) -> int:
+        return self._network.port
+
+    @property
+    def capacity(self) -> int:
+        return self._most_legs
+
+    @property
+    def legs_in_use(self) -> int:
+        return len(self._board.legs)
+
+    def facts(self) -> dict[str, object]:
+        return {
+            "engine": "SIP",
+            "capacity": self.capacity,
+            "legs_in_use": self.legs_in_use,
+            "garbage": self._garbage,
+            "transactions": len(self._stack.transactions),
+            **self._peering.facts(),
+        }
+
+    def pump(self, max_wait_s: float) -> int:
+        """One turn: wait for the network at most `max_wait_s`, then tell the listener; messages dealt with."""
+        count = self._network.pump(0.0 if self._board.has_news else max_wait_s)
+        self._board.deliver()
+        now = self._clock.monotonic()
+        if now >= self._next_sweep:
+            self._next_sweep = now + SWEEP_EVERY
+            self._stack.transactions.sweep(now)
+            sessions.sweep(self._board.legs.values(), now)
+        return count
+
+    # Signalling
+
+    def dial(
+        self,
+        leg: LegId,
+        target: Target,
+        *,
+        offer_of: LegId,
+        caller: Identity,
+        media: Media = Media.DIRECT,
+        diverted_by: str = "",
+    ) -> None:
+        board = self._board
+        calling = board.legs.get(offer_of)
+        if board.closing or not isinstance(calling, Caller):
+            reason = "shutting down" if board.closing else "the caller has gone"
+            board.later(board.tell_refused, leg, 503, reason)
+            return
+        places = self._places(target)
+        if isinstance(places, str):
+            board.later(board.tell_refused, leg, 503, places)
+            return
+        first = places[0].flow
+        trusted = bool(places[0].peer)
+        host_port = _host_port(first)
+        shown = identity.sender(calling.arrival, caller, host_port, trusted=trusted)
+        agent = Agent(leg, self._stack, board, shown, places, calling)
+        headers = {"Max-Forwards": [str(calling.forwards - 1)]}
+        extra = identity.outgoing_headers(
+            calling.arrival, caller, diverted_by, host_port, trusted=trusted, target=places[0].uri
+        )
+        for name, value in extra:
+            headers.setdefault(name, []).append(value)
+        came = calling.tx.request.headers
+        for name in _PASSED_ON:
+            if name in came:
+                headers[name] = came[name]
+        for referral in board.referrals.values():
+            if referral.leg is calling.peer and referral.accepted and referral.replaces and not referral.over:
+                headers["Replaces"] = [referral.replaces]
+        board.legs[leg] = agent
+        calling.agents.append(agent)
+        if media is Media.DIRECT and calling.partner_is_outside:
+            agent.invite(calling.theirs, headers)
+        else:
+            self._dial_in_room(calling, agent, headers)
+
+    def alert(self, leg: LegId) -> None:
+        caller = self._board.legs.get(leg)
+        if isinstance(caller, Caller):
+            caller.alert()
+
+    def announce(self, leg: LegId, file: str, *, early: bool) -> None:
+        board = self._board
+        caller = board.legs.get(leg)
+        if not isinstance(caller, Caller) or caller.phase is not Phase.EARLY:
+            return
+        told = partial(self._announced, leg)
+        room = self._room(caller)
+        if room is None:
+            board.later(told, "there is no media server")
+        elif caller.offerless:
+            board.later(told, "the caller made no offer")
+        else:
+            ready = caller.early if early else caller.answer
+            room.seat(caller, ready, told, play=file, played=told)
+
+    def refuse(self, leg: LegId, status: int, *, retry_after: int | None = None) -> None:
+        caller = self._board.legs.get(leg)
+        if isinstance(caller, Caller):
+            extra = {"Retry-After": [str(retry_after)]} if retry_after is not None else None
+            caller.refuse(status, extra)
+            self._board.forget(caller)
+
+    def connect(self, caller: LegId, agent: LegId) -> None:
+        calling, called = self._board.legs.get(caller), self._board.legs.get(agent)
+        if isinstance(calling, Caller) and isinstance(called, Agent) and called.phase is Phase.ANSWERED:
+            self._connecting.connect(calling, called, self._room)
+
+    def hand_over(self, caller: LegId, agent: LegId, *, replaces: bool) -> None:
+        board = self._board
+        calling, called = board.legs.get(caller), board.legs.get(agent)
+        if isinstance(calling, Caller) and isinstance(called, Agent) and calling.peer is called:
+            handover = HandOver(calling, called, self._handed_over, replaces=replaces)
+            board.handovers[calling] = board.handovers[called] = handover
+
+    def accept_transfer(self, leg: LegId, *, status: int) -> None:
+        referral = self._referral(leg)
+        if referral is not None:
+            referral.answer(status)
+
+    def transfer_progress(self, leg: LegId, status: int) -> None:
+        referral = self._referral(leg)
+        if referral is not None:
+            referral.tell(status)
+
+    def release(self, leg: LegId) -> None:
+        found = self._board.legs.get(leg)
+        if found is not None:
+            self._board.end_quietly(found)
+
+    def close(self) -> None:
+        """End every call, tell the listener, give the far ends CLOSE_WITHIN seconds, close the sockets."""
+        board = self._board
+        board.closing = True
+        for leg in list(board.legs.values()):
+            board.lost(leg, "the router stops")
+        until = self._clock.monotonic() + CLOSE_WITHIN
+        while self._stack.asking and self._clock.monotonic() < until:
+            self._network.pump(0.02)
+            board.deliver()
+        self._network.close()
+
+    # The network
+
+    def _received(self, data: bytes | Request | Response, flow: Flow) -> None:
+        if isinstance(data, bytes):
+            try:
+                message = parse(data)
+            except MessageError as exc:
+                self._garbage += 1
+                self._peering.malformed(exc, flow)
+                return
+        else:
+            message = data
+        try:
+            self._stack.transactions.receive(message, flow)
+        except Exception:  # an error of ours over one message: the others go on
+            log.exception("a message from %s:%d", *flow.remote)
+
+    def _broken(self, flow: Flow, problem: str) -> None:
+        log.debug("flow to %s:%d: %s", *flow.remote, problem)
+        self._stack.transactions.broken(flow, problem)
+
+    # Helpers of the port's methods
+
+    def _places(self, target: Target) -> list[Place] | str:
+        """Where the target may be reached, or why nowhere."""
+        found: list[Place] = []
+        problem = ""
+        for one in (target, *target.others):
+            try:
+                uri = parse_uri(one.uri)
+                transport = uri.params.get("transport", "tls" if uri.scheme == "sips" else "udp")
+                port = uri.port or (5061 if transport.lower() == "tls" else 5060)
+                found.append(Place(one.uri, self._network.flow(transport.upper(), uri.host, port), one.peer))
+            except (GrammarError, NetworkError) as exc:
+                problem = problem or str(exc)
+        return found or problem
+
+    def _room(self, caller: Caller) -> Room | None:
+        """The caller's conference, made when it is asked for; None without a media server."""
+        room = self._board.rooms.get(caller)
+        if room is None and self._media is not None:
+            try:
+                flow = self._network.flow("UDP", *self._media)
+            except NetworkError as exc:
+                log.error("media server at %s:%d: %s", *self._media, exc)
+                return None
+            room = self._board.rooms[caller] = Room(self._stack, flow, f"{caller.id:x}")
+        return room
+
+    def _dial_in_room(self, caller: Caller, agent: Agent, headers: dict[str, list[str]]) -> None:
+        room = self._room(caller)
+        if room is None:
+            self._no_seat(agent, "there is no media server")
+            return
+        room.seat(agent, partial(agent.invite, headers=headers), partial(self._no_seat, agent))
+
+    def _no_seat(self, agent: Agent, why: str) -> None:
+        board = self._board
+        if agent.phase is Phase.EARLY:
+            agent.release()
+            board.forget(agent)
+            board.later(board.tell_refused, agent.id, 503, why)
+        else:
+            board.lost(agent, why)
+
+    def _announced(self, leg: LegId, problem: str) -> None:
+        if self._board.listener is not None and leg in self._board.legs:
+            self._board.listener.announced(leg, problem)
+
+    def _handed_over(self, handover: HandOver, status: int, reason: str) -> None:
+        board = self._board
+        caller, agent = handover.caller, handover.agent
+        board.handovers.pop(caller, None)
+        board.handovers.pop(agent, None)
+        if board.listener is not None:
+            board.listener.handed_over(caller.id, status, reason)
+        if status < 300:
+            board.end_quietly(caller)
+            board.end_quietly(agent)
+
+    def _referral(self, leg: LegId) -> Referral | None:
+        found = self._board.legs.get(leg)
+        return self._board.referrals.get(found) if found is not None else None
+
+
+def _host_port(flow: Flow) -> str:
+    host, port = flow.local
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

@@ -1,0 +1,276 @@
+"""The legs of this process, and what their far ends do: told to the listener, passed on to the other side."""
+
+from __future__ import annotations
+
+import itertools
+import logging
+from collections import deque
+from collections.abc import Callable
+from functools import partial
+
+from router.ports import IncomingCall, LegId, SignallingListener
+from router.sip import identity, referral, sessions
+from router.sip.agent import Agent
+from router.sip.caller import Caller
+from router.sip.handover import HandOver
+from router.sip.leg import Leg, reply
+from router.sip.message import Request, Response
+from router.sip.peering import Peering
+from router.sip.phase import Phase
+from router.sip.referral import Referral
+from router.sip.rooms import EVENTS, Room, Seat
+from router.sip.sdp import sdp_of
+from router.sip.stack import Stack
+from router.sip.transactions import ServerTransaction
+
+log = logging.getLogger(__name__)
+
+FIRST_INCOMING = 1 << 32
+"""Incoming legs count from here, so that whoever dials may count from 1."""
+_FORWARDS = 70
+
+
+class Switchboard:
+    """`Desk` of the inbox and `User` of every leg with an outside far end."""
+
+    def __init__(self, stack: Stack, peering: Peering) -> None:
+        self.stack = stack
+        self.peering = peering
+        self.listener: SignallingListener | None = None
+        self.legs: dict[LegId, Leg] = {}
+        self.rooms: dict[Caller, Room] = {}
+        self.referrals: dict[Leg, Referral] = {}
+        self.handovers: dict[Leg, HandOver] = {}
+        self.closing = False
+        self._unanswered: dict[ServerTransaction, Caller] = {}
+        self._ids = itertools.count(FIRST_INCOMING)
+        self._later: deque[Callable[[], None]] = deque()
+
+    # What is told after the method that caused it has returned
+
+    def later(self, handler: Callable[..., None], *arguments: object) -> None:
+        self._later.append(partial(handler, *arguments))
+
+    @property
+    def has_news(self) -> bool:
+        return bool(self._later)
+
+    def deliver(self) -> None:
+        for _ in range(len(self._later)):
+            event = self._later.popleft()
+            try:
+                event()
+            except Exception:  # in one call: the others go on
+                log.exception("event of a leg")
+
+    def tell_refused(self, leg: LegId, status: int, reason: str, contact: str = "") -> None:
+        if self.listener is not None:
+            self.listener.refused(leg, status, reason, contact)
+
+    # Desk: calls that come in
+
+    def admits(self, tx: ServerTransaction, request: Request) -> bool:
+        return self.peering.admits(tx, request)
+
+    def invited(self, tx: ServerTransaction, request: Request) -> None:
+        refusal = self._refusal(tx, request)
+        if refusal or self.listener is None:
+            reply(tx, refusal or 503, extra=_MIN_SE if refusal == 422 else None)
+            return
+        arrival = identity.read(request)
+        forwards = _forwards(request)
+        offer = sdp_of(request) if request.body else b""
+        caller = Caller(LegId(next(self._ids)), self.stack, self, tx, arrival, offer, forwards)
+        self.legs[caller.id] = caller
+        self._unanswered[tx] = caller
+        host, port = tx.flow.remote
+        call = IncomingCall(
+            caller.id,
+            arrival.caller,
+            arrival.dialled,
+            f"{host}:{port}",
+            request.call_id,
+            peer=self.peering.name_of(tx.flow),
+            private=arrival.private,
+            diversions=arrival.diversions,
+            forwards=forwards,
+            has_offer=bool(offer),
+        )
+        try:
+            self.listener.offered(call)
+        except Exception:  # nobody knows of this caller now
+            log.exception("offering leg %s", caller.id)
+            caller.refuse(500)
+            self.forget(caller)
+
+    def _refusal(self, tx: ServerTransaction, request: Request) -> int:
+        if self.closing:
+            return 503
+        if sessions.too_short(request):
+            return 422
+        # RFC 3261 section 16.3: a request that may go no further.
+        return 483 if _forwards(request) == 0 else 0
+
+    def given_up(self, tx: ServerTransaction) -> None:
+        caller = self._unanswered.get(tx)
+        if caller is None or caller.phase is not Phase.EARLY:
+            return
+        caller.refuse(487)
+        self._gone(caller)
+
+    # Desk: requests within a call
+
+    def hung_up(self, leg: Leg, request: Request) -> None:
+        if isinstance(leg.user, Seat):
+            leg.leave()
+            leg.user.hung_up()
+            return
+        handover = self.handovers.get(leg)
+        if handover is not None and handover.agent is leg:
+            leg.leave()
+            self.forget(leg)
+            if handover.agent_left():
+                return
+        self._end(leg, request.get("Reason"), bye=False)
+
+    def informed(self, leg: Leg, tx: ServerTransaction) -> None:
+        """INFO goes to the leg that the speech goes to: the other side, or the media server and back."""
+        request = tx.request
+        if isinstance(leg.user, Seat) and request.get("Content-Type").startswith(EVENTS):
+            reply(tx, 200)
+            leg.user.reported(request.body)
+            return
+        other = leg.partner or leg.peer
+        if other is None or other.phase is not Phase.CONNECTED:
+            reply(tx, 200 if not request.body else 481 if leg.phase is Phase.CONNECTED else 500)
+            return
+        passed = other.dialog.request("INFO")
+        for name in _OF_INFO:
+            if name in request.headers:
+                passed.headers[name] = request.headers[name]
+        passed.body = request.body
+        other.ask(passed, partial(_answer_as, tx))
+
+    def referred(self, leg: Leg, tx: ServerTransaction) -> None:
+        if leg.peer is None or leg.phase is not Phase.CONNECTED or self.listener is None:
+            reply(tx, 403)
+            return
+        found = referral.read(leg, tx)
+        pending = self.referrals.get(leg)
+        if isinstance(found, int):
+            reply(tx, found)
+        elif (pending is not None and not pending.over) or leg in self.handovers:
+            reply(tx, 491)
+        else:
+            self.referrals[leg] = found
+            self.later(self.listener.transfer_asked, leg.id, found.asked)
+
+    def notified(self, leg: Leg, tx: ServerTransaction) -> None:
+        handover = self.handovers.get(leg)
+        if handover is not None and handover.caller is leg:
+            handover.notified(tx)
+        else:
+            reply(tx, 481)  # RFC 6665 section 4.1.3: no such subscription
+
+    # User of the legs
+
+    def progressed(self, agent: Agent, sdp: bytes) -> None:
+        caller = agent.caller
+        if caller is None or self.listener is None:
+            return
+        if sdp:
+            if agent.partner is not None:
+                self.rooms[caller].describe(agent, sdp)
+            elif caller.agents == [agent] and caller.phase is Phase.EARLY and caller.partner is None:
+                caller.early(sdp, agent)
+        self.listener.ringing(agent.id)
+
+    def answered(self, agent: Agent) -> None:
+        if self.listener is None:
+            return
+        if not agent.theirs:
+            agent.release()
+            self.forget(agent)
+            self.tell_refused(agent.id, 488, "answered without a session description")
+            return
+        self.listener.answered(agent.id)
+
+    def silent(self, agent: Agent) -> None:
+        self.peering.silent(agent.peer_name)
+
+    def refused(self, agent: Agent, status: int, reason: str, contact: str) -> None:
+        self.forget(agent)
+        self.tell_refused(agent.id, status, reason, contact)
+
+    def answer_came(self, caller: Caller, sdp: bytes) -> None:
+        agent = caller.peer
+        if isinstance(agent, Agent):
+            agent.acknowledge(sdp)
+
+    def lost(self, leg: Leg, because: str) -> None:
+        log.warning("leg %s: %s", leg.id, because)
+        self._end(leg, "", bye=True)
+
+    # Ends
+
+    def _end(self, leg: Leg, reason: str, *, bye: bool) -> None:
+        """A far end has ended its leg, or the leg was lost: so the other side is ended too."""
+        if leg.id not in self.legs:
+            return
+        peer = leg.peer
+        if bye and leg.phase is Phase.CONNECTED:
+            leg.bye()
+        elif bye and isinstance(leg, Caller):
+            leg.refuse(500)
+        elif isinstance(leg, Agent) and bye:
+            leg.release()
+        leg.leave()
+        if peer is not None and peer.peer is leg:
+            self.end_quietly(peer, reason)
+        self._gone(leg)
+
+    def _gone(self, leg: Leg) -> None:
+        self.forget(leg)
+        if self.listener is not None:
+            self.listener.ended(leg.id)
+
+    def end_quietly(self, leg: Leg, reason: str = "") -> None:
+        """End a leg that the listener knows, or will know, to be over."""
+        if isinstance(leg, Agent):
+            leg.release(reason)
+        elif leg.phase is Phase.EARLY and isinstance(leg, Caller):
+            leg.refuse(500)
+        elif not leg.is_over:
+            leg.bye(reason)
+        self.forget(leg)
+
+    def forget(self, leg: Leg) -> None:
+        self.legs.pop(leg.id, None)
+        if self.referrals:
+            self.referrals.pop(leg, None)
+        handover = self.handovers.pop(leg, None) if self.handovers else None
+        if handover is not None and handover.caller is leg:
+            handover.stop()
+            self.handovers.pop(handover.agent, None)
+        if isinstance(leg, Caller):
+            self._unanswered.pop(leg.tx, None)
+            room = self.rooms.pop(leg, None) if self.rooms else None
+            if room is not None:
+                room.close()
+        elif self.rooms and isinstance(leg, Agent) and leg.caller is not None:
+            room = self.rooms.get(leg.caller)
+            if room is not None:
+                room.leave(leg)
+
+
+def _answer_as(tx: ServerTransaction, status: int, response: Response | None) -> None:
+    reply(tx, status if response is not None else 500)
+
+
+def _forwards(request: Request) -> int:
+    text = request.get("Max-Forwards").strip()
+    return min(int(text), 255) if text.isdigit() and len(text) < 6 else _FORWARDS
+
+
+_OF_INFO = ("Content-Type", "Content-Disposition", "Info-Package")
+_MIN_SE = {"Min-SE": [str(sessions.SHORTEST)]}
