@@ -130,9 +130,7 @@ def invite(peer: Peer, server: Media, conference: str, sdp: str, parameters: str
     return dialog
 
 
-def line(
-    peer: Peer, server: Media, conference: str, voice: Voice, parameters: str = "", **how: Any
-) -> Line:
+def line(peer: Peer, server: Media, conference: str, voice: Voice, parameters: str = "", **how: Any) -> Line:
     """A leg that is up: its voice speaks."""
     dialog = invite(peer, server, conference, voice.sdp(**how), parameters)
     ok = peer.receive(200)
