@@ -122,7 +122,7 @@ def outgoing_headers(
       the number dialled. A From that nobody asserted is not asserted by us either.
     - Privacy is passed on as it came, to everybody: who is further on can still keep it.
     - Diversion and History-Info are kept in order, duplicates too, and extended by the forwarding. To a far
-      side that is not trusted, Diversion entries marked private are left out and such history entries are made
+      side that is not trusted, Diversion entries marked private are left out, and such history entries made
       anonymous (RFC 7044 10.1.2), for their indices carry the order.
     """
     headers: list[tuple[str, str]] = []

@@ -70,7 +70,7 @@ def _read_head(head: bytes) -> tuple[Message, MessageError | None]:
     for line in lines:
         spelling, _, value = line.partition(":")
         name = spellings.get(spelling) or _name(spelling, line)
-        if not name or len(line) > LONGEST_LINE:
+        if not name:
             if line:
                 problem = problem or f"a header's line that cannot be read: {line[:60]!r}"
             continue
@@ -79,6 +79,8 @@ def _read_head(head: bytes) -> tuple[Message, MessageError | None]:
             headers[name].append(value)
         else:
             headers[name] = [value]
+    if len(text) > LONGEST_LINE and any(len(line) > LONGEST_LINE for line in lines):
+        problem = problem or f"a header of more than {LONGEST_LINE} characters"
     problem = problem or _problem(message)
     return message, MessageError(problem, status, message) if problem else None
 
@@ -95,6 +97,8 @@ def _start_line(line: str, headers: Headers) -> tuple[Message, str, int]:
     uri, _, version = rest.partition(" ")
     if method not in _KNOWN_METHODS and not is_token(method):
         raise MessageError(f"neither a request nor a response: {line[:60]!r}")
+    if len(line) > LONGEST_LINE:
+        return Request(method, uri, headers), f"a Request-URI of more than {LONGEST_LINE} characters", 414
     problem, status = "", 400
     if version != "SIP/2.0":
         uri, version = _lenient_request_line(rest)
@@ -112,10 +116,7 @@ def _lenient_request_line(rest: str) -> tuple[str, str]:
     words = [word for word in rest.split(" ") if word]
     if len(words) != 2 or words[1][:4].upper() != "SIP/":
         return (words[0] if words else ""), ""
-    uri, version = words
-    if uri[0] == "<" and uri[-1] == ">":
-        uri = uri[1:-1]
-    return uri, version
+    return words[0], words[1]
 
 
 def _status_line(line: str, headers: Headers) -> Response:
@@ -224,7 +225,7 @@ class StreamParser:
 
     def _take_head(self) -> bool:
         buffer = self._buffer
-        self._skip_keep_alives()
+        self._skip_keep_alives(buffer)
         start = max(0, self._searched - 3)
         found = _END.search(buffer, start)
         if (found.end() if found else len(buffer)) > LARGEST:
@@ -247,16 +248,14 @@ class StreamParser:
         self._head = message
         return True
 
-    def _skip_keep_alives(self) -> None:
-        buffer = self._buffer
+    def _skip_keep_alives(self, buffer: bytearray) -> None:
         if not buffer or buffer[0] not in b"\r\n":
             if buffer:
                 self._breaks = 0
             return
-        kept = buffer.lstrip(b"\r\n")
-        skipped = bytes(buffer[: len(buffer) - len(kept)])
-        self._breaks += skipped.count(b"\n")
+        skipped = len(buffer) - len(buffer.lstrip(b"\r\n"))
+        self._breaks += buffer.count(b"\n", 0, skipped)
+        del buffer[:skipped]
         self.pongs += self._breaks // 2
-        self._breaks = 0 if kept else self._breaks % 2
-        self._buffer = kept
+        self._breaks = 0 if buffer else self._breaks % 2
         self._searched = 0
