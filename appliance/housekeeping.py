@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 
 POLL_EVERY = 0.25
 AGAIN_AFTER = 2.0
-INGEST_EVERY = 0.5
+INGEST_EVERY = 1.0
 RESOLVE_EVERY = 60.0
 LAST_INGEST_WITHIN = 0.2
 

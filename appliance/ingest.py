@@ -12,8 +12,8 @@ from router.spool import SpoolFile
 
 log = logging.getLogger(__name__)
 
-BATCH = 200
-BATCHES = 20
+BATCH = 500
+BATCHES = 8
 COUNTED = 4 << 20
 
 
@@ -71,8 +71,10 @@ class Ingest:
             if batch.damaged:
                 log.error("%s: %d damaged call records after byte %d are lost", name, batch.damaged, offset)
             if batch.next_offset > offset:
-                new += calls.ingest(name, offset, batch.records, batch.next_offset)
-                self._positions[name] = calls.position(name)
+                kept = calls.ingest(name, offset, batch.records, batch.next_offset)
+                new += kept
+                whole = kept and kept == len(batch.records)  # else it may be that somebody was quicker
+                self._positions[name] = batch.next_offset if whole else calls.position(name)
             if self._positions[name] <= offset:
                 break  # an unfinished line, or another process takes in this spool
         if file.finished:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import threading
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from types import TracebackType
@@ -27,6 +29,8 @@ from router.model import RoutingTable
 
 __all__ = ["Store", "prepare"]
 
+ASKED_EVERY = 5.0
+
 
 class Store:
     """One store. Every method may raise StoreUnavailableError; the store may come back."""
@@ -44,6 +48,10 @@ class Store:
         self.calls = Calls(database, clock)
         self.jobs = JobRuns(database)
         self.audit = AuditTrail(database, clock)
+        self._asking = threading.Lock()  # guards what follows
+        self._version: int | None = None
+        self._revision = 0
+        self._ask_at = 0.0
 
     @classmethod
     def open(
@@ -75,8 +83,15 @@ class Store:
         return cls(database, Machine(edition, ram_mb or _ram_mb()), schema, clock)
 
     def revision(self) -> int:
-        """Goes up with every commit that changes what a process reads. Cheap."""
-        return self._database.read(_revision)
+        """Goes up with every commit that changes what a process reads. Cheap: the store itself is asked when
+        something has been committed, and every `ASKED_EVERY` seconds, which finds a store that is lost."""
+        with self._asking:
+            now, version = time.monotonic(), self._database.version()  # before the answer: it may be older
+            if version is None or version != self._version or now >= self._ask_at:
+                self._version = None
+                self._revision = self._database.read(_revision)
+                self._version, self._ask_at = version, now + ASKED_EVERY
+            return self._revision
 
     def routing_table(self) -> RoutingTable:
         """What calls are routed by, of one moment, without peers and addresses of hosts."""

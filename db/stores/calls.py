@@ -5,11 +5,11 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, bindparam, func, select
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
@@ -70,9 +70,9 @@ class Calls:
         somebody was quicker; ask for the position again. A record that cannot be read is told in the log
         and left out: it must not hold up the others.
         """
-        readable = [call for record in records if (call := _readable(record)) is not None]
+        rows = [row for record in records if (row := _readable(record)) is not None]
         return self._database.record(
-            lambda connection: self._ingest(connection, source, offset, readable, next_offset)
+            lambda connection: self._ingest(connection, source, offset, rows, next_offset)
         )
 
     def latest(self, limit: int = 50) -> tuple[CallRecord, ...]:
@@ -88,33 +88,30 @@ class Calls:
         return self._database.read(lambda connection: connection.scalar(query) or 0)
 
     def _ingest(
-        self, connection: Connection, source: str, offset: int, calls: list[CallRecord], next_offset: int
+        self, connection: Connection, source: str, offset: int, rows: list[dict[str, Any]], next_offset: int
     ) -> int:
         if _position(connection, source) != offset:
             return 0
-        # The router may have written a record again after a crash: its id tells.
-        new = _insert_new(connection, calls) if calls else 0
-        row = {"source": source, "offset": next_offset, "updated": self._clock()}
-        done = connection.execute(
-            tables.spool_position.update().where(tables.spool_position.c.source == source).values(row)
-        )
+        new = _insert_new(connection, rows) if rows else 0
+        position = {"offset": next_offset, "updated": self._clock()}
+        done = connection.execute(_MOVE, {"of": source, **position})
         if not done.rowcount:
-            connection.execute(tables.spool_position.insert().values(row))
+            connection.execute(tables.spool_position.insert(), {"source": source, **position})
         return new
 
 
-def _insert_new(connection: Connection, calls: list[CallRecord]) -> int:
-    """One statement for all: building one for each costs more than writing it. How many are new."""
-    insert = sqlite_insert if connection.dialect.name == "sqlite" else postgresql_insert
-    statement = insert(tables.call).on_conflict_do_nothing(index_elements=["id"])
-    rows = connection.execute(statement.returning(tables.call.c.id), [_row(call) for call in calls])
-    return len(rows.all())
+_MOVE = tables.spool_position.update().where(tables.spool_position.c.source == bindparam("of"))
+# The router may have written a record again after a crash: its id tells.
+_INSERTS = {
+    name: insert(tables.call).on_conflict_do_nothing(index_elements=["id"])
+    for name, insert in (("sqlite", sqlite_insert), ("postgresql", postgresql_insert))
+}
 
 
-def _row(call: CallRecord) -> dict[str, Any]:
-    """As the table has it. `asdict` would copy every value deeply, times included: half of the whole cost."""
-    row = {field.name: getattr(call, field.name) for field in fields(CallRecord)}
-    return {**row, "steps": [{"at_s": step.at_s, "text": step.text} for step in call.steps]}
+def _insert_new(connection: Connection, rows: list[dict[str, Any]]) -> int:
+    """The driver's own loop over one prepared statement: how many are new it counts itself."""
+    insert = _INSERTS[connection.dialect.name]
+    return connection.execute(insert, rows, execution_options={"preserve_rowcount": True}).rowcount
 
 
 def _position(connection: Connection, source: str) -> int:
@@ -122,34 +119,34 @@ def _position(connection: Connection, source: str) -> int:
     return connection.scalar(select(positions.c.offset).where(positions.c.source == source)) or 0
 
 
-def _readable(record: Mapping[str, Any]) -> CallRecord | None:
+def _readable(record: Mapping[str, Any]) -> dict[str, Any] | None:
     try:
-        return _call(record)
+        return _row(record)
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as exc:
         log.warning("call record left out, %s: %s: %.500r", type(exc).__name__, exc, record)
         return None
 
 
-def _call(record: Mapping[str, Any]) -> CallRecord:
-    """Identity and times must be right; anything else that is missing counts as empty."""
+def _row(record: Mapping[str, Any]) -> dict[str, Any]:
+    """For the table. Identity and times must be right; anything else that is missing counts as empty."""
     if not isinstance(record["id"], str) or not record["id"]:
         raise ValueError("no id")
-    return CallRecord(
-        id=kept(record["id"], 64),
-        started=_time(record["started"]),
-        ended=_time(record["ended"]),
-        answered=_time(record["answered"]) if record.get("answered") else None,
-        **{name: kept(str(record.get(name) or ""), longest) for name, longest in _TEXTS.items()},
-        vip=bool(record.get("vip")),
-        status=max(0, min(int(record.get("status") or 0), 999)),
-        agent=kept(str(record["agent"]), 64) if record.get("agent") else None,
-        talk_s=_seconds(record.get("talk_s")),
-        ring_s=_seconds(record.get("ring_s")),
-        steps=tuple(
-            Step(_seconds(step.get("at_s")), kept(str(step.get("text") or ""), 1000))
-            for step in record.get("steps") or ()
-        ),
-    )
+    row: dict[str, Any] = {"id": kept(record["id"], 64)}
+    for name, longest in _TEXTS.items():
+        row[name] = kept(str(record.get(name) or ""), longest)
+    row["started"] = _time(record["started"])
+    row["ended"] = _time(record["ended"])
+    row["answered"] = _time(record["answered"]) if record.get("answered") else None
+    row["vip"] = bool(record.get("vip"))
+    row["status"] = max(0, min(int(record.get("status") or 0), 999))
+    row["agent"] = kept(str(record["agent"]), 64) if record.get("agent") else None
+    row["talk_s"] = _seconds(record.get("talk_s"))
+    row["ring_s"] = _seconds(record.get("ring_s"))
+    row["steps"] = [
+        {"at_s": _seconds(step.get("at_s")), "text": kept(str(step.get("text") or ""), 1000)}
+        for step in record.get("steps") or ()
+    ]
+    return row
 
 
 _TEXTS = {
@@ -171,7 +168,7 @@ def _time(text: str) -> datetime:
 
 
 def _seconds(value: object) -> float:
-    seconds = float(str(value or 0))
+    seconds = value if type(value) is float else float(str(value or 0))
     if not math.isfinite(seconds):
         raise ValueError(f"{value!r} is no duration")
     return seconds

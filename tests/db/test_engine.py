@@ -165,3 +165,19 @@ def test_a_server_that_is_not_there_is_said_without_the_password(tmp_path: Path)
             attempt()
         assert "secret" not in f"{refused.value} {refused.value.hint} {refused.value.__cause__}"
         assert "CALLISTO_STORE_URL" in refused.value.hint
+
+
+def test_the_version_moves_with_the_commits_of_others_and_rests_otherwise(
+    database: Database, path: Path
+) -> None:
+    before = database.version()
+    assert before is not None
+    database.read(number)
+    assert database.version() == before
+    database.change(number)
+    after_ours = database.version()
+    assert after_ours != before
+    other = Database(parse_url(f"sqlite:///{path}"))
+    other.change(number)
+    other.close()
+    assert database.version() not in {before, after_ours}
