@@ -10,13 +10,18 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from typing import Any
 
+from router.sip.doors import Door
 from router.sip.flows import Flow, NetworkError, literal, wildcards
+from router.sip.streams import Streams
+from router.sip.tls import Tls, TlsFiles
 from router.sip.udp import UdpDoor
 
-__all__ = ["Flow", "Network", "NetworkError"]
+__all__ = ["Flow", "Network", "NetworkError", "TlsFiles"]
 
 _HOUSEKEEPING_S = 0.5
 _ROUTES_KEPT_S = 60.0
+_REPORTS = 10_000
+_FREE_PORT_TRIES = 20
 
 
 class Network:
@@ -24,7 +29,7 @@ class Network:
 
     `received` gets raw datagrams (bytes) over UDP and parsed messages over streams. `broken` gets a stream
     that ended or could not be had, and a UDP far end that cannot be reached, with the reason; both are called
-    from `pump` alone, so never from inside `send`.
+    from `pump` alone, so never from inside `send`. `broken` may come more than once for a flow.
     """
 
     def __init__(
@@ -34,35 +39,64 @@ class Network:
         *,
         received: Callable[[Any, Flow], None],
         broken: Callable[[Flow, str], None],
+        tls: TlsFiles | None = None,
+        tls_port: int | None = None,
+        in_use: Callable[[Flow], bool] = lambda _flow: False,
         now: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`listen`: a literal address, `0.0.0.0` (all of IPv4) or `::` (all of both). Raise NetworkError."""
+        """`listen`: a literal address, `0.0.0.0` (all of IPv4) or `::` (all of both).
+
+        `port`: 0 for a free one; `tls_port`: `port` + 1 if not given. `in_use`: a dialog needs this stream,
+        so it is not closed for being silent or to make room. Raise NetworkError, naming what is wrong.
+        """
         self._received = received
         self._tell_broken = broken
         self._now = now
-        self._reports: deque[tuple[Flow, str]] = deque(maxlen=10_000)
-        self._doors: dict[socket.AddressFamily, UdpDoor] = {}
+        self._reports: deque[tuple[Flow, str]] = deque(maxlen=_REPORTS)
         self._next_housekeeping = self._next_routes = 0.0
+        self._tls = Tls(tls) if tls else None
+        self._hosts = dict(wildcards(listen))
+        self._udp: dict[socket.AddressFamily, UdpDoor] = {}
         with ExitStack() as undo:
             self._selector = undo.enter_context(selectors.DefaultSelector())
-            for family, host in wildcards(listen):
-                door = UdpDoor(family, host, port, received=received, broken=self._report)
-                undo.callback(door.close)
-                self._selector.register(door, selectors.EVENT_READ, door.ready)
-                self._doors[family] = door
-                port = door.port
+            self._streams = Streams(
+                self._selector, received=received, broken=self._report, in_use=in_use, now=now
+            )
+            undo.callback(self._streams.close)
+            self.port = self._open_plain(port, undo)
+            self.tls_port = 0
+            if self._tls is not None:
+                if tls_port is None:
+                    tls_port = port and port + 1
+                self.tls_port = self._open_tls(tls_port, self._tls, undo)
             self._open = undo.pop_all()
-        self.port = port
 
-    def flow(self, transport: str, host: str, port: int) -> Flow:
-        """The way to a far end: `host` is a literal address. Raise NetworkError."""
+    def flow(self, transport: str, host: str, port: int, *, name: str = "") -> Flow:
+        """The way to a far end: `host` is a literal address. Raise NetworkError.
+
+        A stream to exactly that address and port is used again, whoever connected it; else one is connected
+        in the background. `name`: the host name that a TLS far end must prove, the address if not given.
+        """
         family, host = literal(host, port)
-        if transport.upper() == "UDP":
-            door = self._doors.get(family)
-            if door is None:
-                raise NetworkError(f"{host} is not reached: listen serves the other address family only")
-            return door.flow(host, port)
-        raise NetworkError(f"no transport {transport[:20]!r} here")
+        if family not in self._hosts:
+            raise NetworkError(
+                f"{host} is not reached from {next(iter(self._hosts.values()))}", "change listen"
+            )
+        transport = transport.upper()
+        if transport == "UDP":
+            return self._udp[family].flow(host, port)
+        bound = self._hosts[family]
+        source = "" if bound in {"0.0.0.0", "::"} else bound
+        if transport == "TCP":
+            return self._streams.flow("TCP", family, (host, port), source=(source, self.port))
+        if transport == "TLS" and self._tls is not None:
+            pipe = self._tls.towards(name or host)
+            return self._streams.flow(
+                "TLS", family, (host, port), name=name, source=(source, self.tls_port), pipe=pipe
+            )
+        if transport == "TLS":
+            raise NetworkError("no TLS without a certificate", "name the certificate and its key")
+        raise NetworkError(f"no transport {transport[:20]!r} here: it is udp, tcp or tls")
 
     def pump(self, max_wait_s: float) -> int:
         """One turn: wait, deliver what came, tell what broke; the number of messages delivered."""
@@ -80,16 +114,69 @@ class Network:
         return count
 
     def close(self) -> None:
+        """Close everything; nothing is told. Once closed, flows swallow what is sent."""
         self._open.close()
 
     def facts(self) -> dict[str, object]:
-        return {"udp": [door.facts() for door in self._doors.values()]}
+        """Counts since the start, for status and support."""
+        udp = [door.facts() for door in self._udp.values()]
+        return {
+            "udp": {count: sum(door[count] for door in udp) for count in udp[0]},
+            "streams": self._streams.facts(),
+        }
+
+    def _open_plain(self, port: int, undo: ExitStack) -> int:
+        """UDP and TCP on the same port of every family; the port."""
+        # A port that is free for UDP in IPv4 need not be free for the others.
+        for tries_left in reversed(range(1 if port else _FREE_PORT_TRIES)):
+            try:
+                with ExitStack() as attempt:
+                    udp, streams = self._pairs(port, attempt)
+                    undo.push(attempt.pop_all())
+                    break
+            except NetworkError:
+                if not tries_left:
+                    raise
+        for family, door in udp.items():
+            self._udp[family] = door
+            self._selector.register(door, selectors.EVENT_READ, door.ready)
+        for listening in streams:
+            self._streams.listen(listening)
+        return streams[0].port
+
+    def _pairs(self, port: int, undo: ExitStack) -> tuple[dict[socket.AddressFamily, UdpDoor], list[Door]]:
+        udp, streams = {}, []
+        for family, host in self._hosts.items():
+            udp[family] = UdpDoor(family, host, port, received=self._received, broken=self._report)
+            undo.callback(udp[family].close)
+            port = udp[family].port
+            door = Door(family, host, port, setting="sip_port", transport="TCP", owner=self._streams)
+            undo.callback(door.close)
+            streams.append(door)
+        return udp, streams
+
+    def _open_tls(self, port: int, tls: Tls, undo: ExitStack) -> int:
+        for family, host in self._hosts.items():
+            door = Door(
+                family,
+                host,
+                port,
+                setting="tls_port",
+                transport="TLS",
+                owner=self._streams,
+                pipe=tls.accepted,
+            )
+            undo.callback(door.close)
+            self._streams.listen(door)
+            port = door.port
+        return port
 
     def _report(self, flow: Flow, problem: str) -> None:
         self._reports.append((flow, problem))
 
     def _keep_house(self, now: float) -> None:
+        self._streams.keep_house(now)
         if now >= self._next_routes:
             self._next_routes = now + _ROUTES_KEPT_S
-            for door in self._doors.values():
+            for door in self._udp.values():
                 door.forget_routes()
