@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from router.sip.message import Request, Response, parse
+from router.sip.message import Request, Response, encode, parse, response
+from router.sip.net import Flow, NetworkError
+from router.sip.transactions import ServerTransaction, Transactions
+from tests.fakes.clock import FakeClock
 
 
 @dataclass(eq=False)
@@ -67,3 +70,62 @@ def outgoing(method: str = "INVITE", *, cseq: int = 1, call_id: str = "ours", bo
     made = request(method, cseq=cseq, call_id=call_id, body=body)
     del made.headers["Via"]
     return made
+
+
+class NoCore:
+    """Fulfils `router.sip.transactions.Core` where no request is expected."""
+
+    def requested(self, tx: ServerTransaction, request: Request) -> None:
+        raise AssertionError(request)
+
+    def acknowledged(self, request: Request, flow: Flow) -> None:
+        raise AssertionError(request)
+
+    def cancelled(self, tx: ServerTransaction) -> None:
+        raise AssertionError(tx)
+
+    def stray(self, response: Response, flow: Flow) -> None:
+        """A late one."""
+
+
+class FakeNetwork:
+    """Gives a `FakeFlow` for each far end; `closed`: addresses that cannot be reached."""
+
+    def __init__(self) -> None:
+        self.flows: dict[tuple[str, str, int], FakeFlow] = {}
+        self.closed: set[str] = set()
+
+    def flow(self, transport: str, host: str, port: int) -> FakeFlow:
+        if host in self.closed:
+            raise NetworkError(f"no way to {host}")
+        return self.flows.setdefault((transport, host, port), FakeFlow(transport, remote=(host, port)))
+
+
+class Office:
+    """A PBX that is played by hand: transactions of ours over a network in memory."""
+
+    def __init__(self) -> None:
+        self.clock = FakeClock()
+        self.network = FakeNetwork()
+        self.transactions = Transactions(self.clock, NoCore())
+
+    def flow(self, host: str = "192.0.2.9", port: int = 5060, transport: str = "UDP") -> FakeFlow:
+        return self.network.flow(transport, host, port)
+
+    def asked(self, host: str = "192.0.2.9") -> Request:
+        """The one request that was sent since the last time, its repetitions aside."""
+        found = {message.cseq: message for message in self.flow(host).taken()}
+        (only,) = found.values()
+        assert isinstance(only, Request)
+        return only
+
+    def answer(self, request: Request, status: int, host: str = "192.0.2.9", **headers: str) -> None:
+        """`headers`: with underscores for hyphens."""
+        made = response(request, status, to_tag="pbx")
+        for name, value in headers.items():
+            made.headers[name.replace("_", "-")] = [value]
+        self.transactions.receive(parse(encode(made)), self.flow(host))
+
+    def pass_time(self, seconds: float) -> None:
+        self.clock.advance(seconds)
+        self.transactions.sweep(self.clock.monotonic())
