@@ -109,7 +109,7 @@ class Network:
         if now >= self._next_housekeeping:
             self._next_housekeeping = now + _HOUSEKEEPING_S
             self._keep_house(now)
-        while self._reports:
+        for _ in range(len(self._reports)):  # whoever sends again when told is told next turn
             self._tell_broken(*self._reports.popleft())
         return count
 
