@@ -24,8 +24,10 @@ _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
 _TO_QUOTE = re.compile(r'(["\\])')
 _LINE_BREAKS = re.compile(r"[\r\n\x00]")
 _TOKEN = re.compile(r"[A-Za-z0-9\-.!%*_+`'~]+")
+_PLAIN = re.compile(r"[A-Za-z0-9\-.!%*_+`'~\[\]:]*")
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*")
 _NOT_IN_A_URI = re.compile(r'[\x00-\x20\x7f<>"]')
+_NOT_IN_A_BARE_URI = frozenset(' \t"<>')
 _HOST = r"(?P<host>\[[0-9A-Fa-f:.%]+\]|[A-Za-z0-9._\-]+)"
 _HOST_PORT = re.compile(rf"{_HOST}(?::(?P<port>[0-9]{{1,5}}))?(?=[;?]|\Z)")
 _VIA = re.compile(
@@ -93,7 +95,10 @@ class Via:
 
     def __str__(self) -> str:
         port = "" if self.port is None else f":{self.port}"
-        return f"SIP/2.0/{self.transport} {bracketed(self.host)}{port}{written_params(self.params)}"
+        params = {
+            name: value if _PLAIN.fullmatch(value) else quote(value) for name, value in self.params.items()
+        }
+        return f"SIP/2.0/{self.transport} {bracketed(self.host)}{port}{written_params(params)}"
 
 
 def bracketed(host: str) -> str:
@@ -162,7 +167,7 @@ def split_address(text: str) -> tuple[str, str, str]:
     if match is None:
         uri, semicolon, params = text.partition(";")
         uri = uri.strip(" \t")
-        if not uri or "<" in uri or '"' in uri or " " in uri:
+        if not uri or not _NOT_IN_A_BARE_URI.isdisjoint(uri):
             raise GrammarError(f"not an address: {text[:80]!r}")
         return "", uri, semicolon + params
     rest = text[match.end() :].lstrip(" \t")
@@ -238,11 +243,13 @@ def parse_via(text: str) -> Via:
         raise GrammarError(f"not a Via: {text[:80]!r}")
     transport, host, port = match.groups()
     rest = text[match.end() :]
+    if "," in rest:
+        rest = "" if rest[0] == "," else split_list(rest)[0]
     return Via(
         transport.upper(),
         host.strip("[]"),
         _port(port, text) if port else None,
-        _read_parameters(rest.partition(",")[0]) if rest else _NONE,
+        _read_parameters(rest) if rest else _NONE,
     )
 
 
