@@ -76,6 +76,7 @@ class Agent(Leg):
         self.uri = first.uri
         self.peer_name = first.peer
         self.rings = False
+        """Whether that was told."""
         self._places = list(places)
         self._offer = b""
         self._headers: dict[str, list[str]] = {}
@@ -199,7 +200,6 @@ class Agent(Leg):
         sdp = sdp_of(response) if response.body else b""
         if sdp and self._offer:
             self.theirs = sdp
-        self.rings = True
         self.user.progressed(self, sdp if self._offer else b"")
 
     def _prack(self, response: Response) -> None:

@@ -17,7 +17,7 @@ from router.sip.transactions import ServerTransaction
 
 log = logging.getLogger(__name__)
 
-_KNOWN = frozenset({"100rel", "timer", "replaces"})
+_KNOWN = frozenset({"100rel", "timer"})
 _METHODS = frozenset(ALLOW.split(", "))
 
 

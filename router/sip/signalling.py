@@ -52,7 +52,6 @@ class SipSignalling:
     ) -> None:
         """Serve SIP; raise NetworkError when that cannot be. `media`: where the media server listens."""
         self._clock = clock
-        self._most_legs = most_legs
         self._peering = peering or Peering()
         self._network = Network(listen, port, received=self._received, broken=self._broken)
         self._stack = Stack(self._network, clock, self._peering.credentials)
@@ -61,6 +60,7 @@ class SipSignalling:
         self._connecting = Connecting(self._board)
         self._media = media
         self._board.listener = listener
+        self._board.most_legs = most_legs
         self._garbage = 0
         self._next_sweep = 0.0
 
@@ -74,7 +74,7 @@ class SipSignalling:
 
     @property
     def capacity(self) -> int:
-        return self._most_legs
+        return self._board.most_legs
 
     @property
     def legs_in_use(self) -> int:
@@ -119,9 +119,12 @@ class SipSignalling:
             reason = "shutting down" if board.closing else "the caller has gone"
             board.later(board.tell_refused, leg, 503, reason)
             return
+        if len(board.legs) >= board.most_legs:
+            board.later(board.tell_refused, leg, 503, "no call leg is free")
+            return
         places = self._places(target)
-        if isinstance(places, str):
-            board.later(board.tell_refused, leg, 503, places)
+        if isinstance(places, NowhereError):
+            board.later(board.tell_refused, leg, places.status, str(places))
             return
         first = places[0].flow
         trusted = bool(places[0].peer)
@@ -170,7 +173,7 @@ class SipSignalling:
 
     def refuse(self, leg: LegId, status: int, *, retry_after: int | None = None) -> None:
         caller = self._board.legs.get(leg)
-        if isinstance(caller, Caller):
+        if isinstance(caller, Caller) and caller.phase is not Phase.CONNECTED:
             extra = {"Retry-After": [str(retry_after)]} if retry_after is not None else None
             caller.refuse(status, extra)
             self._board.forget(caller)
@@ -206,8 +209,7 @@ class SipSignalling:
         """End every call, tell the listener, give the far ends CLOSE_WITHIN seconds, close the sockets."""
         board = self._board
         board.closing = True
-        for leg in list(board.legs.values()):
-            board.lost(leg, "the router stops")
+        board.end_all()
         until = self._clock.monotonic() + CLOSE_WITHIN
         while self._stack.asking and self._clock.monotonic() < until:
             self._network.pump(0.02)
@@ -237,18 +239,22 @@ class SipSignalling:
 
     # Helpers of the port's methods
 
-    def _places(self, target: Target) -> list[Place] | str:
+    def _places(self, target: Target) -> list[Place] | NowhereError:
         """Where the target may be reached, or why nowhere."""
         found: list[Place] = []
-        problem = ""
+        problem = NowhereError("no address is given", 503)
         for one in (target, *target.others):
             try:
                 uri = parse_uri(one.uri)
                 transport = uri.params.get("transport", "tls" if uri.scheme == "sips" else "udp")
                 port = uri.port or (5061 if transport.lower() == "tls" else 5060)
-                found.append(Place(one.uri, self._network.flow(transport.upper(), uri.host, port), one.peer))
+                flow = self._network.flow(transport.upper(), uri.host, port)
+                if flow.local != flow.remote:
+                    found.append(Place(one.uri, flow, one.peer))
+                else:
+                    problem = NowhereError(f"{one.uri} is this router itself", 482)
             except (GrammarError, NetworkError) as exc:
-                problem = problem or str(exc)
+                problem = NowhereError(str(exc), 503)
         return found or problem
 
     def _room(self, caller: Caller) -> Room | None:
@@ -297,6 +303,14 @@ class SipSignalling:
     def _referral(self, leg: LegId) -> Referral | None:
         found = self._board.legs.get(leg)
         return self._board.referrals.get(found) if found is not None else None
+
+
+class NowhereError(Exception):
+    """A target that cannot be dialled. `status`: what its leg is told."""
+
+    def __init__(self, problem: str, status: int) -> None:
+        super().__init__(problem)
+        self.status = status
 
 
 def _host_port(flow: Flow) -> str:

@@ -42,6 +42,7 @@ class Switchboard:
         self.referrals: dict[Leg, Referral] = {}
         self.handovers: dict[Leg, HandOver] = {}
         self.closing = False
+        self.most_legs = 0
         self._unanswered: dict[ServerTransaction, Caller] = {}
         self._ids = itertools.count(FIRST_INCOMING)
         self._later: deque[Callable[[], None]] = deque()
@@ -75,7 +76,7 @@ class Switchboard:
     def invited(self, tx: ServerTransaction, request: Request) -> None:
         refusal = self._refusal(tx, request)
         if refusal or self.listener is None:
-            reply(tx, refusal or 503, extra=_MIN_SE if refusal == 422 else None)
+            reply(tx, refusal or 503, extra=_WITH.get(refusal or 503))
             return
         arrival = identity.read(request)
         forwards = _forwards(request)
@@ -104,7 +105,7 @@ class Switchboard:
             self.forget(caller)
 
     def _refusal(self, tx: ServerTransaction, request: Request) -> int:
-        if self.closing:
+        if self.closing or len(self.legs) >= self.most_legs:
             return 503
         if sessions.too_short(request):
             return 422
@@ -183,7 +184,9 @@ class Switchboard:
                 self.rooms[caller].describe(agent, sdp)
             elif caller.agents == [agent] and caller.phase is Phase.EARLY and caller.partner is None:
                 caller.early(sdp, agent)
-        self.listener.ringing(agent.id)
+        if not agent.rings:
+            agent.rings = True
+            self.listener.ringing(agent.id)
 
     def answered(self, agent: Agent) -> None:
         if self.listener is None:
@@ -209,29 +212,39 @@ class Switchboard:
 
     def lost(self, leg: Leg, because: str) -> None:
         log.warning("leg %s: %s", leg.id, because)
-        self._end(leg, "", bye=True)
+        self._end(leg, "", bye=True, because=because)
+
+    def end_all(self) -> None:
+        """The router stops."""
+        for leg in list(self.legs.values()):
+            leg.peer = None  # each side is told of its own end
+            self._end(leg, "", bye=True, because="the router stops")
 
     # Ends
 
-    def _end(self, leg: Leg, reason: str, *, bye: bool) -> None:
+    def _end(self, leg: Leg, reason: str, *, bye: bool, because: str = "") -> None:
         """A far end has ended its leg, or the leg was lost: so the other side is ended too."""
         if leg.id not in self.legs:
             return
-        peer = leg.peer
-        if bye and leg.phase is Phase.CONNECTED:
+        peer, phase = leg.peer, leg.phase
+        if bye and phase is Phase.CONNECTED:
             leg.bye()
         elif bye and isinstance(leg, Caller):
-            leg.refuse(500)
-        elif isinstance(leg, Agent) and bye:
+            leg.refuse(503 if self.closing else 500)
+        elif bye and isinstance(leg, Agent):
             leg.release()
         leg.leave()
         if peer is not None and peer.peer is leg:
             self.end_quietly(peer, reason)
-        self._gone(leg)
+        self._gone(leg, refused=because if phase is Phase.EARLY and isinstance(leg, Agent) else "")
 
-    def _gone(self, leg: Leg) -> None:
+    def _gone(self, leg: Leg, *, refused: str = "") -> None:
         self.forget(leg)
-        if self.listener is not None:
+        if self.listener is None:
+            return
+        if refused:
+            self.listener.refused(leg.id, 503, refused)
+        else:
             self.listener.ended(leg.id)
 
     def end_quietly(self, leg: Leg, reason: str = "") -> None:
@@ -273,4 +286,4 @@ def _forwards(request: Request) -> int:
 
 
 _OF_INFO = ("Content-Type", "Content-Disposition", "Info-Package")
-_MIN_SE = {"Min-SE": [str(sessions.SHORTEST)]}
+_WITH = {422: {"Min-SE": [str(sessions.SHORTEST)]}, 503: {"Retry-After": ["5"]}}
