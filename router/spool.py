@@ -27,6 +27,8 @@ SYNC_EVERY = 1.0
 KEPT = 1000
 """Records held in memory while the disk takes none; then the oldest is lost."""
 
+_JSON = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False, check_circular=False)
+"""Made once: json.dumps makes one for each record that is not in its own style."""
 _NAME = re.compile(r"calls-(\d+)\.jsonl")
 _LINE = re.compile(rb'\{"crc":"([0-9a-f]{8})","call":(.*)\}', re.DOTALL)
 
@@ -44,10 +46,11 @@ class Spool:
         self._torn = False
         self._number = max((number for number, _, _ in _numbered(folder)), default=0)
         self._file, self._size = self._begin(), 0
-        self._lock = threading.Lock()  # guards _unsynced and the descriptors in it, never held during I/O
-        self._unsynced: set[int] = {self._file}
+        self._lock = threading.Lock()  # guards _file, _retired and _named, never held during I/O
         self._retired: set[int] = set()
         self._named = False
+        self._clean = True
+        """The helper has not been told that there is something to sync."""
         self._dirty = threading.Event()
         self._closing = threading.Event()
         self._helper = threading.Thread(target=self._keep_durable, name="spool sync", daemon=True)
@@ -74,38 +77,38 @@ class Spool:
             line = b"\n" + line  # ends what an earlier write left unfinished
         written = os.write(self._file, line)
         self._size += written
-        with self._lock:
-            self._unsynced.add(self._file)
-        self._dirty.set()
+        if self._clean:
+            self._clean = False
+            self._dirty.set()  # once a sync, not once a record: it costs as much as the write
         self._torn = written < len(line)
         if self._torn:
             raise OSError(f"the disk took {written} of {len(line)} bytes of a call record")
 
     def _rotate(self) -> None:
-        old, self._file = self._file, self._begin()
-        self._size, self._torn = 0, False
+        new = self._begin()
         with self._lock:
-            self._unsynced.add(old)
-            self._retired.add(old)
-            self._named = False
+            self._retired.add(self._file)
+            self._file, self._named = new, False
+        self._size, self._torn = 0, False
 
     def _keep_durable(self) -> None:
         """The helper thread. os.fdatasync gives up the interpreter lock, so calls go on meanwhile."""
         while not self._closing.is_set():
             self._dirty.wait()
             self._dirty.clear()
+            self._clean = True  # before the sync: what is written from now on is told anew
             self._sync()
             self._closing.wait(self._sync_every)
         self._sync()
 
     def _sync(self) -> None:
         with self._lock:
-            unsynced, self._unsynced = self._unsynced, set()
+            present = self._file
             retired, self._retired = self._retired, set()
             named, self._named = self._named, True
         if not named:
             self._sync_folder()  # else a power cut could take the new file's name
-        for file in unsynced:
+        for file in (*retired, present):
             try:
                 os.fdatasync(file)
             except OSError as exc:
@@ -155,8 +158,7 @@ class SpoolFile:
 
 def encode_line(record: dict[str, object]) -> bytes:
     """A line with its end. Raises TypeError for what JSON does not know, ValueError for NaN."""
-    text = json.dumps(record, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
-    body = text.encode("utf-8", "backslashreplace")  # half a surrogate pair must not stop a record
+    body = _JSON.encode(record).encode("utf-8", "backslashreplace")  # half a surrogate pair stops no record
     return b'{"crc":"%08x","call":%b}\n' % (zlib.crc32(body), body)
 
 

@@ -1,4 +1,4 @@
-"""An asyncio service tells the supervisor that it is ready, and its facts as they change."""
+"""An asyncio service tells the supervisor that it is ready, its facts as they change, that it is alive."""
 
 from __future__ import annotations
 
@@ -37,5 +37,7 @@ async def _keep_told(
             if (now := dict(facts())) != told:
                 await client.send("facts", service=unit.value, facts=now)
                 told = now
+            else:
+                await client.send("alive", service=unit.value)
     finally:
         lost.cancel()

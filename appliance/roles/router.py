@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from appliance import logs
 from appliance.config import Config
 from appliance.control.reporter import Reporter
+from appliance.loop_log import LoopLog
 from appliance.roles.ending import end_within
 from appliance.roles.timers import TimerHeap
 from appliance.routing_file import RoutingFile
@@ -34,19 +35,19 @@ STOP_WITHIN = 4
 
 
 def main(config: Config) -> int:
-    logs.set_up("router")
+    log_lines = LoopLog.installed("router")
     logs.never_wait()
     asked: list[int] = []
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda signum, _: asked.append(signum))
     try:
-        return _serve(config, lambda: bool(asked))
+        return _serve(config, log_lines, lambda: bool(asked))
     except (NetworkError, OSError) as exc:
         log.error("the router cannot start: %s", exc)
         return 1
 
 
-def _serve(config: Config, stopping: Callable[[], bool]) -> int:
+def _serve(config: Config, log_lines: LoopLog, stopping: Callable[[], bool]) -> int:
     reporter = Reporter(config.control_socket, "router")
     file = RoutingFile(config.routing_file)
     table = _first_table(file, stopping)
@@ -59,7 +60,8 @@ def _serve(config: Config, stopping: Callable[[], bool]) -> int:
         facts = _Facts(signalling, engine, table)
         reporter.ready(facts())
         log.info("ready on %s:%d, %d call legs", config.listen, config.sip_port, signalling.capacity)
-        _Loop(signalling, timers, reporter, _Watch(file, engine, facts), facts).turn_until(stopping)
+        watch = _Watch(file, engine, facts)
+        _Loop(signalling, timers, reporter, watch, facts, log_lines).turn_until(stopping)
         end_within(STOP_WITHIN)
         log.info("stopping, %d calls are ended", engine.calls_now)
         engine.close()
@@ -146,6 +148,7 @@ class _Loop:
     reporter: Reporter
     watch: _Watch
     facts: _Facts
+    log_lines: LoopLog
 
     def turn_until(self, stopping: Callable[[], bool]) -> None:
         next_facts = 0.0
@@ -158,3 +161,4 @@ class _Loop:
                 next_facts = now + FACTS_EVERY
                 self.reporter.facts(self.facts())
             self.reporter.turn(now)
+            self.log_lines.turn(now)

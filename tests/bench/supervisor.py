@@ -25,6 +25,7 @@ from appliance.config import Config
 from appliance.control.reporter import Reporter
 from appliance.lifecycle import Limits
 from appliance.logs import Outlet
+from appliance.loop_log import LoopLog
 from appliance.roles.supervisor import service_environment
 from appliance.services.children import Child
 from appliance.services.ports import Unit
@@ -57,7 +58,7 @@ def record() -> dict[str, object]:
 
 def act(state: Path, unit: str, rate: float, seconds: float) -> None:
     """A stand-in for a service; that of the router leaves `rate` records a second after SETTLE."""
-    logs.set_up(unit)
+    log_lines = LoopLog.installed(unit)
     logs.never_wait()
     asked: list[int] = []
     signal.signal(signal.SIGTERM, lambda number, _: asked.append(number))
@@ -65,10 +66,13 @@ def act(state: Path, unit: str, rate: float, seconds: float) -> None:
     reporter.ready({})
     feeder = _Feeder(Spool(state / "spool"), reporter, rate, seconds) if unit == Unit.ROUTER else None
     while not asked:
-        time.sleep(TURN if feeder else 0.1)
+        time.sleep(TURN if feeder else 1.0)
         if feeder:
             feeder.turn()
+        else:
+            reporter.facts({})
         reporter.turn(time.monotonic())
+        log_lines.turn(time.monotonic())
     if feeder:
         (state / "fed.json").write_text(json.dumps(feeder.spent))
 
