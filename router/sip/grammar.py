@@ -38,7 +38,7 @@ _VIA = re.compile(
 _ADDRESS = re.compile(
     r'[ \t]*+(?:(?:"(?:[^"\\]++|\\.)*+"|[^"<]*+)[ \t]*+<[^<>]++>|[^<>" \t;]++)[ \t]*+(?:;|\Z)', re.DOTALL
 )
-_UNESCAPED_IN_USER = re.compile(r"[^A-Za-z0-9\-_.!~*'()&=+$,;?/]")
+_UNESCAPED_IN_USER = re.compile(r"[^A-Za-z0-9\-_.!~*'()&=+$]")
 
 
 def _none() -> Mapping[str, str]:
@@ -285,7 +285,7 @@ def unescape(text: str) -> str:
 
 
 def escape(user: str) -> str:
-    """A user part for a URI: all it may not hold is escaped."""
+    """A user part for a URI; what some take for the end of it or for a parameter is escaped too."""
     return _UNESCAPED_IN_USER.sub(_percent, user)
 
 

@@ -31,11 +31,12 @@ CAUSES = {
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _NUMBER_ENDS = re.compile("[:;]")
 _TEL_ENDS = re.compile("[;?]")
+_NOBODY = ("", "anonymous")
 _IDENTITY_PRIVACY = frozenset(("id", "user", "header"))
 _HISTORY_PRIVACY = frozenset(("history", "header", "session"))
 _CAUSE = re.compile(r";cause=[0-9]", re.IGNORECASE)
 _REASON = re.compile(r"[?&]Reason=", re.IGNORECASE)
-_ENTRY_PRIVACY = re.compile(r"[?&]Privacy=[^&>]*history", re.IGNORECASE)
+_ENTRY_PRIVACY = re.compile(r"[?&]Privacy=[^&>?]*history", re.IGNORECASE)
 _INDEX = re.compile(r"[0-9]{1,5}(?:\.[0-9]{1,5})*")
 _MOST_DIVERSIONS = 1000
 
@@ -96,7 +97,7 @@ def sender(arrival: Arrival, shown: Identity, at: str, *, trusted: bool) -> str:
     peer reads P-Asserted-Identity. Only the number that was dialled has nothing to hide: any other is taken
     for the caller's, perhaps shortened.
     """
-    if not shown.number or (
+    if shown.number.lower() in _NOBODY or (
         _is_own(arrival, shown) and arrival.private and (arrival.is_anonymous or not trusted)
     ):
         return ANONYMOUS
