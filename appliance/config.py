@@ -126,6 +126,11 @@ class Config:
         return self.state / "routing.json"
 
     @property
+    def announcements(self) -> Path:
+        """The folder of the WAV files that groups name."""
+        return self.state / "announcements"
+
+    @property
     def spool(self) -> Path:
         return self.state / "spool"
 

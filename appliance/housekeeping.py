@@ -31,6 +31,7 @@ class Housekeeping:
 
     def __init__(self, config: Config, store: StoreKeeper, plans: Plans) -> None:
         self._store = store
+        self._announcements = str(config.announcements)
         self._plans = plans
         self._ingest = Ingest(config.spool)
         self._spool = Errands("spool")
@@ -118,4 +119,4 @@ class Housekeeping:
             self.pending = await self._spool.do(self._ingest.pending)
 
     async def _read_table(self) -> RoutingTable:
-        return await self._store.do(lambda store: store.routing_table())
+        return await self._store.do(lambda store: store.routing_table(self._announcements))

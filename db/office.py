@@ -50,7 +50,7 @@ class User:
 class Team:
     """A group by the names of its people. `members`: assistants in hunting order; times in seconds, 0 = off.
 
-    `announcement`: file name, kept for the version that plays it.
+    `announcement`: the name of a WAV file. `need_…`: what an available assistant's phone has to be.
     """
 
     name: str
@@ -69,6 +69,9 @@ class Team:
     assistant_direct: bool = False
     strategy: Strategy = Strategy.SEQUENTIAL
     vip: tuple[VipEntry, ...] = ()
+    need_registered: bool = True
+    need_idle: bool = True
+    need_unforwarded: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -93,12 +93,15 @@ class Store:
                 self._version, self._ask_at = version, now + ASKED_EVERY
             return self._revision
 
-    def routing_table(self) -> RoutingTable:
-        """What calls are routed by, of one moment, without peers and addresses of hosts."""
+    def routing_table(self, announcements: str = "") -> RoutingTable:
+        """What calls are routed by, of one moment, without peers and addresses of hosts.
+
+        `announcements`: the folder of the WAV files that the groups name.
+        """
 
         def ask(connection: Connection) -> RoutingTable:
             settings = values(connection, self._machine.edition)
-            return routing_table(read_office(connection), settings, _revision(connection))
+            return routing_table(read_office(connection), settings, _revision(connection), announcements)
 
         return self._database.read(ask)
 

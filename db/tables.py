@@ -27,6 +27,7 @@ from sqlalchemy import (
     TypeDecorator,
     UniqueConstraint,
     text,
+    true,
 )
 
 NAMING = {
@@ -126,6 +127,9 @@ groups = Table(
     Column("vip_threshold", Integer, nullable=False),
     Column("assistant_direct", Boolean, nullable=False),
     Column("strategy", String(16), nullable=False),
+    Column("need_registered", Boolean, nullable=False, server_default=true()),
+    Column("need_idle", Boolean, nullable=False, server_default=true()),
+    Column("need_unforwarded", Boolean, nullable=False, server_default=true()),
     UniqueConstraint("name"),
     Index("ix_groups_manager_number", "manager_number", unique=True,
           sqlite_where=text("manager_number <> ''"), postgresql_where=text("manager_number <> ''")),

@@ -41,7 +41,7 @@ def show(config: Config, *, group: str, caller: str, at: str | None, as_json: bo
 
 def _table(config: Config, store: Store) -> RoutingTable:
     """The store's table, its host names resolved as the appliance did last, or now."""
-    table = store.routing_table()
+    table = store.routing_table(str(config.announcements))
     known = _published(config)
     hosts = dict(known.hosts)
     for name in (names_in(table) | names_of(config.peers)) - hosts.keys():

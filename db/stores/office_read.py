@@ -83,6 +83,9 @@ def _groups(connection: Connection) -> tuple[Team, ...]:
             assistant_direct=row.assistant_direct,
             strategy=Strategy(row.strategy),
             vip=tuple(entries.get(row.id, ())),
+            need_registered=row.need_registered,
+            need_idle=row.need_idle,
+            need_unforwarded=row.need_unforwarded,
         )
         for row in connection.execute(select(tables.groups))
     )

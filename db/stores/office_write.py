@@ -107,6 +107,9 @@ def _group_row(team: Team) -> dict[str, object]:
         "vip_threshold": team.vip_threshold,
         "assistant_direct": team.assistant_direct,
         "strategy": team.strategy.value,
+        "need_registered": team.need_registered,
+        "need_idle": team.need_idle,
+        "need_unforwarded": team.need_unforwarded,
     }
 
 

@@ -6,8 +6,13 @@ from db.office import Office, Team
 from router.model import Group, Overflow, Person, RoutingTable, Settings
 
 
-def routing_table(office: Office, values: dict[str, str], revision: int) -> RoutingTable:
-    """`values`: the system variables as they count. Peers and the addresses of hosts are not in the store."""
+def routing_table(
+    office: Office, values: dict[str, str], revision: int, announcements: str = ""
+) -> RoutingTable:
+    """`values`: the system variables as they count. Peers and the addresses of hosts are not in the store.
+
+    `announcements`: the folder of the WAV files that the groups name.
+    """
     people = {
         user.user: Person(
             user.user, user.name, user.address, user.number, user.presence, user.message, user.forwards
@@ -16,7 +21,11 @@ def routing_table(office: Office, values: dict[str, str], revision: int) -> Rout
     }
     return RoutingTable(
         revision=revision,
-        groups={team.manager_number: _group(team, people) for team in office.groups if team.manager_number},
+        groups={
+            team.manager_number: _group(team, people, announcements)
+            for team in office.groups
+            if team.manager_number
+        },
         contacts=office.contacts,
         settings=Settings(
             strip_caller_id=int(values["gStripCallerID"]),
@@ -27,7 +36,7 @@ def routing_table(office: Office, values: dict[str, str], revision: int) -> Rout
     )
 
 
-def _group(team: Team, people: dict[str, Person]) -> Group:
+def _group(team: Team, people: dict[str, Person], announcements: str) -> Group:
     return Group(
         name=team.name,
         manager_number=team.manager_number,
@@ -44,4 +53,8 @@ def _group(team: Team, people: dict[str, Person]) -> Group:
         assistant_direct=team.assistant_direct,
         strategy=team.strategy,
         vip_entries=team.vip,
+        announcement=f"{announcements}/{team.announcement}" if team.announcement else "",
+        need_registered=team.need_registered,
+        need_idle=team.need_idle,
+        need_unforwarded=team.need_unforwarded,
     )

@@ -95,6 +95,9 @@ def _team(team: Team) -> dict[str, object]:
         "vip_threshold": team.vip_threshold,
         "assistant_direct": team.assistant_direct,
         "strategy": team.strategy.value,
+        "need_registered": team.need_registered,
+        "need_idle": team.need_idle,
+        "need_unforwarded": team.need_unforwarded,
     }
 
 

@@ -73,6 +73,9 @@ def _team(name: str, section: Section, people: Mapping[str, User]) -> Team:
         assistant_direct=section.flag("assistant_direct", default=False),
         strategy=section.choice("strategy", _STRATEGIES, Strategy.SEQUENTIAL),
         vip=tuple(_entry(value) for value in section.items("vip")),
+        need_registered=section.flag("need_registered", default=True),
+        need_idle=section.flag("need_idle", default=True),
+        need_unforwarded=section.flag("need_unforwarded", default=True),
     )
     section.finish()
     return team

@@ -27,6 +27,7 @@ from db.errors import (
 )
 from db.office import Office, Team, User
 from db.sample import sample_office
+from db.schema import MIGRATIONS, head
 from db.store import Store, prepare
 from db.stores.calls import Step
 from db.stores.jobs import JobRun
@@ -604,7 +605,7 @@ class StoreContract:
         _sql(store, "UPDATE revision SET written_by = 'callisto-appliance 7.1'")
         sentence = (
             "this store was written by a newer version (callisto-appliance 7.1, schema 0042); "
-            "this version knows schemas up to 0001"
+            f"this version knows schemas up to {head(MIGRATIONS)}"
         )
         for attempt in (lambda: Store.open(url), lambda: prepare(url)):
             with pytest.raises(StoreNewerError) as refused:

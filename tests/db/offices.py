@@ -85,6 +85,9 @@ def teams(draw: st.DrawFn, users: tuple[User, ...]) -> tuple[Team, ...]:
                 assistant_direct=draw(st.booleans()),
                 strategy=draw(st.sampled_from(Strategy)),
                 vip=tuple(draw(st.lists(entries(), max_size=2))),
+                need_registered=draw(st.booleans()),
+                need_idle=draw(st.booleans()),
+                need_unforwarded=draw(st.booleans()),
             )
         )
     return tuple(made)

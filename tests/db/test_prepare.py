@@ -19,13 +19,15 @@ from sqlalchemy import create_engine, inspect
 from db.engine import parse_url
 from db.errors import StoreTooOldError, StoreUnavailableError
 from db.prepare import prepare
-from db.schema import MIGRATIONS
+from db.schema import MIGRATIONS, head
 from db.store import Store
 from db.tables import metadata
 from db.variables.states import Actor
 from tests.postgres import fresh_database
 
 CLI = Actor("root", "", "cli")
+HEAD = head(MIGRATIONS)
+NEXT = f"{int(HEAD) + 1:04}"
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(MIGRATIONS.parents[1])}
 SECOND = '''
 """A later step, as one will come."""
@@ -33,8 +35,8 @@ SECOND = '''
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0002"
-down_revision = "0001"
+revision = "{next}"
+down_revision = "{head}"
 
 
 def upgrade():
@@ -59,7 +61,9 @@ def later(tmp_path: Path) -> Callable[[str], Path]:
     def made(body: str) -> Path:
         folder = tmp_path / "migrations"
         shutil.copytree(MIGRATIONS, folder, ignore=shutil.ignore_patterns("__pycache__"))
-        (folder / "versions" / "v0002_later.py").write_text(SECOND.format(body=body.strip()))
+        (folder / "versions" / "v9999_later.py").write_text(
+            SECOND.format(body=body.strip(), head=HEAD, next=NEXT)
+        )
         return folder
 
     return made
@@ -208,7 +212,7 @@ def test_who_prepares_waits_for_another_one(path: Path) -> None:
         assert second.is_alive()
         assert not path.exists()
     second.join(30)
-    assert _schema(path) == "0001"
+    assert _schema(path) == HEAD
 
 
 def test_who_prepares_does_not_wait_for_ever(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -233,7 +237,9 @@ def test_an_older_store_is_refused_until_it_is_migrated(
 ) -> None:
     filled(path)
     monkeypatch.setattr("db.schema.MIGRATIONS", later(ALTERS_USERS))
-    with pytest.raises(StoreTooOldError, match="has the schema 0001; this version needs 0002") as refused:
+    with pytest.raises(
+        StoreTooOldError, match=f"has the schema {HEAD}; this version needs {NEXT}"
+    ) as refused:
         Store.open(url_of(path))
     assert "start the appliance" in refused.value.hint
 
@@ -247,13 +253,41 @@ def test_a_migration_keeps_every_row_and_the_store_as_it_was(
     prepare(url_of(path), migrations=later(ALTERS_USERS))
     assert rows(path) == before
     assert all(before[name] for name in ("member", "user_role", "presence"))
-    assert _schema(path) == "0002"
-    assert _schema(path.with_name("callisto.db.before-0002")) == "0001"
-    assert rows(path.with_name("callisto.db.before-0002")) == before
+    assert _schema(path) == NEXT
+    assert _schema(path.with_name(f"callisto.db.before-{NEXT}")) == HEAD
+    assert rows(path.with_name(f"callisto.db.before-{NEXT}")) == before
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert {each.name for each in path.parent.glob("callisto.db*")} == {
-        "callisto.db", "callisto.db.before-0002", "callisto.db.lock",
+        "callisto.db", f"callisto.db.before-{NEXT}", "callisto.db.lock",
     }  # fmt: skip
+
+
+def test_a_store_of_the_first_schema_keeps_its_office_and_gets_what_is_new(
+    path: Path, tmp_path: Path
+) -> None:
+    first = tmp_path / "first"
+    shutil.copytree(MIGRATIONS, first, ignore=shutil.ignore_patterns("__pycache__", "v000[2-9]*"))
+    prepare(url_of(path), migrations=first)
+    connection = pysqlite3.connect(str(path), isolation_level=None)
+    connection.execute("INSERT INTO users VALUES ('anna', 'Anna', '201', '201', '', '2026-01-01')")
+    connection.execute("INSERT INTO presence VALUES ('anna', 'available', '', '2026-01-01')")
+    connection.execute(
+        "INSERT INTO groups VALUES (1, 'G', '100', 'a.wav', 0, 5, 6, 'busy', '', 1, 1, 0, 0, 0, 'sequential')"
+    )
+    connection.execute("INSERT INTO member VALUES (1, 'anna', 1, 0)")
+    connection.execute("INSERT INTO vip_entry VALUES (1, 1, 1, '+4179T', '', NULL)")
+    connection.close()
+    before = rows(path)
+    prepare(url_of(path))
+    after = rows(path)
+    assert [row[-3:] for row in after["groups"]] == [(1, 1, 1)]
+    after["groups"] = [row[:-3] for row in after["groups"]]
+    assert after == before
+    with Store.open(url_of(path)) as store:
+        group = store.routing_table("/announcements").groups["100"]
+    assert (group.need_registered, group.need_idle, group.need_unforwarded) == (True, True, True)
+    assert group.announcement == "/announcements/a.wav"
+    assert [person.user for person in group.assistants] == ["anna"]
 
 
 def test_a_migration_raises_the_revision_and_signs(path: Path, later: Callable[[str], Path]) -> None:
@@ -301,7 +335,7 @@ def test_a_store_that_somebody_has_open_is_not_migrated(
             prepare(url_of(path), migrations=later(ALTERS_USERS))
         assert "stop the appliance" in refused.value.hint
         store.variables.set("gWebTimeout", "40", CLI)
-    assert _schema(path) == "0001"
+    assert _schema(path) == HEAD
 
 
 @pytest.mark.parametrize("moment", ["copy.replace", "os.link", "_check_migrated", "upgrade"])
@@ -326,10 +360,10 @@ def test_a_migration_that_is_killed_can_be_done_again(
         [sys.executable, "-c", script], timeout=60, check=False, cwd=MIGRATIONS.parents[1]
     )
     assert killed.returncode == -9
-    assert _schema(path) == "0001"
+    assert _schema(path) == HEAD
     assert rows(path) == before
     prepare(url_of(path), migrations=folder)
-    assert _schema(path) == "0002"
+    assert _schema(path) == NEXT
     assert rows(path) == before
 
 
