@@ -63,6 +63,8 @@ class Config:
     telnet_port: int
     sip_port: int
     sips_port: int
+    media_port: int
+    rtp_ports: range
     web_port: int
     state: Path
     store_url: str = field(repr=False)
@@ -135,6 +137,11 @@ class Config:
         return self.state / "spool"
 
     @property
+    def announcement_copies(self) -> Path:
+        """The media server's own folder, for what it plays."""
+        return self.state / "run" / "announcements"
+
+    @property
     def run_folder(self) -> Path:
         return self.state / "run"
 
@@ -155,6 +162,14 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("telnet_port", values.port, 2323, _PORT),
     Setting("sip_port", values.port, 5060, f"{_PORT} (UDP and TCP)"),
     Setting("sips_port", values.port, 5061, f"{_PORT} (TLS)"),
+    Setting("media_port", values.port, 5064, f"{_PORT} (UDP, on 127.0.0.1 only)"),
+    Setting(
+        "rtp_ports",
+        values.ports,
+        range(16384, 18384),
+        f"two ports from 1024 with a hyphen, the first one even, for at least {values.FEWEST_PORTS} ports, "
+        'such as "16384-18383"',
+    ),
     Setting("web_port", values.port, 8080, _PORT),
     Setting("state", values.path, "var", "a directory whose parent exists"),
     Setting(
@@ -236,7 +251,7 @@ def _value(setting: Setting, given: Mapping[str, object], env: Mapping[str, str]
 def _refuse_shared_ports(found: Mapping[str, Any]) -> None:
     seen: dict[int, str] = {}
     tls = ("sips_port",) if found["tls_certificate"] else ()
-    for key in ("telnet_port", "sip_port", *tls, "web_port"):
+    for key in ("telnet_port", "sip_port", *tls, "media_port", "web_port"):
         other = seen.setdefault(found[key], key)
         if other != key:
             raise ConfigError(f"{key}: {found[key]} is the {other} too; give each service a port of its own")
@@ -277,4 +292,6 @@ def _text(value: object) -> str:
             return ""
         case tuple():
             return ",".join(value)
+        case range():
+            return f"{value.start}-{value.stop - 1}"
     return str(value)

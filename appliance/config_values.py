@@ -34,6 +34,16 @@ def whole(lowest: int, highest: int) -> Callable[[object], int]:
 
 
 port = whole(1, 65535)
+FEWEST_PORTS = 16
+
+
+def ports(value: object) -> range:
+    """A range for RTP, such as 16384-18383, that begins with an even port (RFC 3550, section 11)."""
+    first, dash, last = string(value).partition("-")
+    low, high = port(first), port(last)
+    if not dash or low < 1024 or low % 2 or high - low + 1 < FEWEST_PORTS:
+        raise ValueError(value)
+    return range(low, high + 1)
 
 
 def one_of(*words: str) -> Callable[[object], str]:

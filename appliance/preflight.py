@@ -12,6 +12,7 @@ from appliance.config import Config, ConfigError
 
 TCP, UDP = socket.SOCK_STREAM, socket.SOCK_DGRAM
 _NAMES = {TCP: "TCP", UDP: "UDP"}
+LOOPBACK = "127.0.0.1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +22,8 @@ class Door:
     key: str
     port: int
     kind: socket.SocketKind
+    address: str = ""
+    """Where, if it is not where the appliance listens."""
 
 
 def doors(config: Config) -> tuple[Door, ...]:
@@ -30,6 +33,7 @@ def doors(config: Config) -> tuple[Door, ...]:
         Door("sip_port", config.sip_port, UDP),
         Door("sip_port", config.sip_port, TCP),
         *tls,
+        Door("media_port", config.media_port, UDP, LOOPBACK),
         Door("web_port", config.web_port, TCP),
     )
 
@@ -58,7 +62,7 @@ def check_ports(config: Config, patience: float = 0.0) -> None:
     supervisor that was killed need a moment to end."""
     end = time.monotonic() + patience
     for door in doors(config):
-        while problem := _problem(config.listen, door):
+        while problem := _problem(door.address or config.listen, door):
             if time.monotonic() >= end:
                 raise ConfigError(problem)
             time.sleep(0.1)

@@ -29,8 +29,9 @@ from scheduler.service import Planner
 log = logging.getLogger(__name__)
 
 STOP_WITHIN = 4.1
-STOPS = {Unit.ROUTER: 2.4, Unit.SHELL: 0.8, Unit.WEB: 0.8}
-"""Seconds from SIGTERM to SIGKILL; in all less than the five seconds in which everything has to stop."""
+STOPS = {Unit.MEDIA: 1.5, Unit.ROUTER: 2.4, Unit.SHELL: 0.8, Unit.WEB: 0.8}
+"""Seconds from SIGTERM to SIGKILL. Everything has to stop within five: media is the last, and is killed when
+the others have used up STOP_WITHIN; it has no call left then."""
 
 
 class Supervisor:

@@ -81,6 +81,7 @@ class LocalAppliance:
             "CALLISTO_STATE": str(self.state),
             "CALLISTO_SIP_PORT": str(self.sip_port),
             "CALLISTO_TELNET_PORT": str(self.telnet_port),
+            "CALLISTO_MEDIA_PORT": str(free_port()),
             "CALLISTO_WEB_PORT": str(self.web_port),
             "CALLISTO_ADMIN_PASSWORD": self.password,
             **(settings or {}),

@@ -13,6 +13,7 @@ from appliance.lifecycle import State
 class Unit(StrEnum):
     """A service, in the order of starting."""
 
+    MEDIA = "media"
     ROUTER = "router"
     SHELL = "shell"
     WEB = "web"

@@ -167,3 +167,22 @@ def test_a_password_is_shown_nowhere(tmp_path: Path) -> None:
 )
 def test_odd_passwords_are_masked_too(url: str) -> None:
     assert "et" not in without_password(url).replace("postgresql", "")
+
+
+def test_the_ports_of_speech_are_a_range(tmp_path: Path) -> None:
+    assert load(tmp_path).rtp_ports == range(16384, 18384)
+    config = load(tmp_path, 'rtp_ports = "20000-20099"\n')
+    assert config.rtp_ports == range(20000, 20100)
+    assert config.environment()["CALLISTO_RTP_PORTS"] == "20000-20099"
+
+
+@pytest.mark.parametrize(
+    "text", ["20000", "20001-20100", "20000-20010", "20100-20000", "80-1000", "20000-70000", "many"]
+)
+def test_ports_that_speech_cannot_use_are_refused(tmp_path: Path, text: str) -> None:
+    assert refusal(tmp_path, RTP_PORTS=text).startswith(f'CALLISTO_RTP_PORTS: "{text}" is refused')
+
+
+def test_the_media_server_has_a_port_of_its_own(tmp_path: Path) -> None:
+    assert load(tmp_path).media_port == 5064
+    assert "sip_port too" in refusal(tmp_path, MEDIA_PORT="5060")

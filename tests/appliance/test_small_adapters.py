@@ -207,8 +207,8 @@ def free_ports(count: int) -> list[int]:
 
 
 def on_free_ports(folder: Path, **env: str) -> Config:
-    telnet, sip, web = (str(port) for port in free_ports(3))
-    return config(folder, **{"TELNET_PORT": telnet, "SIP_PORT": sip, "WEB_PORT": web, **env})
+    names = ("TELNET_PORT", "SIP_PORT", "MEDIA_PORT", "WEB_PORT")
+    return config(folder, **dict(zip(names, map(str, free_ports(len(names))), strict=True)), **env)
 
 
 def test_free_ports_are_fine_and_left_free(tmp_path: Path) -> None:
@@ -223,6 +223,7 @@ def test_free_ports_are_fine_and_left_free(tmp_path: Path) -> None:
         ("telnet_port", socket.SOCK_STREAM),
         ("sip_port", socket.SOCK_STREAM),
         ("sip_port", socket.SOCK_DGRAM),
+        ("media_port", socket.SOCK_DGRAM),
         ("web_port", socket.SOCK_STREAM),
     ],
 )

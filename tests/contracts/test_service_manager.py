@@ -229,7 +229,7 @@ class TestLocalChildren(Contract):
         ended: list[Unit] = []
         self.children.watch(lambda state: ended.append(state.unit) if state.state is State.STOPPED else None)
         await self.children.close(within=5.0)
-        assert ended == [Unit.WEB, Unit.SHELL, Unit.ROUTER]
+        assert ended == [Unit.WEB, Unit.SHELL, Unit.ROUTER, Unit.MEDIA]
 
     async def test_close_kills_whoever_is_left_at_its_limit(self) -> None:
         for unit in Unit:
