@@ -83,7 +83,7 @@ class Gate:
         return Verdict.DROP
 
     def fits(self, asked: int, answer: int) -> bool:
-        """Whether a refusal of `answer` bytes may go to a request of `asked` bytes; else it counts as dropped."""
+        """Whether a refusal of `answer` bytes may answer a request of `asked`; else it counts as dropped."""
         if answer <= asked:
             return True
         self._refused -= 1
