@@ -42,9 +42,6 @@ class Desk(Protocol):
     def notified(self, leg: Leg, tx: ServerTransaction) -> None:
         """NOTIFY on a leg."""
 
-    def admits(self, tx: ServerTransaction, request: Request) -> bool:
-        """Whether a request that belongs to no leg is dealt with at all; a refusal is answered already."""
-
 
 class Inbox:
     """The `Core` of the transaction layer."""
@@ -103,8 +100,6 @@ class Inbox:
 
     def _out_of_dialog(self, tx: ServerTransaction, request: Request) -> None:
         method = request.method
-        if not self._desk.admits(tx, request):
-            return
         if _unknown(tx, request):
             return
         if method == "INVITE":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import random
 from functools import partial
 
 from router.ports import Clock, Identity, LegId, Media, SignallingListener, Target
@@ -10,12 +11,13 @@ from router.sip import identity, sessions
 from router.sip.agent import Agent, Place
 from router.sip.caller import Caller
 from router.sip.connecting import Connecting
+from router.sip.dialog import new_tag
 from router.sip.grammar import GrammarError, parse_uri
 from router.sip.handover import HandOver
 from router.sip.inbox import Inbox
-from router.sip.message import MessageError, Request, Response, parse
+from router.sip.message import MessageError, Request, Response, encode, parse, response
 from router.sip.net import Flow, Network, NetworkError
-from router.sip.peering import Peering
+from router.sip.peering import Peering, Told
 from router.sip.phase import Phase
 from router.sip.referral import Referral
 from router.sip.rooms import Room
@@ -34,6 +36,10 @@ _PASSED_ON = ("Alert-Info", "Call-Info", "Subject", "Priority", "User-To-User", 
 """Headers of a caller's INVITE that the phone gets as they came, besides those of identity.py."""
 
 
+def _unheard(facts: dict[str, object]) -> None:
+    """Nobody wants to hear of the peers."""
+
+
 class SipSignalling:
     """Fulfils `router.ports.Signalling`. All calls, `pump` included, come from one thread.
 
@@ -47,16 +53,21 @@ class SipSignalling:
         *,
         listener: SignallingListener | None = None,
         most_legs: int = MOST_LEGS,
-        peering: Peering | None = None,
         media: tuple[str, int] | None = None,
+        peer_changed: Told = _unheard,
     ) -> None:
         """Serve SIP; raise NetworkError when that cannot be. `media`: where the media server listens."""
         self._clock = clock
-        self._peering = peering or Peering()
         self._network = Network(listen, port, received=self._received, broken=self._broken)
-        self._stack = Stack(self._network, clock, self._peering.credentials)
-        self._board = Switchboard(self._stack, self._peering)
-        self._stack.transactions = Transactions(clock, Inbox(self._stack, self._board))
+        self._stack = Stack(self._network, clock)
+        self._board = Switchboard(self._stack)
+        self._transactions = Transactions(clock, Inbox(self._stack, self._board))
+        self.peering = Peering(
+            self._network, self._transactions, clock, jitter=random.random, told=peer_changed
+        )
+        self._stack.transactions = self._transactions
+        self._stack.credentials = self.peering.credentials
+        self._board.peering = self.peering
         self._connecting = Connecting(self._board)
         self._media = media
         self._board.listener = listener
@@ -86,8 +97,8 @@ class SipSignalling:
             "capacity": self.capacity,
             "legs_in_use": self.legs_in_use,
             "garbage": self._garbage,
-            "transactions": len(self._stack.transactions),
-            **self._peering.facts(),
+            "transactions": len(self._transactions),
+            **self.peering.facts(),
         }
 
     def pump(self, max_wait_s: float) -> int:
@@ -97,7 +108,7 @@ class SipSignalling:
         now = self._clock.monotonic()
         if now >= self._next_sweep:
             self._next_sweep = now + SWEEP_EVERY
-            self._stack.transactions.sweep(now)
+            self._transactions.sweep(now)
             sessions.sweep(self._board.legs.values(), now)
         return count
 
@@ -210,8 +221,9 @@ class SipSignalling:
         board = self._board
         board.closing = True
         board.end_all()
+        self.peering.close()
         until = self._clock.monotonic() + CLOSE_WITHIN
-        while self._stack.asking and self._clock.monotonic() < until:
+        while (self._stack.asking or not self.peering.closed) and self._clock.monotonic() < until:
             self._network.pump(0.02)
             board.deliver()
         self._network.close()
@@ -219,23 +231,38 @@ class SipSignalling:
     # The network
 
     def _received(self, data: bytes | Request | Response, flow: Flow) -> None:
+        message: Request | Response
         if isinstance(data, bytes):
             try:
                 message = parse(data)
             except MessageError as exc:
-                self._garbage += 1
-                self._peering.malformed(exc, flow)
+                self._malformed(exc, len(data), flow)
                 return
         else:
             message = data
         try:
-            self._stack.transactions.receive(message, flow)
+            if isinstance(message, Request) and message.to_tag not in self._stack.tags:
+                size = len(data) if isinstance(data, bytes) else len(encode(message))
+                if not self.peering.admits(message, flow, size):
+                    return
+            self._transactions.receive(message, flow)
         except Exception:  # an error of ours over one message: the others go on
             log.exception("a message from %s:%d", *flow.remote)
 
+    def _malformed(self, error: MessageError, size: int, flow: Flow) -> None:
+        """A request that can be answered is told what is wrong with it, if its sender may call at all."""
+        self._garbage += 1
+        request = error.message
+        if not isinstance(request, Request) or request.method == "ACK" or not request.get("Via"):
+            return
+        if self.peering.admits(request, flow, size):
+            answer = response(request, error.status, to_tag=new_tag())
+            answer.headers["Warning"] = [f'399 callisto "{error.problem[:80]}"']
+            flow.send(encode(answer))
+
     def _broken(self, flow: Flow, problem: str) -> None:
         log.debug("flow to %s:%d: %s", *flow.remote, problem)
-        self._stack.transactions.broken(flow, problem)
+        self._transactions.broken(flow, problem)
 
     # Helpers of the port's methods
 

@@ -34,10 +34,11 @@ class Stack:
     transactions: Transactions
     """Set once, by whoever makes the stack: the transactions need the inbox, and that the stack."""
 
-    def __init__(self, network: Network, clock: Clock, credentials: Keyring) -> None:
+    credentials: Keyring
+
+    def __init__(self, network: Network, clock: Clock) -> None:
         self.network = network
         self.clock = clock
-        self.credentials = credentials
         self.asking = 0
         """Requests within dialogs, such as BYE, that have no final response yet."""
         self.tags: dict[str, Leg] = {}

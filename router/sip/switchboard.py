@@ -33,9 +33,11 @@ _FORWARDS = 70
 class Switchboard:
     """`Desk` of the inbox and `User` of every leg with an outside far end."""
 
-    def __init__(self, stack: Stack, peering: Peering) -> None:
+    peering: Peering
+    """Set once, by whoever makes the switchboard: the peers need the transactions, and those the inbox."""
+
+    def __init__(self, stack: Stack) -> None:
         self.stack = stack
-        self.peering = peering
         self.listener: SignallingListener | None = None
         self.legs: dict[LegId, Leg] = {}
         self.rooms: dict[Caller, Room] = {}
@@ -69,9 +71,6 @@ class Switchboard:
             self.listener.refused(leg, status, reason, contact)
 
     # Desk: calls that come in
-
-    def admits(self, tx: ServerTransaction, request: Request) -> bool:
-        return self.peering.admits(tx, request)
 
     def invited(self, tx: ServerTransaction, request: Request) -> None:
         refusal = self._refusal(tx, request)
@@ -179,6 +178,7 @@ class Switchboard:
         caller = agent.caller
         if caller is None or self.listener is None:
             return
+        self.peering.heard(agent.peer_name)
         if sdp:
             if agent.partner is not None:
                 self.rooms[caller].describe(agent, sdp)
@@ -191,6 +191,7 @@ class Switchboard:
     def answered(self, agent: Agent) -> None:
         if self.listener is None:
             return
+        self.peering.heard(agent.peer_name)
         if not agent.theirs:
             agent.release()
             self.forget(agent)
