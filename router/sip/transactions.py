@@ -234,8 +234,12 @@ def _key(request: Request, method: str) -> str:
 def _note_source(request: Request, flow: Flow) -> None:
     """Write into the top Via where the request came from: RFC 3261 section 18.2.1, RFC 3581 section 4."""
     lines = request.headers["Via"]
-    top, comma, others = lines[0].partition(",")
     host, port = flow.remote
+    line = lines[0]
+    if line.endswith(";rport") and "," not in line and "received" not in line:  # as most write it
+        lines[0] = f"{line}={port};received={host}"
+        return
+    top, comma, others = line.partition(",")
     shown = _sent_by(request)
     sent_by, *params = top.split(";")
     kept = [param for param in params if not param.lstrip().lower().startswith(("rport", "received"))]
@@ -244,4 +248,4 @@ def _note_source(request: Request, flow: Flow) -> None:
         kept.append(f"rport={port}")
     if asked or shown not in (host, _host_port(flow.remote)):
         kept.append(f"received={host}")
-    request.headers["Via"] = [f"{';'.join([sent_by, *kept])}{comma}{others}", *lines[1:]]
+    lines[0] = f"{';'.join([sent_by, *kept])}{comma}{others}"

@@ -307,6 +307,14 @@ def test_beyond_the_limit_new_requests_are_dropped_and_counted(udp: FakeFlow) ->
             "SIP/2.0/UDP h;branch=z9hG4bKa, SIP/2.0/UDP g",
             "h;branch=z9hG4bKa;received=192.0.2.9, SIP/2.0/UDP g",
         ),
+        (
+            "SIP/2.0/UDP h;branch=z9hG4bKa, SIP/2.0/UDP g;rport",
+            "h;branch=z9hG4bKa;received=192.0.2.9, SIP/2.0/UDP g;rport",
+        ),
+        (
+            "SIP/2.0/UDP h;received=1.2.3.4;branch=z9hG4bKa;rport",
+            "h;branch=z9hG4bKa;rport=5070;received=192.0.2.9",
+        ),
     ],
 )
 def test_the_top_via_of_a_response_says_where_the_request_came_from(
