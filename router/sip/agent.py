@@ -58,9 +58,10 @@ class Agent(Leg):
 
     def __init__(
         self,
-        id: LegId,
+        leg: LegId,
         stack: Stack,
         user: User,
+        *,
         identity: str,
         places: Sequence[Place],
         caller: Caller | None = None,
@@ -69,9 +70,14 @@ class Agent(Leg):
         first, tag = places[0], new_tag()
         host = first.flow.local[0]
         dialog = Dialog(
-            f"{token_hex(10)}@{host}", f"{identity};tag={tag}", tag, f"<{first.uri}>", first.uri, first.flow
+            f"{token_hex(10)}@{host}",
+            local=f"{identity};tag={tag}",
+            local_tag=tag,
+            remote=f"<{first.uri}>",
+            target=first.uri,
+            flow=first.flow,
         )
-        super().__init__(id, stack, dialog, user)
+        super().__init__(leg, stack, dialog, user)
         self.caller = caller
         self.uri = first.uri
         self.peer_name = first.peer
@@ -90,7 +96,7 @@ class Agent(Leg):
         self._failover: Timer | None = None
 
     def invite(self, offer: bytes, headers: dict[str, list[str]]) -> None:
-        """Send the INVITE, with an offer or without one. `headers`: what goes along, Max-Forwards included."""
+        """Send the INVITE, with an offer or without one. `headers`: what goes along, as Max-Forwards."""
         self._offer = self.ours = offer
         self._headers = headers
         self._try()
@@ -152,7 +158,12 @@ class Agent(Leg):
         dialog = self.dialog
         if place.flow is not dialog.flow:
             self.dialog = Dialog(
-                dialog.call_id, dialog.local, dialog.local_tag, f"<{place.uri}>", place.uri, place.flow
+                dialog.call_id,
+                local=dialog.local,
+                local_tag=dialog.local_tag,
+                remote=f"<{place.uri}>",
+                target=place.uri,
+                flow=place.flow,
             )
             self.dialog.local_seq = dialog.local_seq
         self._heard = False
@@ -230,7 +241,14 @@ class Agent(Leg):
                 self._ack_flow.send(self._ack)
             return
         dialog = self.dialog
-        other = Dialog(dialog.call_id, dialog.local, dialog.local_tag, "", self.uri, dialog.flow)
+        other = Dialog(
+            dialog.call_id,
+            local=dialog.local,
+            local_tag=dialog.local_tag,
+            remote="",
+            target=self.uri,
+            flow=dialog.flow,
+        )
         other.local_seq = dialog.local_seq
         other.begin(response)
         self._send_ack(other, b"")

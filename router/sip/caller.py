@@ -40,16 +40,17 @@ class Caller(Leg):
 
     def __init__(
         self,
-        id: LegId,
+        leg: LegId,
         stack: Stack,
         user: User,
         tx: ServerTransaction,
+        *,
         arrival: Arrival,
         offer: bytes,
         forwards: int,
     ) -> None:
         request = tx.request
-        super().__init__(id, stack, Dialog.accepted(request, new_tag(), tx.flow), user)
+        super().__init__(leg, stack, Dialog.accepted(request, new_tag(), tx.flow), user)
         self.tx = tx
         self.arrival = arrival
         self.theirs = offer

@@ -10,21 +10,18 @@ from router.sip.caller import Caller
 from router.sip.leg import Leg
 from router.sip.phase import Phase
 from router.sip.renegotiation import Reoffer, may_ask
-from router.sip.rooms import Room
 from router.sip.switchboard import Switchboard
 
 TRIES = 5
 AGAIN = 0.5
 """Seconds until a re-INVITE that met another one is tried again (RFC 3261 section 14.1 wants a pause)."""
 
-Rooms = Callable[[Caller], Room | None]
-
 
 class Connecting:
     def __init__(self, board: Switchboard) -> None:
         self._board = board
 
-    def connect(self, caller: Caller, agent: Agent, rooms: Rooms) -> None:
+    def connect(self, caller: Caller, agent: Agent) -> None:
         """Bridge the two. `agent` has answered and is not acknowledged yet."""
         former = caller.peer
         if former is not None:
@@ -33,7 +30,7 @@ class Connecting:
                 former.partner = None
         caller.peer, agent.peer = agent, caller
         if agent.partner is not None:
-            self._in_conference(caller, agent, rooms)
+            self._in_conference(caller, agent)
         elif caller.phase is Phase.CONNECTED:
             self._move(caller, agent)
         else:
@@ -46,7 +43,7 @@ class Connecting:
         if not caller.offerless:
             agent.acknowledge()
 
-    def _in_conference(self, caller: Caller, agent: Agent, rooms: Rooms) -> None:
+    def _in_conference(self, caller: Caller, agent: Agent) -> None:
         """Both speak with the media server; the caller may have his seat from an announcement already."""
         room = self._board.rooms[caller]
         room.describe(agent, agent.theirs)
@@ -64,16 +61,16 @@ class Connecting:
         caller.answer(sdp)
         caller.connected()
 
-    def _move(self, caller: Caller, agent: Agent, tries: int = TRIES) -> None:
-        """Transfer: the caller is offered what the new phone has answered (RFC 3725 section 4.1, turned round)."""
+    def _move(self, caller: Caller, agent: Agent) -> None:
+        """Transfer: the caller is offered what the new phone has answered (after RFC 3725 section 4.1)."""
         agent.acknowledge()
         caller.partner, agent.partner = agent, caller
         self._offer(caller, agent.theirs, partial(self._moved, caller, agent), TRIES)
 
     def _moved(self, caller: Caller, agent: Agent, reoffer: Reoffer) -> None:
-        """The caller's answer is the same description as before, mostly; else the new phone must know it."""
+        """The caller's answer is the same description as before, mostly; else the new phone learns it."""
         if reoffer.answer and reoffer.answer != agent.ours and agent.peer is caller:
-            self._offer(agent, reoffer.answer, lambda done: None, TRIES)
+            self._offer(agent, reoffer.answer, _content, TRIES)
 
     def _offer(self, leg: Leg, sdp: bytes, then: Callable[[Reoffer], None], tries: int) -> None:
         if leg.is_over:
@@ -100,3 +97,7 @@ class Connecting:
 
     def _lose(self, leg: Leg, why: str) -> None:
         self._board.lost(leg, why)
+
+
+def _content(reoffer: Reoffer) -> None:
+    """Both sides know the same."""

@@ -39,7 +39,7 @@ class Dialog:
     )
 
     def __init__(
-        self, call_id: str, local: str, local_tag: str, remote: str, target: str, flow: Flow
+        self, call_id: str, *, local: str, local_tag: str, remote: str, target: str, flow: Flow
     ) -> None:
         self.call_id = call_id
         self.local = local
@@ -59,7 +59,14 @@ class Dialog:
     def accepted(cls, request: Request, tag: str, flow: Flow) -> Dialog:
         """The callee's side of the dialog that this request would make."""
         to = request.get("To")
-        dialog = cls(request.call_id, f"{to};tag={tag}", tag, request.get("From"), request.uri, flow)
+        dialog = cls(
+            request.call_id,
+            local=f"{to};tag={tag}",
+            local_tag=tag,
+            remote=request.get("From"),
+            target=request.uri,
+            flow=flow,
+        )
         dialog.remote_tag = request.from_tag
         dialog.remote_seq = request.cseq[0]
         dialog.routes = request.values("Record-Route")
@@ -69,9 +76,13 @@ class Dialog:
     def renamed(self, tag: str) -> Dialog:
         """Another early dialog of the same INVITE: as if the request had been forked (section 12.1)."""
         twin = Dialog(
-            self.call_id, self.local.rpartition(";tag=")[0], tag, self.remote, self.target, self.flow
+            self.call_id,
+            local=f"{self.local.rpartition(';tag=')[0]};tag={tag}",
+            local_tag=tag,
+            remote=self.remote,
+            target=self.target,
+            flow=self.flow,
         )
-        twin.local = f"{twin.local};tag={tag}"
         twin.remote_tag, twin.remote_seq, twin.routes = self.remote_tag, self.remote_seq, self.routes
         return twin
 

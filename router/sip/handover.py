@@ -58,7 +58,7 @@ class HandOver:
             self._end(408, "the PBX does not say what came of it")
 
     def agent_left(self) -> bool:
-        """The agent's leg was ended by the PBX: so it has replaced it. Whether that is the hand-over's doing."""
+        """The agent's leg was ended by the PBX, so replaced: whether that is the hand-over's doing."""
         if self._told or not self.replaces:
             return False
         self._end(200, "")
@@ -90,7 +90,7 @@ class HandOver:
 
 
 def refer_to(agent: Agent, *, replaces: bool) -> str:
-    """The Refer-To value: the phone itself, or its dialog with us, seen from its side (RFC 3891 section 3)."""
+    """The Refer-To value: the phone itself, or its dialog with us as it sees it (RFC 3891 section 3)."""
     if not replaces:
         return f"<{agent.uri}>"
     dialog = agent.dialog

@@ -70,8 +70,8 @@ class Leg:
         "user",
     )
 
-    def __init__(self, id: LegId, stack: Stack, dialog: Dialog, user: User) -> None:
-        self.id = id
+    def __init__(self, leg: LegId, stack: Stack, dialog: Dialog, user: User) -> None:
+        self.id = leg
         self.stack = stack
         self.user = user
         self.dialog = dialog

@@ -71,8 +71,8 @@ class Peering:
         return self._registrar.closed
 
     def admits(self, request: Request, flow: Flow, size: int) -> bool:
-        """Whether a request of `size` bytes that belongs to no call is dealt with. A stranger's is answered 403
-        now and then, without keeping anything of it."""
+        """Whether a request of `size` bytes that belongs to no call is dealt with. A stranger's is answered
+        403 now and then, without keeping anything of it."""
         verdict = self._gate.judge(flow.remote[0], self._clock.monotonic())
         if verdict is Verdict.ADMIT:
             return True

@@ -17,7 +17,7 @@ LASTS = 180
 
 
 class Referral:
-    """`asked`: what the engine is told. `replaces`: the value of the Replaces header, empty if there is none."""
+    """`asked`: what the engine is told. `replaces`: the value for a Replaces header, or empty."""
 
     __slots__ = ("_seq", "_tx", "accepted", "asked", "leg", "over", "replaces")
 

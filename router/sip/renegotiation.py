@@ -128,7 +128,7 @@ def serve(leg: Leg, tx: ServerTransaction) -> None:
         return
     leg.dialog.retarget(request)
     if sdp and sdp == leg.theirs and leg.ours:
-        _accept(leg, tx, leg.ours, lambda body: None)
+        _accept(leg, tx, leg.ours, _content)
         return
     leg.serving = True
     _Relay(leg, tx, sdp, partner, update=is_update and partner.can_update)
@@ -161,7 +161,7 @@ class _Relay:
             return
         if self._offer:
             leg.theirs = self._offer
-            _accept(leg, self._tx, reoffer.answer or leg.ours, lambda body: None)
+            _accept(leg, self._tx, reoffer.answer or leg.ours, _content)
             return
         _accept(leg, self._tx, reoffer.answer, lambda body: _finish(leg, reoffer, body))
 
@@ -180,6 +180,10 @@ def _accept(leg: Leg, tx: ServerTransaction, sdp: bytes, acked: Callable[[bytes]
         return
     lost = lambda: leg.user.lost(leg, "a new answer was never acknowledged")  # noqa: E731
     leg.accept_invite(tx, sdp, extra, Unacked(leg, tx, acked, lost))
+
+
+def _content(answer: bytes) -> None:
+    """The ACK carries nothing that is needed."""
 
 
 _DIALOG_IS_GONE = frozenset({408, 481, 503})

@@ -1,6 +1,7 @@
 """Calls that need media: each outside leg gets a leg of the media server to exchange descriptions with.
 
-The media server is spoken to in SIP, after RFC 4240: `sip:conf=<id>@host:port`. Legs of one id hear each other.
+The media server is spoken to in SIP, after RFC 4240: `sip:conf=<id>@host:port`. Legs of one id hear each
+other.
 """
 
 from __future__ import annotations
@@ -46,7 +47,7 @@ class Room:
         host, port = self._flow.remote
         parameters = f";play={quote(play, safe='/')}" if play else ""
         place = Place(f"sip:conf={self._name}@{host}:{port}{parameters}", self._flow)
-        seat = Seat(self._stack, place, leg, ready, trouble, played)
+        seat = Seat(self._stack, place, leg, ready=ready, trouble=trouble, played=played)
         self._seats[leg] = seat
         seat.sit(leg.theirs)
 
@@ -79,6 +80,7 @@ class Seat:
         stack: Stack,
         place: Place,
         outside: Leg,
+        *,
         ready: Ready,
         trouble: Trouble,
         played: Trouble | None,
@@ -90,7 +92,9 @@ class Seat:
         self._offered = False
         self._described = b""
         self._waits = False
-        self._media = Agent(_NO_ID, stack, self, f"<sip:callisto@{place.flow.local[0]}>", [place])
+        self._media = Agent(
+            _NO_ID, stack, self, identity=f"<sip:callisto@{place.flow.local[0]}>", places=[place]
+        )
 
     def sit(self, offer: bytes) -> None:
         self._offered = bool(offer)
@@ -156,7 +160,7 @@ class Seat:
 
 
 def silent(offer: bytes) -> bytes:
-    """An answer that takes every stream of an offer and sends nothing yet: the far end is not known so far."""
+    """An answer that takes every stream of an offer and sends nothing yet: the far end is not known."""
     lines = [line for line in offer.split(b"\r\n") if line]
     kept: list[bytes] = []
     in_media = False

@@ -28,7 +28,7 @@ _NUMBER = re.compile(r"\s*(\d{1,9})")
 
 
 class Session:
-    """When the session is to be refreshed, by us or by the far end, and when it is over. Monotonic seconds."""
+    """When the session is to be refreshed, by whom, and when it is over. Monotonic seconds."""
 
     __slots__ = ("interval", "is_probed", "next", "over", "refresh_is_ours")
 
@@ -84,7 +84,7 @@ def agree(leg: Leg, request: Request) -> dict[str, list[str]]:
 
 
 def keep(leg: Leg, request: Request) -> None:
-    """Headers of a re-INVITE or UPDATE of ours: without them the far end would stop its timer (section 7.4)."""
+    """Headers of a re-INVITE or UPDATE of ours: without them the far end stops its timer (section 7.4)."""
     request.headers["Supported"] = ["timer"]
     session = leg.session
     if session is not None and not session.is_probed:

@@ -102,7 +102,7 @@ class SipSignalling:
         }
 
     def pump(self, max_wait_s: float) -> int:
-        """One turn: wait for the network at most `max_wait_s`, then tell the listener; messages dealt with."""
+        """One turn: wait for the network at most `max_wait_s`, tell the listener; messages dealt with."""
         count = self._network.pump(0.0 if self._board.has_news else max_wait_s)
         self._board.deliver()
         now = self._clock.monotonic()
@@ -141,7 +141,7 @@ class SipSignalling:
         trusted = bool(places[0].peer)
         host_port = _host_port(first)
         shown = identity.sender(calling.arrival, caller, host_port, trusted=trusted)
-        agent = Agent(leg, self._stack, board, shown, places, calling)
+        agent = Agent(leg, self._stack, board, identity=shown, places=places, caller=calling)
         headers = {"Max-Forwards": [str(calling.forwards - 1)]}
         extra = identity.outgoing_headers(
             calling.arrival, caller, diverted_by, host_port, trusted=trusted, target=places[0].uri
@@ -192,7 +192,7 @@ class SipSignalling:
     def connect(self, caller: LegId, agent: LegId) -> None:
         calling, called = self._board.legs.get(caller), self._board.legs.get(agent)
         if isinstance(calling, Caller) and isinstance(called, Agent) and called.phase is Phase.ANSWERED:
-            self._connecting.connect(calling, called, self._room)
+            self._connecting.connect(calling, called)
 
     def hand_over(self, caller: LegId, agent: LegId, *, replaces: bool) -> None:
         board = self._board

@@ -73,14 +73,16 @@ class Switchboard:
     # Desk: calls that come in
 
     def invited(self, tx: ServerTransaction, request: Request) -> None:
-        refusal = self._refusal(tx, request)
+        refusal = self._refusal(request)
         if refusal or self.listener is None:
             reply(tx, refusal or 503, extra=_WITH.get(refusal or 503))
             return
         arrival = identity.read(request)
         forwards = _forwards(request)
         offer = sdp_of(request) if request.body else b""
-        caller = Caller(LegId(next(self._ids)), self.stack, self, tx, arrival, offer, forwards)
+        caller = Caller(
+            LegId(next(self._ids)), self.stack, self, tx, arrival=arrival, offer=offer, forwards=forwards
+        )
         self.legs[caller.id] = caller
         self._unanswered[tx] = caller
         host, port = tx.flow.remote
@@ -103,7 +105,7 @@ class Switchboard:
             caller.refuse(500)
             self.forget(caller)
 
-    def _refusal(self, tx: ServerTransaction, request: Request) -> int:
+    def _refusal(self, request: Request) -> int:
         if self.closing or len(self.legs) >= self.most_legs:
             return 503
         if sessions.too_short(request):
