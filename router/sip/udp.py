@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import errno
+import os
 import socket
 import struct
 from collections.abc import Callable
 from typing import Any
 
+from router.sip import icmp
 from router.sip.flows import Flow, refused
 from router.sip.routes import Routes
 
@@ -18,14 +20,14 @@ BUFFER = 4 * 1024 * 1024
 _REMEMBERED = 4096
 _SHORTEST = 16
 _SO_RCVBUFFORCE, _SO_SNDBUFFORCE, _SO_MEMINFO = 33, 32, 55
-_LASTING = frozenset({errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EACCES, errno.EINVAL, errno.EMSGSIZE})
-"""Errors of sendto that a retransmission will not cure; the others are left to the transaction's timers."""
+_LASTING = frozenset({errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EACCES, errno.EINVAL})
+"""Errors of sendto that are the far end's and last; the others are left to the transaction's timers."""
 
 
 class UdpFlow:
     """A far end over UDP. Equal to every other flow of that far end: one may be made anew at any time."""
 
-    __slots__ = ("_address", "_door", "_hash", "_sendto", "remote")
+    __slots__ = ("_address", "_door", "_hash", "_sendto", "last", "remote")
 
     transport = "UDP"
     reliable = False
@@ -33,6 +35,8 @@ class UdpFlow:
 
     def __init__(self, door: UdpDoor, address: tuple[Any, ...]) -> None:
         self.remote: tuple[str, int] = (address[0], address[1])
+        self.last = b""
+        """What was sent last, to know it again in an ICMP report."""
         self._address = address
         self._door = door
         self._sendto = door.sendto
@@ -43,10 +47,11 @@ class UdpFlow:
         return self._door.seen_from(self.remote[0])
 
     def send(self, data: bytes) -> None:
+        self.last = data
         try:
             self._sendto(data, self._address)
-        except OSError as exc:
-            self._door.unsent(self, exc)
+        except OSError:
+            self._door.send_again(self, data, self._address)
 
     def __eq__(self, other: object) -> bool:
         return self is other or (isinstance(other, UdpFlow) and self._address == other._address)
@@ -76,7 +81,7 @@ class UdpDoor:
         self._family = family
         self._routes = Routes(family, host)
         self._flows: dict[tuple[Any, ...], UdpFlow] = {}
-        self._counts = {"received": 0, "odd": 0, "errors": 0}
+        self._counts = {"received": 0, "odd": 0, "unsent": 0, "unreached": 0}
         self._socket = _bound(family, host, port)
         self._recvfrom = self._socket.recvfrom
         self.sendto = self._socket.sendto
@@ -100,8 +105,8 @@ class UdpDoor:
             except BlockingIOError:
                 break
             except OSError:
-                # The ICMP answer to something sent earlier: it says nothing about what waits to be read.
-                self._counts["errors"] += 1
+                # An ICMP report of something sent earlier: it says nothing about what waits to be read.
+                self._hear_reports()
                 continue
             # Both ends of a method name or "SIP/2.0" are printable; STUN, RTP and keep-alives are not.
             if len(data) < _SHORTEST or not 32 < data[0] < 127:
@@ -112,15 +117,22 @@ class UdpDoor:
             count += 1
             received(data, flows.get(address) or self._met(address))
         self._counts["received"] += count
+        if not count:
+            self._hear_reports()
         return count
 
     def seen_from(self, host: str) -> tuple[str, int]:
         return self._routes.towards(host), self.port
 
-    def unsent(self, flow: UdpFlow, exc: OSError) -> None:
-        self._counts["errors"] += 1
-        if exc.errno in _LASTING:
-            self._broken(flow, exc.strerror or str(exc))
+    def send_again(self, flow: UdpFlow, data: bytes, address: tuple[Any, ...]) -> None:
+        """The first error may have been an ICMP report about another far end (ip(7), IP_RECVERR)."""
+        self._hear_reports()
+        try:
+            self.sendto(data, address)
+        except OSError as exc:
+            self._counts["unsent"] += 1
+            if exc.errno in _LASTING:
+                self._broken(flow, exc.strerror or str(exc))
 
     def forget_routes(self) -> None:
         self._routes.forget()
@@ -135,6 +147,13 @@ class UdpDoor:
             "buffer": self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF),
             "lost": _drops(self._socket),
         }
+
+    def _hear_reports(self) -> None:
+        for report in icmp.reports(self._socket):
+            flow = self._flows.get(report.address)
+            if flow is not None and len(report.quote) >= icmp.ENOUGH and flow.last.startswith(report.quote):
+                self._counts["unreached"] += 1
+                self._broken(flow, os.strerror(report.error))
 
     def _met(self, address: tuple[Any, ...]) -> UdpFlow:
         # Whoever forges sources must not fill our memory; flows in use live on with their dialogs.
@@ -152,6 +171,7 @@ def _bound(family: socket.AddressFamily, host: str, port: int) -> socket.socket:
             door.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         _enlarge(door, _SO_RCVBUFFORCE, socket.SO_RCVBUF)
         _enlarge(door, _SO_SNDBUFFORCE, socket.SO_SNDBUF)
+        icmp.ask_for_reports(door)
         door.bind((host, port))
     except OSError as exc:
         door.close()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import socket
 import threading
 import time
-from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -15,7 +14,7 @@ from router.sip.flows import Flow
 from router.sip.net import Network, NetworkError
 from router.sip.routes import Routes
 from tests.router.sip.certificates import Authority
-from tests.router.sip.turns import PATIENCE_S, descriptors, request, watched
+from tests.router.sip.turns import PATIENCE_S, descriptors, has_ipv6, request, watched
 
 
 def _ignore(_first: object, _second: object) -> None:
@@ -24,16 +23,6 @@ def _ignore(_first: object, _second: object) -> None:
 
 def _network(listen: str, port: int) -> Network:
     return Network(listen, port, received=_ignore, broken=_ignore)
-
-
-def _ipv6() -> bool:
-    with suppress(OSError), socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as probe:
-        probe.bind(("::1", 0))
-        return True
-    return False
-
-
-has_ipv6 = pytest.mark.skipif(not _ipv6(), reason="no IPv6 on this machine")
 
 
 def test_udp_and_tcp_share_a_port() -> None:
@@ -220,12 +209,12 @@ def test_what_broke_is_told_at_the_end_of_the_turn_and_what_that_breaks_in_the_n
 
     def received(_data: bytes, _flow: Flow) -> None:
         order.append("received")
-        network.flow("UDP", "127.0.0.1", 5070).send(b"x" * 70_000)
+        network.flow("UDP", "255.255.255.255", 5070).send(request())
         order.append("sent")
 
     def broken(flow: Flow, _problem: str) -> None:
         order.append("broken")
-        flow.send(b"x" * 70_000)
+        flow.send(request())
 
     network = Network("127.0.0.1", 0, received=received, broken=broken)
     try:

@@ -5,14 +5,15 @@ from __future__ import annotations
 import errno
 import random
 import socket
+import time
 from collections.abc import Iterator
 
 import pytest
 
-from router.sip import udp
+from router.sip import icmp, udp
 from router.sip.flows import Flow
 from router.sip.udp import UdpDoor
-from tests.router.sip.turns import Watched, descriptors, request, watched
+from tests.router.sip.turns import Watched, descriptors, has_ipv6, request, watched
 
 
 @pytest.fixture
@@ -116,16 +117,64 @@ def test_a_turn_delivers_a_bounded_number_and_the_next_turns_the_rest(
     assert [data for data, _ in network.received] == [request(n) for n in range(udp.A_TURN + 5)]
 
 
-def test_a_closed_port_at_the_far_end_neither_raises_nor_stops_the_reading(
+def test_a_closed_port_at_the_far_end_is_told_and_neither_raises_nor_stops_the_reading(
     network: Watched, phone: socket.socket
 ) -> None:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as gone:
-        gone.bind(("127.0.0.1", 0))
-        dead = network.net.flow("UDP", *gone.getsockname())
-    for _ in range(5):
-        dead.send(request())
-        phone.sendto(request(), ("127.0.0.1", network.net.port))
+    dead = network.net.flow("UDP", "127.0.0.1", _closed_port())
+    for number in range(5):
+        dead.send(request(number))
+        phone.sendto(request(number), ("127.0.0.1", network.net.port))
     network.delivered(5)
+    assert network.problem() == "Connection refused"
+    assert {flow for flow, _ in network.broken} == {dead}
+
+
+def test_what_one_far_end_refuses_does_not_cost_another_one_its_message(
+    network: Watched, phone: socket.socket
+) -> None:
+    dead = network.net.flow("UDP", "127.0.0.1", _closed_port())
+    alive = network.net.flow("UDP", *phone.getsockname())
+    for number in range(20):
+        dead.send(request(number))
+        alive.send(request(number))
+        assert phone.recv(4096) == request(number)
+    network.problem()
+    assert {flow for flow, _ in network.broken} == {dead}
+    assert _counts(network)["unsent"] == 0
+
+
+def test_a_quiet_network_hears_a_report_and_then_rests(network: Watched) -> None:
+    network.net.flow("UDP", "127.0.0.1", _closed_port()).send(request())
+    network.problem()
+    turns = 0
+    until = time.monotonic() + 0.1
+    while time.monotonic() < until:
+        network.net.pump(0.05)
+        turns += 1
+    assert turns < 10
+
+
+@has_ipv6
+def test_a_closed_port_is_told_over_ipv6() -> None:
+    with watched("::1") as network, socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as gone:
+        gone.bind(("::1", 0))
+        dead = network.net.flow("UDP", *gone.getsockname()[:2])
+        gone.close()
+        dead.send(request())
+        assert network.problem() == "Connection refused"
+
+
+@pytest.mark.parametrize("quote", [b"", request(1)[: icmp.ENOUGH - 1], request(2)[:300], request(1) + b"x"])
+def test_a_report_that_does_not_quote_what_we_sent_last_is_not_believed(
+    network: Watched, monkeypatch: pytest.MonkeyPatch, quote: bytes
+) -> None:
+    flow = network.net.flow("UDP", "127.0.0.1", _closed_port())
+    waiting = [icmp.Unreached(flow.remote, quote, errno.ECONNREFUSED)]
+    monkeypatch.setattr(icmp, "reports", lambda _door: [waiting.pop()] if waiting else [])
+    flow.send(request(1))
+    network.until(lambda: not waiting)
+    network.net.pump(0)
+    assert network.broken == []
 
 
 def test_a_pending_error_on_the_socket_does_not_end_the_reading(phone: socket.socket) -> None:
@@ -145,7 +194,6 @@ def test_a_pending_error_on_the_socket_does_not_end_the_reading(phone: socket.so
         door._recvfrom = failing
         assert door.ready(1) == 1
         assert got == [request()]
-        assert door.facts()["errors"] == 2
     finally:
         door.close()
 
@@ -157,9 +205,10 @@ def test_a_pending_error_on_the_socket_does_not_end_the_reading(phone: socket.so
         (errno.EAGAIN, False),
         (errno.EPERM, False),
         (errno.ENOBUFS, False),
+        (errno.EMSGSIZE, False),
         (errno.EHOSTUNREACH, True),
         (errno.ENETUNREACH, True),
-        (errno.EMSGSIZE, True),
+        (errno.EINVAL, True),
     ],
 )
 def test_what_cannot_be_sent_is_counted_and_told_if_it_will_last(number: int, *, told: bool) -> None:
@@ -176,17 +225,24 @@ def test_what_cannot_be_sent_is_counted_and_told_if_it_will_last(number: int, *,
         flow = door.flow("127.0.0.1", 5070)
         flow.send(request())
         assert broken == ([flow] if told else [])
-        assert door.facts()["errors"] == 1
+        assert door.facts()["unsent"] == 1
     finally:
         door.close()
 
 
-def test_a_message_too_large_for_udp_is_told_from_the_next_turn_not_from_send(network: Watched) -> None:
-    flow = network.net.flow("UDP", "127.0.0.1", 5070)
-    flow.send(b"x" * 70_000)
+def test_a_far_end_that_cannot_be_reached_is_told_from_the_next_turn_not_from_send(network: Watched) -> None:
+    flow = network.net.flow("UDP", "255.255.255.255", 5070)  # the kernel refuses: no broadcasts are sent
+    flow.send(request())
     assert network.broken == []
     network.problem()
     assert network.broken[0][0] == flow
+
+
+def test_a_message_too_large_for_udp_breaks_nothing_else(network: Watched) -> None:
+    network.net.flow("UDP", "127.0.0.1", 5070).send(b"x" * 70_000)
+    network.net.pump(0)
+    assert network.broken == []
+    assert _counts(network)["unsent"] == 1
 
 
 def test_random_bytes_harm_nothing(network: Watched, phone: socket.socket) -> None:
@@ -218,6 +274,12 @@ def test_a_flow_of_a_closed_network_swallows_what_is_sent() -> None:
     with watched() as network:
         flow = network.net.flow("UDP", "127.0.0.1", 5070)
     flow.send(request())
+
+
+def _closed_port() -> int:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as gone:
+        gone.bind(("127.0.0.1", 0))
+        return int(gone.getsockname()[1])
 
 
 def _counts(network: Watched) -> dict[str, int]:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import socket
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from router.sip.net import Flow, Network, TlsFiles
 
@@ -103,3 +105,13 @@ def request(number: int = 1, body: bytes = b"", method: str = "MESSAGE") -> byte
         f"Content-Length: {len(body)}\r\n\r\n"
     )
     return head.encode() + body
+
+
+def _ipv6() -> bool:
+    with suppress(OSError), socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as probe:
+        probe.bind(("::1", 0))
+        return True
+    return False
+
+
+has_ipv6 = pytest.mark.skipif(not _ipv6(), reason="no IPv6 on this machine")
