@@ -229,6 +229,16 @@ def test_what_was_still_under_way_at_the_end_is_undone_too() -> None:
     assert office.told == [Registration(Stage.ENDED)]
 
 
+def test_a_request_that_was_given_up_says_nothing_of_the_one_after_it() -> None:
+    office = Registrar(PBX)
+    office.pass_time(10)
+    office.client.close()
+    office.pass_time(25)
+    assert not office.client.closed
+    office.pass_time(10)
+    assert office.client.closed
+
+
 def test_peers_that_do_not_want_it_are_left_alone() -> None:
     office = Registrar(replace(PBX, register=False))
     assert office.network.flows == {}

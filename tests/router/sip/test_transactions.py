@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import random
+
 import pytest
 
-from router.sip.message import Request, Response, parse, response
+from router.sip.message import MessageError, Request, Response, encode, parse, response
 from router.sip.net import Flow
 from router.sip.transactions import ClientTransaction, ServerTransaction, Transactions
 from tests.fakes.clock import FakeClock
 from tests.router.sip.wire import FakeFlow, outgoing, request
 
 TAG = "ours"
+METHODS = ("INVITE", "ACK", "CANCEL", "BYE", "OPTIONS")
 
 
 class World:
@@ -144,6 +147,13 @@ def test_after_200_the_invite_is_absorbed_and_the_ack_is_the_cores(world: World,
     assert world.at_rest
 
 
+def test_an_ack_of_a_200_with_the_branch_of_its_invite_is_the_cores_too(world: World, udp: FakeFlow) -> None:
+    world.comes(udp, request())
+    world.answer(200)
+    world.comes(udp, request("ACK", to_tag=TAG))
+    assert world.told == ["requested INVITE", "acknowledged 1"]
+
+
 def test_a_200_given_again_goes_out_again_and_another_response_does_not(world: World, udp: FakeFlow) -> None:
     world.comes(udp, request())
     tx = world.served[-1]
@@ -224,6 +234,12 @@ def test_100_to_another_request_waits_until_its_repetitions_have_settled(world: 
     world.clock.advance(3.5)
     world.answer(100)
     assert udp.statuses() == [100]
+
+
+def test_over_a_stream_100_need_not_wait(world: World, tcp: FakeFlow) -> None:
+    world.comes(tcp, request("OPTIONS", transport="TCP"))
+    world.answer(100)
+    assert tcp.statuses() == [100]
 
 
 def test_a_request_that_nobody_answers_leaves_when_its_client_has_given_up(
@@ -372,6 +388,35 @@ def test_a_refusal_is_acknowledged_each_time_and_told_once(world: World, udp: Fa
     assert world.at_rest
 
 
+def test_only_the_repeated_refusal_is_acknowledged_again(world: World, udp: FakeFlow) -> None:
+    world.layer.request(outgoing(), udp, world)
+    sent = sent_request(udp)
+    for status in (486, 180, 200):
+        world.comes(udp, response(sent, status, to_tag="far"))
+    assert udp.methods() == ["INVITE", "ACK"]
+    assert world.told == [486]
+
+
+def test_ack_and_cancel_take_the_route_of_the_invite(world: World, udp: FakeFlow) -> None:
+    invite = outgoing()
+    invite.headers["Route"] = ["<sip:p1;lr>", "<sip:p2;lr>"]
+    tx = world.layer.request(invite, udp, world)
+    sent = sent_request(udp)
+    world.comes(udp, response(sent, 180, to_tag="far"))
+    tx.cancel()
+    world.comes(udp, response(sent, 487, to_tag="far"))
+    assert [message.headers["Route"] for message in udp.taken()] == [["<sip:p1;lr>", "<sip:p2;lr>"]] * 3
+
+
+@pytest.mark.parametrize(("status", "kept"), [(200, b""), (407, b"v=0")])
+def test_a_body_is_let_go_once_nobody_can_ask_for_it_again(
+    world: World, udp: FakeFlow, status: int, kept: bytes
+) -> None:
+    tx = world.layer.request(outgoing(body=b"v=0"), udp, world)
+    world.comes(udp, response(sent_request(udp), status, to_tag="far"))
+    assert tx.request.body == kept
+
+
 def test_over_a_stream_an_invite_is_sent_once_and_over_with_its_refusal(world: World, tcp: FakeFlow) -> None:
     world.layer.request(outgoing(), tcp, world)
     world.clock.advance(20)
@@ -454,10 +499,21 @@ def test_responses_to_what_we_never_sent_are_counted(world: World, udp: FakeFlow
 
 def test_a_response_with_a_second_via_was_meant_for_somebody_else(world: World, udp: FakeFlow) -> None:
     world.layer.request(outgoing(), udp, world)
-    answer = response(sent_request(udp), 200, to_tag="far")
-    answer.headers["Via"].append("SIP/2.0/UDP 192.0.2.77")
-    world.comes(udp, answer)
+    sent = sent_request(udp)
+    for lines in ([sent.get("Via"), "SIP/2.0/UDP h"], [f"{sent.get('Via')}, SIP/2.0/UDP h"]):
+        answer = response(sent, 200, to_tag="far")
+        answer.headers["Via"] = lines
+        world.comes(udp, answer)
     assert world.told == []
+    assert world.layer.facts()["responses_not_ours"] == 2
+
+
+def test_a_response_to_another_method_is_not_that_of_the_invite(world: World, udp: FakeFlow) -> None:
+    world.layer.request(outgoing(), udp, world)
+    answer = response(sent_request(udp), 200, to_tag="far")
+    answer.headers["CSeq"] = ["1 BYE"]
+    world.comes(udp, answer)
+    assert world.told == ["stray 200"]
 
 
 def test_a_broken_stream_fails_what_waits_on_it_and_nothing_else(world: World, tcp: FakeFlow) -> None:
@@ -465,10 +521,11 @@ def test_a_broken_stream_fails_what_waits_on_it_and_nothing_else(world: World, t
     world.layer.request(outgoing(), tcp, world)
     world.layer.request(outgoing("OPTIONS"), tcp, world)
     world.layer.request(outgoing(), other, world)
-    world.comes(other, response(sent_request(other), 200, to_tag="far"))
     world.layer.broken(tcp, "reset")
+    assert world.told == ["failed 503: reset"] * 2
+    world.comes(other, response(sent_request(other), 200, to_tag="far"))
     world.layer.broken(other, "reset")
-    assert world.told == [200, "failed 503: reset", "failed 503: reset"]
+    assert world.told == ["failed 503: reset", "failed 503: reset", 200]
     assert world.clock.running == 0
 
 
@@ -489,3 +546,37 @@ def test_the_ack_of_a_200_has_a_branch_of_its_own(world: World, udp: FakeFlow) -
     assert udp.sent[-1] == data
     assert parse(data).branch != tx.request.branch
     assert world.clock.running == 1
+
+
+# Hostile input
+
+
+def test_whatever_can_be_read_as_a_message_is_dealt_with(world: World) -> None:
+    chance = random.Random(20261122)
+    flows = [FakeFlow(), FakeFlow("TCP", remote=("2001:db8::9", 5070))]
+    ours = [world.layer.request(outgoing(method), flows[0], world).request for method in ("INVITE", "BYE")]
+    seeds = [encode(request(method, to_tag=tag)) for method in METHODS for tag in ("", TAG)]
+    seeds += [encode(response(one, status, to_tag="far")) for one in ours for status in (100, 200, 486)]
+    read = 0
+    for _ in range(4000):
+        data = bytearray(chance.choice(seeds))
+        for _ in range(chance.randrange(4)):
+            at = chance.randrange(len(data))
+            data[at : at + chance.randrange(3)] = chance.choice(
+                [b"", b",", b";", b"z9hG4bK", b" ", b"\xff", b"0"]
+            )
+        try:
+            message = parse(bytes(data))
+        except MessageError:
+            continue
+        read += 1
+        world.comes(chance.choice(flows), message)
+        if world.served and not chance.randrange(3):
+            world.answer(chance.choice([100, 180, 200, 404, 486]))
+        if not chance.randrange(50):
+            world.pass_time(1)
+    assert read > 1000
+    for tx in world.served:
+        tx.respond(response(tx.request, 487))
+    world.pass_time(70)
+    assert world.at_rest
