@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from ipaddress import ip_address
 from secrets import token_hex
 
 from router.sip.grammar import GrammarError, parse_name_addr, parse_uri
@@ -132,20 +131,26 @@ class Dialog:
 
         A stream is kept while it lasts; a host name is never looked up (PBX peers give addresses).
         """
-        if self.hop is not None:
-            return self.hop
-        self.hop = self.flow
-        if not self.flow.reliable:
-            try:
-                first = parse_name_addr(self.routes[0]).uri_text if self.routes else self.target
-                uri = parse_uri(first)
-                if uri.params.get("transport", "udp").lower() == "udp" and uri.scheme == "sip":
-                    host, port = uri.host.strip("[]"), uri.port or 5060
-                    if (host, port) != self.flow.remote and _is_literal(host):
-                        self.hop = network.flow("UDP", host, port)
-            except (GrammarError, NetworkError):
-                pass
+        hop = self.hop
+        if hop is not None and hop.alive:
+            return hop
+        if self.flow.reliable and self.flow.alive:
+            self.hop = self.flow
+        else:
+            self.hop = self._next_hop(network) or self.flow
         return self.hop
+
+    def _next_hop(self, network: Network) -> Flow | None:
+        try:
+            first = parse_name_addr(self.routes[0]).uri_text if self.routes else self.target
+            uri = parse_uri(first)
+            transport = uri.params.get("transport", "tls" if uri.scheme == "sips" else "udp").upper()
+            port = uri.port or (5061 if transport == "TLS" else 5060)
+            if (uri.host, port, transport) == (*self.flow.remote, self.flow.transport) and self.flow.alive:
+                return self.flow
+            return network.flow(transport, uri.host, port)
+        except (GrammarError, NetworkError):
+            return None
 
 
 _TARGET_REFRESH = frozenset({"INVITE", "UPDATE", "SUBSCRIBE", "NOTIFY", "REFER"})
@@ -157,11 +162,3 @@ def contact_of(flow: Flow) -> str:
     bracketed = f"[{host}]" if ":" in host else host
     transport = "" if flow.transport == "UDP" else f";transport={flow.transport.lower()}"
     return f"<sip:callisto@{bracketed}:{port}{transport}>"
-
-
-def _is_literal(host: str) -> bool:
-    try:
-        ip_address(host)
-    except ValueError:
-        return False
-    return True

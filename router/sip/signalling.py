@@ -23,6 +23,7 @@ from router.sip.referral import Referral
 from router.sip.rooms import Room
 from router.sip.stack import Stack
 from router.sip.switchboard import Switchboard
+from router.sip.tls import TlsFiles
 from router.sip.transactions import Transactions
 
 log = logging.getLogger(__name__)
@@ -55,10 +56,21 @@ class SipSignalling:
         most_legs: int = MOST_LEGS,
         media: tuple[str, int] | None = None,
         peer_changed: Told = _unheard,
+        tls: TlsFiles | None = None,
+        tls_port: int | None = None,
     ) -> None:
-        """Serve SIP; raise NetworkError when that cannot be. `media`: where the media server listens."""
+        """Serve SIP on UDP and TCP, with `tls` on TLS too; raise NetworkError when that cannot be. `media`:
+        where the media server listens."""
         self._clock = clock
-        self._network = Network(listen, port, received=self._received, broken=self._broken)
+        self._network = Network(
+            listen,
+            port,
+            received=self._received,
+            broken=self._broken,
+            tls=tls,
+            tls_port=tls_port,
+            in_use=self._in_use,
+        )
         self._stack = Stack(self._network, clock)
         self._board = Switchboard(self._stack)
         self._transactions = Transactions(clock, Inbox(self._stack, self._board))
@@ -259,6 +271,9 @@ class SipSignalling:
             answer = response(request, error.status, to_tag=new_tag())
             answer.headers["Warning"] = [f'399 callisto "{error.problem[:80]}"']
             flow.send(encode(answer))
+
+    def _in_use(self, flow: Flow) -> bool:
+        return any(flow in {leg.dialog.flow, leg.dialog.hop} for leg in self._board.legs.values())
 
     def _broken(self, flow: Flow, problem: str) -> None:
         log.debug("flow to %s:%d: %s", *flow.remote, problem)
