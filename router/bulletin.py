@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from typing import Any
 
+from router.commands import Notify, NotifyAnswered
 from router.live import LiveCall
 from router.ports import Notifier
 
@@ -39,36 +40,46 @@ class Bulletin:
         for event, text in (("step", step["text"]), ("ended", record["result"])):
             self._tell("call", {**known, "event": event, "text": text, "at_s": 0.0})
 
-    def rings(self, live: LiveCall, at: float, ringing: tuple[str, ...], *, anonymous: bool) -> None:
+    def rings(self, live: LiveCall, notify: Notify) -> None:
         """Show the assistants the call, or who is rung for it now."""
         live.shown = True
-        call = live.flow.call
+        call, hidden = live.flow.call, notify.anonymous
         data: dict[str, object] = {
             "id": live.id,
             "event": "ringing",
             "group": call.group.name,
             "to": [person.user for person in call.group.assistants],
             "manager": call.group.manager.name if call.group.manager else "",
-            "caller": "" if anonymous else call.number,
-            "caller_name": "" if anonymous else call.name,
+            "caller": "" if hidden else call.number,
+            "caller_name": "" if hidden else call.name,
+            "anonymous": hidden,
             "vip": call.vip is not None,
-            "elapsed_s": round(at, 3),
-            "ringing": list(ringing),
+            "elapsed_s": round(notify.at, 3),
+            "ringing": list(notify.ringing),
+            "why": notify.why,
         }
         self._tell("notice", data)
 
-    def withdraw(self, live: LiveCall) -> None:
+    def taken(self, live: LiveCall, notify: NotifyAnswered) -> None:
+        """Tell the assistants who has the call: it needs nobody any more."""
+        data = {"by": notify.name, "by_user": notify.user, "elapsed_s": round(notify.at, 3)}
+        self._over(live, "answered", data)
+
+    def withdraw(self, live: LiveCall, at: float, why: str) -> None:
+        self._over(live, "withdrawn", {"why": why, "elapsed_s": round(at, 3)})
+
+    def _over(self, live: LiveCall, event: str, data: dict[str, object]) -> None:
         live.shown = False
         group = live.flow.call.group
         to = [person.user for person in group.assistants]
-        self._tell("notice", {"id": live.id, "event": "withdrawn", "group": group.name, "to": to})
+        self._tell("notice", {"id": live.id, "event": event, "group": group.name, "to": to, **data})
 
     def _call(self, live: LiveCall, event: str, text: str, at: float) -> None:
         call = live.flow.call
         data: dict[str, object] = {
             "id": live.id,
             "group": call.group.name,
-            "caller": call.number,
+            "caller": call.shown_number,
             "event": event,
             "text": text,
             "at_s": round(at, 3),

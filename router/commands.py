@@ -5,15 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
+from router.call import Phone
 from router.events import Leg, TimerId
 from router.facts import Fact
-from router.hunting import Phone
+from router.media import Plan
 
 
 @dataclass(frozen=True, slots=True)
 class Ring:
+    """`plan`: the media of the leg, when the course of the call has decided them."""
+
     leg: Leg
     phone: Phone
+    plan: Plan | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,19 +34,64 @@ class Alert:
 
 @dataclass(frozen=True, slots=True)
 class Connect:
+    """Join the caller and this phone; in a transfer, the phone he had before is let go next."""
+
+    leg: Leg
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class LetGo:
+    """End the leg of a phone that has handed its call on."""
+
     leg: Leg
 
 
 @dataclass(frozen=True, slots=True)
 class HangUp:
-    """End both sides of the connected call; a side that is gone is left alone."""
+    """End both sides of the connected call; a side that is gone is left alone.
+
+    `leg`: None when the caller has nobody to talk to.
+    """
+
+    leg: Leg | None
+
+
+@dataclass(frozen=True, slots=True)
+class Announce:
+    """Play a WAV file to the caller; with `early` false after answering him."""
+
+    file: str
+    early: bool
+
+
+@dataclass(frozen=True, slots=True)
+class AcceptTransfer:
+    """Answer a request for a transfer with 202, or refuse it. `leg`: who asked, None for the caller."""
+
+    leg: Leg | None
+    status: int
+
+
+@dataclass(frozen=True, slots=True)
+class TransferProgress:
+    """Tell the phone that asked for a transfer how the new one fares; from 200 on nothing follows."""
 
     leg: Leg
+    status: int
+
+
+@dataclass(frozen=True, slots=True)
+class HandOver:
+    """Ask the PBX to join the caller and this phone itself."""
+
+    leg: Leg
+    replaces: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Refuse:
-    """Final response >= 300 to the caller."""
+    """Final response >= 300 to the caller, or the end of a call that an announcement answered."""
 
     status: int
 
@@ -72,12 +121,25 @@ class Notify:
 
     at: float
     ringing: tuple[str, ...]
+    why: str
     anonymous: bool = False
 
 
 @dataclass(frozen=True, slots=True)
+class NotifyAnswered:
+    """Tell the assistants who has the call; they see it no more. `user`: empty when it is no member."""
+
+    at: float
+    name: str
+    user: str
+
+
+@dataclass(frozen=True, slots=True)
 class Withdraw:
-    """The assistants need not see the call any more."""
+    """The assistants need not see the call any more, for this reason."""
+
+    at: float
+    why: str
 
 
 class Result(Enum):
@@ -108,12 +170,18 @@ Command = (
     | StopRinging
     | Alert
     | Connect
+    | LetGo
     | HangUp
+    | Announce
+    | AcceptTransfer
+    | TransferProgress
+    | HandOver
     | Refuse
     | StartTimer
     | StopTimer
     | Explain
     | Notify
+    | NotifyAnswered
     | Withdraw
     | Record
 )

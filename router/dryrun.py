@@ -13,15 +13,19 @@ from difflib import get_close_matches
 from itertools import count
 
 from router import explain, hunting
-from router.commands import Command, Connect, Explain, Record, Result, Ring, StartTimer
-from router.events import Answered, CallOffered, Event, Leg, Refused, Ringing, TimedOut
+from router.call import Call, Phone
+from router.commands import Announce, Command, Connect, Explain, Record, Result, Ring, StartTimer
+from router.events import Announced, Answered, CallOffered, Event, Leg, Refused, Ringing, TimedOut
+from router.facts import ThroughServer
 from router.flow import step
-from router.hunting import Call, Phone, Role
+from router.media import Plan
 from router.model import Group, RoutingTable
-from router.ports import Identity
+from router.opening import opening
+from router.ports import Identity, IncomingCall, LegId, Media
 from router.reception import Reception
 from router.state import Flow
 from router.targets import Unreachable
+from router.words import caller
 
 
 class UnknownGroupError(LookupError):
@@ -41,6 +45,7 @@ class Answer:
     status: int = 200
     reason: str = ""
     rings: bool = True
+    contact: str = ""
 
 
 Script = Callable[[int, Phone], Answer | None]
@@ -94,12 +99,12 @@ def dry_run(table: RoutingTable, group_name: str, caller_number: str, at: dateti
     """The call if no phone is answered. `at`: with its zone. Raises UnknownGroupError."""
     group = _find(table, group_name)
     reception = Reception(table)
-    call = reception.call(group, Identity(caller_number), group.manager_number, at)
-    call = hunting.with_lines(call, hunting.most_at_once(call))
+    incoming = IncomingCall(LegId(0), Identity(caller_number), group.manager_number, "", "")
+    call = reception.call(group, incoming, at)
     course = simulate(call, reception, lambda _number, _phone: None)
     return Explanation(
         group=group.name,
-        caller=explain.caller(call),
+        caller=caller(call),
         at=at,
         is_vip=call.vip is not None,
         steps=course.steps,
@@ -119,16 +124,23 @@ class Course:
     status: int
 
 
-def simulate(call: Call, reception: Reception, script: Script) -> Course:
-    """Run the flow against a script; time passes as fast as it is asked for."""
-    return _Simulation(call, reception, script).run()
+def simulate(
+    call: Call, reception: Reception, script: Script, *, announcement: Announced | None = None
+) -> Course:
+    """Run the flow against a script; time passes as fast as it is asked for.
+
+    `announcement`: how it ends, `at` seconds after its begin; heard for a moment unless said otherwise.
+    """
+    return _Simulation(call, reception, script, announcement or Announced(0.0)).run()
 
 
 class _Simulation:
-    def __init__(self, call: Call, reception: Reception, script: Script) -> None:
-        self._flow = Flow.of(call)
+    def __init__(self, call: Call, reception: Reception, script: Script, announcement: Announced) -> None:
+        first = opening(call)
+        self._flow = Flow.of(call, first, lines=hunting.most_at_once(call, first))
         self._reception = reception
         self._script = script
+        self._announcement = announcement
         self._at_once: list[Event] = [CallOffered()]
         self._agenda: list[tuple[float, int, Event]] = []
         self._noted = count()
@@ -149,32 +161,37 @@ class _Simulation:
         match command:
             case Explain(when, fact):
                 self._steps.append(Step(round(when, 3), explain.sentence(fact)))
-            case Ring(leg, phone):
-                self._ring(leg, phone, at)
+            case Ring(leg, phone, plan):
+                self._ring(leg, phone, plan, at)
+            case Announce():
+                self._note(Announced(at + self._announcement.at, self._announcement.problem))
             case StartTimer(timer, seconds):
                 self._note(TimedOut(at + seconds, timer))
-            case Connect(leg):
-                rung = self._flow.rings(leg)
-                is_overflow = rung is not None and rung.phone.role is Role.OVERFLOW
-                self._end = (Result.OVERFLOW if is_overflow else Result.ANSWERED, 200)
+            case Connect():
+                self._end = (self._flow.result, 200)
             case Record(_, result, status):
                 self._end = (result, status)
             case _:
                 pass  # nobody to alert or to release; to the flow, a timer that was stopped is a late one
 
-    def _ring(self, leg: Leg, phone: Phone, at: float) -> None:
-        target = self._reception.target(phone.person.address)
+    def _ring(self, leg: Leg, phone: Phone, wanted: Plan | None, at: float) -> None:
+        target = self._reception.target(phone.person)
         if isinstance(target, Unreachable):
             self._at_once.append(Refused(at, leg, 0, target.because))
             return
+        plan = self._reception.plan(self._flow.call, target, wanted)
+        if plan.media is Media.CONFERENCE and plan.because:
+            self._steps.append(Step(round(at, 3), explain.sentence(ThroughServer(phone, plan.because))))
         self._phones.append(phone)
         answer = self._script(len(self._phones), phone)
         if answer is None or answer.rings:
             self._note(Ringing(at, leg))
         if answer is not None and answer.status == 200:
-            self._note(Answered(at + answer.after, leg))
+            self._note(Answered(at + answer.after, leg, target.peer, plan.media))
         elif answer is not None:
-            self._note(Refused(at + answer.after, leg, answer.status, answer.reason))
+            self._note(
+                Refused(at + answer.after, leg, answer.status, answer.reason, answer.contact, plan.media)
+            )
 
     def _note(self, event: Event) -> None:
         heapq.heappush(self._agenda, (event.at, next(self._noted), event))

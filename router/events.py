@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import NewType
 
+from router.ports import Media, TransferRequest
+
 Leg = NewType("Leg", int)
 """An outgoing leg within its call: 1, 2, …, in the order in which phones are rung; never used twice."""
 
@@ -17,6 +19,12 @@ class TimerKind(Enum):
     """The call has rung long enough in all."""
     TALK = "talk"
     """The call has been up so long that its end must have been lost."""
+    ANNOUNCEMENT = "announcement"
+    """The announcement has not come to its end."""
+    TRANSFER = "transfer"
+    """The phone that the call is transferred to has rung long enough."""
+    HAND_OVER = "hand over"
+    """The PBX was asked to take the call over and says nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +33,9 @@ class TimerId:
 
     kind: TimerKind
     number: int
+
+    def __hash__(self) -> int:
+        return self.number
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,18 +51,27 @@ class Ringing:
 
 @dataclass(frozen=True, slots=True)
 class Answered:
+    """`peer`: the name of the PBX peer it is reached through. `media`: where its speech goes."""
+
     at: float
     leg: Leg
+    peer: str = ""
+    media: Media | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """A phone gave a final response >= 300. `status` 0: it could not even be tried, for the given reason."""
+    """A phone gave a final response >= 300. `status` 0: it could not even be tried, for the given reason.
+
+    `contact`: where a 3xx forwards to. `media`: what it was asked to take; None when it was not asked.
+    """
 
     at: float
     leg: Leg
     status: int
     reason: str = ""
+    contact: str = ""
+    media: Media | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,4 +93,41 @@ class TimedOut:
     timer: TimerId
 
 
-Event = CallOffered | Ringing | Answered | Refused | LegEnded | CallerGone | TimedOut
+@dataclass(frozen=True, slots=True)
+class Announced:
+    """The announcement is over. `problem`: why it was not heard; empty when it was."""
+
+    at: float
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TransferAsked:
+    """`leg`: the phone that asks; None: the caller does."""
+
+    at: float
+    leg: Leg | None
+    request: TransferRequest
+
+
+@dataclass(frozen=True, slots=True)
+class HandedOver:
+    """What the PBX says that was asked to join both sides itself: 200, it has; 408: nothing."""
+
+    at: float
+    status: int
+    reason: str = ""
+
+
+Event = (
+    CallOffered
+    | Ringing
+    | Answered
+    | Refused
+    | LegEnded
+    | CallerGone
+    | TimedOut
+    | Announced
+    | TransferAsked
+    | HandedOver
+)

@@ -5,110 +5,127 @@ Spec: call flow, rule 10.
 
 from __future__ import annotations
 
-from http import HTTPStatus
-from typing import assert_never
+from collections.abc import Callable, Mapping
+from pathlib import PurePath
+from typing import Any
 
 from router import numbers
+from router.call import Call
 from router.facts import (
+    AnnouncementOver,
+    Announces,
+    Bridged,
     CallerHungUp,
     CallerRefused,
     Came,
     Fact,
     GoesOn,
+    HandingOver,
+    HandOverDone,
     NextRound,
     NobodyToHunt,
+    NotForwarded,
     Outcome,
+    Redirected,
     Rings,
+    RungAgain,
     Skipped,
     Stopped,
     TalkEnded,
+    ThroughServer,
     TimeIsOver,
+    TransferBegins,
+    TransferDone,
+    TransferFailed,
+    TransferLeft,
+    TransferRefused,
 )
-from router.hunting import Call, Phone, Role
+from router.model import ForwardKind, Person
+from router.ports import Media
 from router.vip import Vip
-
-_SIP_PHRASES = {
-    408: "Request Timeout",
-    480: "Temporarily Unavailable",
-    486: "Busy Here",
-    487: "Request Terminated",
-    488: "Not Acceptable Here",
-    503: "Service Unavailable",
-    600: "Busy Everywhere",
-    603: "Decline",
-    604: "Does Not Exist Anywhere",
-    606: "Not Acceptable",
-}
+from router.words import caller, duration, phrase, who
 
 
 def sentence(fact: Fact) -> str:
     """One fact, without its time and without a full stop."""
-    match fact:
-        case Came(call):
-            return _came(call)
-        case Rings(phone, why):
-            return f"{why.value}: {_who(phone)} rings"
-        case Stopped():
-            return _stopped(fact)
-        case Skipped(phone, skip):
-            return f"{_who(phone)} {skip.value}: not rung"
-        case NobodyToHunt(why):
-            return f"{why.value}: no assistant is available"
-        case GoesOn(phone, why):
-            return f"{why.value}: {_who(phone)} rings on"
-        case NextRound(number, of):
-            return f"end of the list, no overflow set: round {number} of {of}"
-        case _:
-            return _ending(fact)
+    return _WORDS[type(fact)](fact)
 
 
-def _ending(fact: TimeIsOver | CallerRefused | CallerHungUp | TalkEnded) -> str:
-    match fact:
-        case TimeIsOver(seconds):
-            return f"nobody answered within {seconds} s"
-        case CallerRefused(status, because):
-            return f"{because}: the caller gets {phrase(status)}"
-        case CallerHungUp(seconds):
-            return f"the caller hung up after {duration(seconds)}"
-        case TalkEnded(seconds, ""):
-            return f"connected for {duration(seconds)} without an end: ended as forgotten"
-        case TalkEnded(seconds, by):
-            return f"connected for {duration(seconds)}, then {by} hung up"
-        case _:
-            assert_never(fact)
+def _rings(fact: Rings) -> str:
+    return f"{fact.why.value}: {who(fact.phone)} rings{_line(fact.phone.person)}"
 
 
-def phrase(status: int) -> str:
-    """A SIP status with its reason phrase (RFC 3261 section 21), such as `486 Busy Here`."""
-    known = _SIP_PHRASES.get(status)
-    if known is None and status in HTTPStatus._value2member_map_:
-        known = HTTPStatus(status).phrase
-    return f"{status} {known}" if known else str(status)
+def _line(person: Person) -> str:
+    """What the PBX does with the call is not seen here, but may be foreseen."""
+    for forward in person.forwards:
+        if forward.kind is ForwardKind.LINE_UNCONDITIONAL:
+            return f" (the line is forwarded to {numbers.tidy(forward.target)} by the PBX)"
+    return ""
 
 
-def duration(seconds: float) -> str:
-    """`20 s`, `4.2 s`, `12 min 5 s`: as exact as it matters."""
-    if seconds < 9.95:
-        return f"{seconds:.1f}".removesuffix(".0") + " s"
-    whole = round(seconds)
-    if whole <= 180:
-        return f"{whole} s"
-    hours, rest = divmod(whole, 3600)
-    minutes, left = divmod(rest, 60)
-    parts = ((hours, "h"), (minutes, "min"), (left, "s"))
-    return " ".join(f"{amount} {unit}" for amount, unit in parts if amount)
+def _caller_refused(fact: CallerRefused) -> str:
+    if fact.picked_up:
+        return f"{fact.because}: the call, answered for the announcement, is ended"
+    return f"{fact.because}: the caller gets {phrase(fact.status)}"
 
 
-def caller(call: Call) -> str:
-    """`Dr. Frei (0791234567)`, or what is known of it."""
-    if not call.number:
-        return call.name or "an unknown caller"
-    return f"{call.name} ({call.number})" if call.name else call.number
+def _talk_ended(fact: TalkEnded) -> str:
+    talked = f"connected for {duration(fact.seconds)}"
+    if not fact.by:
+        return f"{talked} without an end: ended as forgotten"
+    if fact.asked:
+        return f"{talked}, then {fact.by} hung up, or {fact.asked} took the call over as it was asked to"
+    return f"{talked}, then {fact.by} hung up"
+
+
+def _announces(fact: Announces) -> str:
+    file = numbers.tidy(PurePath(fact.file).name, 80)
+    how = "before the answer" if fact.early else "after answering, since the caller's side takes none before"
+    return f"announcement {file} is played {how}"
+
+
+def _announcement_over(fact: AnnouncementOver) -> str:
+    if fact.problem:
+        return f"announcement: {numbers.tidy(fact.problem, 120)}; the call goes on"
+    return f"announcement heard for {duration(fact.seconds)}"
+
+
+def _redirected(fact: Redirected) -> str:
+    to = f" to {numbers.tidy(fact.to, 80)}" if fact.to else ""
+    if fact.because:
+        return f"{who(fact.phone)} forwards the call{to}, which is not followed: {fact.because}"
+    return f"{who(fact.phone)} forwards the call{to}: rings there"
+
+
+def _rung_again(fact: RungAgain) -> str:
+    how = "without the media server" if fact.directly else "through the media server"
+    return f"{fact.because}: {who(fact.phone)} is rung once more {how}"
+
+
+def _transfer_begins(fact: TransferBegins) -> str:
+    after = " after asking there" if fact.attended else ""
+    return f"{fact.by} transfers the call{after}: {who(fact.phone)} rings"
+
+
+def _transfer_failed(fact: TransferFailed) -> str:
+    answer = phrase(fact.status, fact.reason) if fact.status else "no answer"
+    end = f"the call stays with {fact.stays}" if fact.stays else "nobody is left, and the call ends"
+    return f"transfer: {who(fact.phone)} did not take it after {duration(fact.seconds)} ({answer}): {end}"
+
+
+_SPEECH: Mapping[Media | None, str] = {
+    None: "",
+    Media.DIRECT: ", speech from phone to phone",
+    Media.CONFERENCE: ", speech through the media server",
+}
 
 
 def _came(call: Call) -> str:
     dialled = f"{call.dialled} ({call.group.name})" if call.dialled else call.group.name
-    vip = f"; {_vip(call.vip)}" if call.vip is not None else ""
+    if call.vip is None:
+        vip = ""
+    else:  # which line of the list he is on would tell who he is
+        vip = "; VIP" if call.private else f"; {_vip(call.vip)}"
     return f"{caller(call)} calls {dialled}{vip}"
 
 
@@ -119,19 +136,8 @@ def _vip(vip: Vip) -> str:
     return f"VIP: on the manager's list ({vip.entry.pattern}{description})"
 
 
-def _who(phone: Phone) -> str:
-    name = phone.person.name or phone.person.user
-    match phone.role:
-        case Role.MANAGER:
-            return name
-        case Role.ASSISTANT:
-            return f"assistant {phone.place} of {phone.of}, {name},"
-        case Role.OVERFLOW:
-            return f"overflow number {name}"
-
-
 def _stopped(fact: Stopped) -> str:
-    before, time = f"{fact.why.value}: {_who(fact.phone)}", duration(fact.seconds)
+    before, time = f"{fact.why.value}: {who(fact.phone)}", duration(fact.seconds)
     match fact.outcome:
         case Outcome.NO_ANSWER:
             return f"{before} rang {time}, no answer"
@@ -144,7 +150,7 @@ def _stopped(fact: Stopped) -> str:
         case Outcome.NOT_TRIED:
             return f"{before} cannot be rung: {fact.reason}"
         case Outcome.ANSWERED:
-            return f"{before} answered after {time}"
+            return f"{before} answered after {time}{_SPEECH[fact.media]}"
         case Outcome.ELSEWHERE:
             return f"{before} rang {time}, another answered"
         case Outcome.CALLER_GONE:
@@ -153,8 +159,7 @@ def _stopped(fact: Stopped) -> str:
 
 def _refusal(fact: Stopped) -> str:
     """What the phone's own answer means; its reason phrase comes from outside."""
-    reason = numbers.tidy(fact.reason, 80)
-    said = f"{fact.status} {reason}" if reason else phrase(fact.status)
+    said = phrase(fact.status, fact.reason)
     match fact.status:
         case 486 | 600:
             return f"is busy ({said})"
@@ -166,7 +171,38 @@ def _refusal(fact: Stopped) -> str:
             return f"is not known where the call was sent ({said})"
         case 401 | 407:
             return f"was not rung: the other side asks for a password ({said})"
-        case status if 300 <= status < 400:
-            return f"is forwarded by its phone, which this version does not follow ({said})"
         case _:
             return f"could not be rung ({said})"
+
+
+_WORDS: Mapping[type, Callable[[Any], str]] = {
+    Came: lambda fact: _came(fact.call),
+    Rings: _rings,
+    Stopped: _stopped,
+    Skipped: lambda fact: f"{who(fact.phone)} {fact.skip.value}: not rung",
+    NobodyToHunt: lambda fact: f"{fact.why.value}: no assistant is available",
+    GoesOn: lambda fact: f"{fact.why.value}: {who(fact.phone)} rings on",
+    NextRound: lambda fact: f"end of the list, no overflow set: round {fact.round} of {fact.of}",
+    TimeIsOver: lambda fact: f"nobody answered within {fact.seconds} s",
+    CallerRefused: _caller_refused,
+    CallerHungUp: lambda fact: f"the caller hung up after {duration(fact.seconds)}",
+    TalkEnded: _talk_ended,
+    Announces: _announces,
+    AnnouncementOver: _announcement_over,
+    NotForwarded: lambda fact: f"the manager's forwarding is not followed: {fact.because}",
+    Redirected: _redirected,
+    RungAgain: _rung_again,
+    ThroughServer: lambda fact: f"{who(fact.phone)} speaks through the media server: {fact.because}",
+    TransferBegins: _transfer_begins,
+    TransferRefused: lambda fact: (
+        f"{fact.by} asks for a transfer, which is refused: {fact.because} ({phrase(fact.status)})"
+    ),
+    TransferDone: lambda fact: (
+        f"transfer: {who(fact.phone)} answered after {duration(fact.seconds)} and has the call"
+    ),
+    TransferFailed: _transfer_failed,
+    TransferLeft: lambda fact: f"transfer: {fact.by} has hung up, and the caller waits for the other phone",
+    HandingOver: lambda fact: f"{fact.peer} is asked to take the call over",
+    HandOverDone: lambda fact: f"{fact.peer} has taken the call over; how long they talk is not known here",
+    Bridged: lambda fact: f"the call stays on this router: {fact.because}",
+}

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
-from router.hunting import Call, Phone, Skip, Why
+from router.call import Call, Phone, Skip, Why
+from router.ports import Media
 
 
 class Outcome(Enum):
@@ -35,7 +36,8 @@ class Rings:
 
 @dataclass(frozen=True, slots=True)
 class Stopped:
-    """`seconds`: how long it rang. `status`, `reason`: the phone's answer when it refused."""
+    """`seconds`: how long it rang. `status`, `reason`: the phone's answer when it refused. `media`: where the
+    speech goes when it was answered."""
 
     phone: Phone
     why: Why
@@ -43,6 +45,7 @@ class Stopped:
     outcome: Outcome
     status: int = 0
     reason: str = ""
+    media: Media | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,10 +82,11 @@ class TimeIsOver:
 
 @dataclass(frozen=True, slots=True)
 class CallerRefused:
-    """The caller got a final response; `because` in words."""
+    """The caller got a final response; `because` in words. `picked_up`: an announcement had answered him."""
 
     status: int
     because: str
+    picked_up: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,10 +96,116 @@ class CallerHungUp:
 
 @dataclass(frozen=True, slots=True)
 class TalkEnded:
-    """`by`: who hung up; empty when the call was ended as forgotten."""
+    """`by`: who hung up; empty when the call was ended as forgotten. `asked`: the PBX that was to take it
+    over."""
 
     seconds: float
     by: str = ""
+    asked: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Announces:
+    """`early`: the caller is not answered for it."""
+
+    file: str
+    early: bool
+
+
+@dataclass(frozen=True, slots=True)
+class AnnouncementOver:
+    seconds: float
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class NotForwarded:
+    """The manager's own forwarding cannot be followed."""
+
+    because: str
+
+
+@dataclass(frozen=True, slots=True)
+class Redirected:
+    """A phone forwards the call. `to`: where; `because`: why it is not followed, empty when it is."""
+
+    phone: Phone
+    to: str
+    because: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RungAgain:
+    """A phone is rung once more with other media, for this reason."""
+
+    phone: Phone
+    because: str
+    directly: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ThroughServer:
+    """The speech of this phone's leg goes through the media server."""
+
+    phone: Phone
+    because: str
+
+
+@dataclass(frozen=True, slots=True)
+class TransferBegins:
+    """`by`: the name of the one who asks."""
+
+    by: str
+    phone: Phone
+    attended: bool
+
+
+@dataclass(frozen=True, slots=True)
+class TransferRefused:
+    by: str
+    status: int
+    because: str
+
+
+@dataclass(frozen=True, slots=True)
+class TransferDone:
+    phone: Phone
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class TransferFailed:
+    """`status` 0: not answered in time. `stays`: the call goes on with the one who asked; empty: it ends."""
+
+    phone: Phone
+    seconds: float
+    status: int
+    reason: str
+    stays: str
+
+
+@dataclass(frozen=True, slots=True)
+class TransferLeft:
+    """The one who asked has hung up before the other answered; the caller waits."""
+
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class HandingOver:
+    peer: str
+
+
+@dataclass(frozen=True, slots=True)
+class HandOverDone:
+    peer: str
+
+
+@dataclass(frozen=True, slots=True)
+class Bridged:
+    """The call is not handed over to the PBX, for this reason, and stays here."""
+
+    because: str
 
 
 Fact = (
@@ -110,4 +220,18 @@ Fact = (
     | CallerRefused
     | CallerHungUp
     | TalkEnded
+    | Announces
+    | AnnouncementOver
+    | NotForwarded
+    | Redirected
+    | RungAgain
+    | ThroughServer
+    | TransferBegins
+    | TransferRefused
+    | TransferDone
+    | TransferFailed
+    | TransferLeft
+    | HandingOver
+    | HandOverDone
+    | Bridged
 )

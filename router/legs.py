@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 
-from router import admission
+from router import admission, numbers
+from router.call import Phone
 from router.events import Leg, Refused
+from router.lines import Lines
 from router.live import LiveCall
-from router.ports import Clock, LegId, Signalling, Target
-from router.targets import Unreachable
+from router.media import Plan
+from router.ports import Clock, LegId, Media, Signalling, Target
 
 log = logging.getLogger(__name__)
 
@@ -26,71 +29,102 @@ Attempt = Callable[[LiveCall, Callable[[], Refused | None]], None]
 """Does something for a call, tells its flow when it came to Refused, and ends the call when it raised."""
 
 
+@dataclass(slots=True, eq=False)
+class Out:
+    """An outgoing leg. `line`: under which its phone is known to be in a call."""
+
+    live: LiveCall
+    leg: Leg
+    peer: str
+    media: Media
+    line: str
+
+
 class Legs:
     """By the id that the SIP side knows, and by the number that the call's flow knows."""
 
-    def __init__(self, signalling: Signalling, clock: Clock, attempt: Attempt) -> None:
+    def __init__(self, signalling: Signalling, clock: Clock, lines: Lines, attempt: Attempt) -> None:
         self._signalling = signalling
         self._clock = clock
+        self._lines = lines
         self._attempt = attempt
-        self._alive: dict[LegId, tuple[LiveCall, Leg]] = {}
+        self._alive: dict[LegId, Out] = {}
         self._last = 0
 
     def __len__(self) -> int:
         return len(self._alive)
 
-    def heard(self, leg_id: LegId) -> tuple[LiveCall, Leg] | None:
-        """The call of a leg that gave a sign of life; None when it was released before."""
-        found = self._alive.get(leg_id)
-        if found is not None:
-            live, leg = found
-            live.calm(leg)
-        return found
+    def heard(self, leg_id: LegId) -> Out | None:
+        """The leg that gave a sign of life; None when it was released before."""
+        out = self._alive.get(leg_id)
+        if out is not None:
+            out.live.calm(out.leg)
+        return out
 
-    def gone(self, leg_id: LegId) -> tuple[LiveCall, Leg] | None:
-        """The call of a leg that the far side has ended; None when it was released before."""
-        found = self._alive.pop(leg_id, None)
-        if found is not None:
-            live, leg = found
-            live.forget_leg(leg)
-        return found
+    def gone(self, leg_id: LegId) -> Out | None:
+        """The leg that the far side has ended; None when it was released before."""
+        out = self._alive.pop(leg_id, None)
+        if out is not None:
+            self._lines.drop(out.line)
+            out.live.forget_leg(out.leg)
+        return out
 
-    def ring(self, live: LiveCall, leg: Leg, address: str) -> Refused | None:
+    def ring(self, live: LiveCall, leg: Leg, phone: Phone, target: Target, plan: Plan) -> Refused | None:
         """Send an INVITE, now or as soon as there is room; Refused when that cannot be."""
-        target = live.reception.target(address)
-        if isinstance(target, Unreachable):
-            return self._not_tried(live, leg, target.because)
-        return self._dial(live, leg, target, until=self._clock.monotonic() + LEG_WAIT)
+        signalling = self._signalling
+        if not admission.may_dial(signalling.capacity, signalling.legs_in_use):
+            until = self._clock.monotonic() + LEG_WAIT
+            return self._wait(live, leg, partial(self._dial, live, leg, phone, target, plan), until)
+        self._dial(live, leg, phone, target, plan)
+        return None
 
     def release(self, live: LiveCall, leg: Leg) -> None:
         """End the leg if it is there, and stop waiting for room for it."""
         leg_id = live.forget_leg(leg)
         if leg_id is not None:
-            self._alive.pop(leg_id, None)
+            out = self._alive.pop(leg_id, None)
+            if out is not None:
+                self._lines.drop(out.line)
             self._signalling.release(leg_id)
 
-    def _dial(self, live: LiveCall, leg: Leg, target: Target, *, until: float) -> Refused | None:
+    def forget(self, live: LiveCall) -> None:
+        """The legs that a call leaves behind: others end them."""
+        for leg_id in live.legs.values():
+            out = self._alive.pop(leg_id, None)
+            if out is not None:
+                self._lines.drop(out.line)
+
+    def _wait(self, live: LiveCall, leg: Leg, dial: Callable[[], None], until: float) -> Refused | None:
         signalling, clock = self._signalling, self._clock
         capacity, in_use = signalling.capacity, signalling.legs_in_use
-        if not admission.may_dial(capacity, in_use):
-            if clock.monotonic() >= until:
-                return self._not_tried(live, leg, f"no call leg is free ({in_use} of {capacity} in use)")
-            again = partial(self._dial, live, leg, target, until=until)
-            live.watchdogs[leg] = clock.call_later(LEG_RETRY, partial(self._attempt, live, again))
+        if admission.may_dial(capacity, in_use):
+            dial()
             return None
-        self._last += 1
-        leg_id = LegId(self._last)
-        self._alive[leg_id] = (live, leg)
-        live.legs[leg] = leg_id
-        give_up = partial(self._attempt, live, partial(self._give_up, live, leg))
-        live.watchdogs[leg] = clock.call_later(SILENCE, give_up)
-        signalling.dial(leg_id, target, offer_of=live.incoming.leg, caller=live.identity)
+        if clock.monotonic() >= until:
+            because = f"no call leg is free ({in_use} of {capacity} in use)"
+            return Refused(live.at(clock.monotonic()), leg, 0, because)
+        again = partial(self._attempt, live, partial(self._wait, live, leg, dial, until))
+        live.watchdogs[leg] = clock.call_later(LEG_RETRY, again)
         return None
 
-    def _give_up(self, live: LiveCall, leg: Leg) -> Refused:
+    def _dial(self, live: LiveCall, leg: Leg, phone: Phone, target: Target, plan: Plan) -> None:
+        self._last += 1
+        leg_id, media, person = LegId(self._last), plan.media, phone.person
+        line = person.user or numbers.normalise(person.address)
+        self._alive[leg_id] = Out(live, leg, target.peer, media, line)
+        self._lines.take(line)
+        live.legs[leg] = leg_id
+        give_up = partial(self._attempt, live, partial(self._give_up, live, leg, media))
+        live.watchdogs[leg] = self._clock.call_later(SILENCE, give_up)
+        offer_of, caller, diverted_by = live.incoming.leg, live.identity, phone.diverted_by
+        if media is Media.DIRECT and not diverted_by:
+            self._signalling.dial(leg_id, target, offer_of=offer_of, caller=caller)
+        else:
+            self._signalling.dial(
+                leg_id, target, offer_of=offer_of, caller=caller, media=media, diverted_by=diverted_by
+            )
+
+    def _give_up(self, live: LiveCall, leg: Leg, media: Media) -> Refused:
         log.warning("call %s: leg %s gave no sign for %s s: released", live.id, live.legs.get(leg), SILENCE)
         self.release(live, leg)
-        return Refused(live.at(self._clock.monotonic()), leg, 408)
-
-    def _not_tried(self, live: LiveCall, leg: Leg, because: str) -> Refused:
-        return Refused(live.at(self._clock.monotonic()), leg, 0, because)
+        return Refused(live.at(self._clock.monotonic()), leg, 408, media=media)

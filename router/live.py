@@ -6,20 +6,22 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from uuid import uuid4
 
-from router import explain, numbers
+from router import numbers
+from router.call import ANONYMOUS
 from router.commands import Record, Result
 from router.events import Leg, TimerId
-from router.hunting import Role
 from router.ports import Identity, IncomingCall, LegId, Timer
 from router.reception import Reception
 from router.state import Flow
+from router.words import phrase
 
 
 @dataclass(slots=True, eq=False)
 class LiveCall:
     """The mutable side of a flow.
 
-    `begun`: monotonic; `promised`: call legs it may use, the caller's included; `shown`: assistants see it.
+    `begun`: monotonic; `promised`: call legs it may use, the caller's included; `line`: under which the
+    caller is known to be in a call; `shown`: assistants see it.
     """
 
     id: str
@@ -30,6 +32,7 @@ class LiveCall:
     begun: float
     promised: int
     identity: Identity
+    line: str
     connected: bool = False
     shown: bool = False
     legs: dict[Leg, LegId] = field(default_factory=dict)
@@ -64,20 +67,18 @@ class LiveCall:
         self.watchdogs.clear()
         self.legs.clear()
 
-    def name_of(self, leg: Leg) -> str:
-        rung = self.flow.rings(leg)
-        return rung.phone.person.name if rung else ""
-
     def broken_off(self, at: float, status: int) -> Record:
         """How a call that the router itself ends is recorded: one that was answered stays so."""
         if not self.connected:
             return Record(at, Result.FAILED, status)
-        agent = next((r.phone for r in self.flow.rung if r.phone.role is not Role.OVERFLOW), None)
-        return Record(at, Result.FAILED, 200, agent.person.user if agent else None, self.flow.answered)
+        return Record(at, Result.FAILED, 200, self.flow.agent, self.flow.answered)
 
 
 def call_record(live: LiveCall, record: Record) -> dict[str, object]:
-    """Wall-clock times are the start plus monotonic durations, so that setting the clock bends no call."""
+    """Wall-clock times are the start plus monotonic durations, so that setting the clock bends no call.
+
+    A caller who asked for privacy leaves neither number nor name.
+    """
     call, start = live.flow.call, live.started
     answered, until = record.answered, record.at if record.answered is None else record.answered
     return {
@@ -85,9 +86,9 @@ def call_record(live: LiveCall, record: Record) -> dict[str, object]:
         "started": start.isoformat(),
         "ended": (start + timedelta(seconds=record.at)).isoformat(),
         "answered": None if answered is None else (start + timedelta(seconds=answered)).isoformat(),
-        "caller": call.number,
-        "caller_raw": numbers.tidy(live.incoming.caller.number, 200),
-        "caller_name": call.name,
+        "caller": call.shown_number,
+        "caller_raw": "" if call.private else numbers.tidy(live.incoming.caller.number, 200),
+        "caller_name": call.shown_name,
         "dialled": call.dialled,
         "group": call.group.name,
         "vip": call.vip is not None,
@@ -111,17 +112,17 @@ def refused_record(
     because: str,
 ) -> dict[str, object]:
     """The record of a call that reached no group's rules, explained in one step."""
-    dialled = numbers.tidy(incoming.dialled)
-    who = caller or "an unknown caller"
-    text = f"{who} calls {dialled}, {because}: the caller gets {explain.phrase(status)}"
+    dialled, private = numbers.tidy(incoming.dialled), incoming.private
+    who = "an anonymous caller" if private else caller or "an unknown caller"
+    text = f"{who} calls {dialled}, {because}: the caller gets {phrase(status)}"
     return {
         "id": str(uuid4()),
         "started": now.isoformat(),
         "ended": now.isoformat(),
         "answered": None,
-        "caller": caller,
-        "caller_raw": numbers.tidy(incoming.caller.number, 200),
-        "caller_name": numbers.tidy(incoming.caller.name, 80),
+        "caller": ANONYMOUS if private else caller,
+        "caller_raw": "" if private else numbers.tidy(incoming.caller.number, 200),
+        "caller_name": "" if private else numbers.tidy(incoming.caller.name, 80),
         "dialled": dialled,
         "group": group,
         "vip": False,

@@ -43,6 +43,10 @@ class Media(Enum):
     """Through the media server's conference bridge."""
 
 
+NO_MEDIA_SERVER = "no media server"
+"""The reason of a `refused` with 503 when a leg with `Media.CONFERENCE` finds no media server."""
+
+
 @dataclass(frozen=True, slots=True)
 class IncomingCall:
     """An INVITE from outside. `dialled`: user part of the Request-URI."""
@@ -157,7 +161,10 @@ class Signalling(Protocol):
         """Ask the PBX on the caller's side by REFER to join both sides itself; ends with `handed_over`."""
 
     def accept_transfer(self, leg: LegId, *, status: int) -> None:
-        """Answer a `transfer_asked`: 202, or >= 300 to refuse it."""
+        """Answer a `transfer_asked`: 202, or >= 300 to refuse it.
+
+        From 202 to the final `transfer_progress` a BYE of this leg ends this leg alone: the other side waits.
+        """
 
     def transfer_progress(self, leg: LegId, status: int) -> None:
         """Tell the one who asked how the new leg fares: NOTIFY with message/sipfrag; final from 200 on."""

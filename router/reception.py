@@ -3,44 +3,100 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
-from router import numbers, targets, vip
-from router.hunting import Call
-from router.model import Group, RoutingTable
-from router.ports import Identity, Target
+from router import media, numbers, targets, vip
+from router.call import Call, House, Skip
+from router.lines import Lines
+from router.media import Plan
+from router.model import Group, Peer, Person, RoutingTable
+from router.ports import Identity, IncomingCall, Target
 from router.targets import Unreachable
-from router.vip import Directory, VipList
+from router.vip import VipList
 
 log = logging.getLogger(__name__)
+
+MOST_TARGETS = 50_000
+"""Addresses remembered at once: phones may forward calls to any number."""
+
+Candidates = Callable[[], Sequence[Peer]]
+"""The peers in the order in which a number is tried now."""
+
+Reachable = Callable[[str], bool | None]
+"""Whether the phone at this address is registered; None when that is not known."""
 
 
 class Reception:
     """A routing table with its indices, built when first needed: a new table must not hold up calls."""
 
-    def __init__(self, table: RoutingTable) -> None:
+    def __init__(
+        self,
+        table: RoutingTable,
+        *,
+        candidates: Candidates | None = None,
+        reachable: Reachable | None = None,
+    ) -> None:
         self.table = table
-        self._groups = {numbers.normalise(number): group for number, group in table.groups.items() if number}
-        self._directory: Directory | None = None
+        self._groups = table.groups
+        self._peers = {peer.name: peer for peer in table.peers}
+        self._order = tuple(sorted(table.peers, key=lambda peer: peer.priority))
+        self._candidates = candidates
+        self._reachable = reachable
         self._lists: dict[str, VipList] = {}
-        self._targets: dict[str, Target | Unreachable] = {}
+        self._members: dict[str, tuple[tuple[str, str, str], ...]] = {}
+        self._targets: dict[tuple[str, tuple[Peer, ...]], Target | Unreachable] = {}
+        self._house = House(
+            own=self._groups.keys(),
+            longest_forward=table.settings.max_forward_number_len,
+            bridges=table.settings.bridge_transfer,
+        )
 
     def group(self, dialled: str) -> Group | None:
         """The group whose manager number was dialled."""
-        return self._groups.get(numbers.normalise(dialled))
+        return self._groups.get(dialled) or self._groups.get(numbers.normalise(dialled))
 
-    def call(self, group: Group, caller: Identity, dialled: str, at: datetime) -> Call:
-        """The call as the rules see it. A contact's name goes before the one that SIP shows."""
+    def call(self, group: Group, incoming: IncomingCall, at: datetime, busy: Lines | None = None) -> Call:
+        """The call as the rules see it. A contact's name goes before the one that SIP shows.
+
+        `busy`: who is in a call now.
+        """
+        caller = incoming.caller
         number = self.shown(caller)
         compared = numbers.normalise(number)
-        contact = self._contacts.find(compared)
+        contact = self.table.contacts.get(compared)
+        peer = self._peers.get(incoming.peer)
         return Call(
             group,
             number,
             numbers.tidy(contact.name if contact else caller.name, 80),
-            numbers.tidy(dialled),
+            numbers.tidy(incoming.dialled),
             vip.judge(group, self._vip_list(group), contact, compared, at),
-            _member(group, compared),
+            self._member(group, compared),
+            incoming.private,
+            peer,
+            incoming.has_offer and (peer is None or peer.early_media),
+            incoming.diversions,
+            self._house,
+            self._unfit(group, busy),
+        )
+
+    def fail_safe(self, group: Group, incoming: IncomingCall) -> Call | None:
+        """The call when its rules cannot be used: from what little is needed to ring the manager's phone."""
+        manager = group.manager
+        if manager is None or not (manager.address or manager.number):
+            return None
+        phone = Person(str(manager.user), str(manager.name), manager.address, manager.number)
+        bare = Group(str(group.name), str(group.manager_number), phone, show_calls=False)
+        return Call(
+            bare,
+            self.shown(incoming.caller),
+            numbers.tidy(incoming.caller.name, 80),
+            numbers.tidy(incoming.dialled),
+            private=incoming.private,
+            peer=self._peers.get(incoming.peer),
+            house=self._house,
+            is_fail_safe=True,
         )
 
     def shown(self, caller: Identity) -> str:
@@ -48,7 +104,7 @@ class Reception:
         return numbers.shown(caller.number, self.table.settings.strip_caller_id)
 
     def outgoing_identity(self, call: Call) -> Identity:
-        """What a rung phone shows, by `gTransferWithCallerID`.
+        """What a rung phone shows, by `gTransferWithCallerID`. The SIP side hides a private caller.
 
         0 asks for the voicemail number; until there is voicemail, it is the manager number that was dialled.
         """
@@ -56,18 +112,22 @@ class Reception:
             return Identity(call.number, call.name)
         return Identity(call.dialled, call.group.name)
 
-    def target(self, address: str) -> Target | Unreachable:
-        found = self._targets.get(address)
+    def target(self, person: Person) -> Target | Unreachable:
+        """Where his phone is. A member without an address is reached by his own number."""
+        address, order = person.address or person.number, self._order
+        if self._candidates is not None and len(order) > 1:
+            order = tuple(self._candidates())
+        found = self._targets.get((address, order))
         if found is None:
-            found = targets.resolve(address, self.table.trunk, self.table.hosts)
-            self._targets[address] = found
+            if len(self._targets) >= MOST_TARGETS:
+                self._targets.clear()
+            found = targets.resolve(address, order, self.table.hosts)
+            self._targets[address, order] = found
         return found
 
-    @property
-    def _contacts(self) -> Directory:
-        if self._directory is None:
-            self._directory = Directory.of(self.table.contacts)
-        return self._directory
+    def plan(self, call: Call, target: Target, wanted: Plan | None) -> Plan:
+        """Where the speech goes between the caller and this phone."""
+        return media.plan(call.peer, self._peers.get(target.peer), wanted)
 
     def _vip_list(self, group: Group) -> VipList:
         found = self._lists.get(group.name)
@@ -79,10 +139,32 @@ class Reception:
                 )
         return found
 
+    def _known(self, group: Group) -> tuple[tuple[str, str, str], ...]:
+        """User, own number in its compared form, and address of each member, the manager last."""
+        found = self._members.get(group.name)
+        if found is None:
+            people = (*group.assistants, group.manager) if group.manager else group.assistants
+            found = tuple([(p.user, numbers.normalise(p.number or ""), p.address) for p in people])
+            self._members[group.name] = found
+        return found
 
-def _member(group: Group, number: str) -> str:
-    """The user of the group's member whose own number this is; empty when it is nobody's."""
-    if not number:
+    def _member(self, group: Group, number: str) -> str:
+        """The user of the group's member whose own number this is; empty when it is nobody's."""
+        if number:
+            for user, own, _ in self._known(group):
+                if own == number:
+                    return user
         return ""
-    people = (*group.assistants, group.manager) if group.manager else group.assistants
-    return next((p.user for p in people if p.number and numbers.normalise(p.number) == number), "")
+
+    def _unfit(self, group: Group, busy: Lines | None) -> Mapping[str, Skip]:
+        """Members whose phones cannot take a call now; O(members), whatever else is going on."""
+        unfit: dict[str, Skip] = {}
+        if group.need_idle and busy:
+            for user, number, _ in self._known(group):
+                if user in busy or (number and number in busy):
+                    unfit[user] = Skip.IN_CALL
+        if group.need_registered and self._reachable is not None:
+            for user, _, address in self._known(group):
+                if address and self._reachable(address) is False:
+                    unfit[user] = Skip.NOT_REGISTERED
+        return unfit

@@ -2,36 +2,58 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from router.call import Call, House
 from router.commands import (
+    AcceptTransfer,
     Alert,
+    Announce,
     Command,
     Connect,
     Explain,
+    HandOver,
+    LetGo,
     Record,
     Refuse,
     Ring,
     StartTimer,
     StopRinging,
     StopTimer,
+    TransferProgress,
 )
 from router.events import (
+    Announced,
     Answered,
     CallerGone,
     CallOffered,
     Event,
+    HandedOver,
     Leg,
     LegEnded,
     Refused,
     Ringing,
     TimedOut,
     TimerId,
+    TransferAsked,
 )
 from router.explain import sentence
 from router.flow import step
-from router.hunting import Call
-from router.model import Group, Overflow, OverflowKind, Peer, Person, Presence, RoutingTable
+from router.model import (
+    Forward,
+    ForwardKind,
+    Group,
+    Overflow,
+    OverflowKind,
+    Peer,
+    Person,
+    Presence,
+    RoutingTable,
+)
+from router.numbers import normalise
+from router.ports import Media, TransferRequest
 from router.state import Flow
-from router.vip import Vip
+from router.vip import Directory, Vip
 
 AVAILABLE, AWAY, BUSY, DND = Presence.AVAILABLE, Presence.AWAY, Presence.BUSY, Presence.DND
 NOBODY = None
@@ -46,7 +68,7 @@ def person(user: str, presence: Presence = AVAILABLE, **more: object) -> Person:
 
 def group(
     manager: Presence | Person | None = AVAILABLE,
-    assistants: list[str | Person] | None = None,
+    assistants: Sequence[str | Person] | None = None,
     **settings: object,
 ) -> Group:
     """A group on number 200; its manager is M, its overflow busy unless said otherwise."""
@@ -65,20 +87,31 @@ def overflow_to(number: str) -> Overflow:
     return Overflow(OverflowKind.NUMBER, number)
 
 
+def forwarded_to(target: str, kind: ForwardKind = ForwardKind.APPLICATION) -> tuple[Forward, ...]:
+    """The `forwards` of a person."""
+    return (Forward(kind, target),)
+
+
 AGAIN = Overflow(OverflowKind.NONE)
 
 
 def office(*groups: Group, **more: object) -> RoutingTable:
-    fields: dict[str, object] = {"peers": (TRUNK,), **more}
-    return RoutingTable(groups={one.manager_number: one for one in groups}, **fields)  # type: ignore[arg-type]
+    """`more`: other fields of the table; `contacts` may be just that."""
+    contacts = Directory.of(more.pop("contacts", ())).by_number  # type: ignore[arg-type]
+    fields: dict[str, object] = {"peers": (TRUNK,), "contacts": contacts, **more}
+    return RoutingTable(groups={normalise(one.manager_number): one for one in groups}, **fields)  # type: ignore[arg-type]
 
 
 class Script:
     """One call played to the flow. Each method answers what happened in short: `Ring B`, `stop C`, `486` …"""
 
-    def __init__(self, group: Group, *, vip: bool = False, member: str = "", lines: int = 99) -> None:
+    def __init__(
+        self, group: Group, *, vip: bool = False, member: str = "", lines: int = 99, **more: object
+    ) -> None:
+        """`more`: other fields of the call; `house` of `house()` if it matters."""
         why = Vip(rank=5, threshold=3) if vip else None
-        self.flow = Flow.of(Call(group, "0441234567", dialled="200", vip=why, member=member, lines=lines))
+        fields: dict[str, object] = {"dialled": "200", "vip": why, "member": member, **more}
+        self.flow = Flow.of(Call(group, "0441234567", **fields), lines=lines)  # type: ignore[arg-type]
         self.now = 0.0
         self.commands: list[Command] = []
         self.users: dict[Leg, str] = {}
@@ -90,11 +123,24 @@ class Script:
     def rings(self, user: str) -> list[str]:
         return self.happens(Ringing(self.now, self.leg(user)))
 
-    def answers(self, user: str) -> list[str]:
-        return self.happens(Answered(self.now, self.leg(user)))
+    def answers(self, user: str, peer: str = "") -> list[str]:
+        return self.happens(Answered(self.now, self.leg(user), peer))
 
-    def refuses(self, user: str, status: int = 486) -> list[str]:
-        return self.happens(Refused(self.now, self.leg(user), status))
+    def refuses(
+        self, user: str, status: int = 486, reason: str = "", contact: str = "", media: Media = Media.DIRECT
+    ) -> list[str]:
+        return self.happens(Refused(self.now, self.leg(user), status, reason, contact, media))
+
+    def announced(self, problem: str = "") -> list[str]:
+        return self.happens(Announced(self.now, problem))
+
+    def transfers(self, user: str, number: str, uri: str = "", *, attended: bool = False) -> list[str]:
+        """REFER from a phone, or from the caller when `user` is empty."""
+        request = TransferRequest(number, uri, attended)
+        return self.happens(TransferAsked(self.now, self.leg(user) if user else None, request))
+
+    def handed_over(self, status: int, reason: str = "") -> list[str]:
+        return self.happens(HandedOver(self.now, status, reason))
 
     def hangs_up(self, user: str = "") -> list[str]:
         """The caller, or a phone."""
@@ -130,19 +176,35 @@ class Script:
 
     def _in_short(self, command: Command) -> str:
         match command:
-            case Ring(leg, phone):
+            case Ring(leg, phone, plan):
                 self.users[leg] = phone.person.name
-                return f"Ring {phone.person.name}"
+                moved = f" at {phone.person.address}" if phone.diverted_by and phone.is_member else ""
+                return f"Ring {phone.person.name}{moved}" + (f" {plan.media.value}" if plan else "")
             case StopRinging(leg):
                 return f"stop {self.users[leg]}"
+            case LetGo(leg):
+                return f"let {self.users[leg]} go"
             case Connect(leg):
                 return f"connect {self.users[leg]}"
             case Refuse(status):
                 return str(status)
             case Alert():
                 return "alert"
+            case Announce(file, early):
+                return f"play {file}{'' if early else ' answered'}"
+            case AcceptTransfer(_, status):
+                return f"transfer {status}"
+            case TransferProgress(leg, status):
+                return f"tell {self.users[leg]} {status}"
+            case HandOver(leg, replaces):
+                return f"hand {self.users[leg]} over{' by Replaces' if replaces else ''}"
             case StartTimer(timer, seconds):
                 self.timers[timer] = self.now + seconds
             case StopTimer(timer):
                 self.timers.pop(timer, None)
         return ""
+
+
+def house(*own: str, **more: object) -> House:
+    """`own`: manager numbers."""
+    return House(own=frozenset(own), **more)  # type: ignore[arg-type]

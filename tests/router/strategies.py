@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from hypothesis import strategies as st
 
-from router.hunting import Call
+from router.call import Call, House, Skip
 from router.model import (
+    Forward,
+    ForwardKind,
     Group,
     Overflow,
     OverflowKind,
+    Peer,
     Person,
     Presence,
     ShowVip,
@@ -19,6 +22,7 @@ from router.vip import Vip
 from tests.router.office import person
 
 USERS = ["B", "C", "D", "E"]
+PBX = Peer("pbx", "127.0.0.1", 5080)
 VIP = Vip(rank=5, threshold=3)
 
 presences = st.sampled_from(Presence)
@@ -30,13 +34,21 @@ overflows = st.sampled_from(
         Overflow(OverflowKind.NUMBER, "900"),
     ]
 )
+_FORWARDS = [
+    *[
+        (Forward(ForwardKind.APPLICATION, target),)
+        for target in ["0791112233", "group", "member:B", "member:Z", "voicemail:31", "200", "none", "x"]
+    ],
+    (Forward(ForwardKind.LINE_UNCONDITIONAL, "0799999999"),),
+]
 seconds = st.sampled_from([0, 5, 20, 100])
 
 
 @st.composite
 def people(draw: st.DrawFn, user: str) -> Person:
     reach = draw(st.sampled_from([f"sip:{user}@127.0.0.1"] * 4 + ["", "sip:x@nowhere.example"]))
-    return person(user, draw(presences), address=reach, number=str(ord(user)))
+    forwards = draw(st.sampled_from([(), (), *_FORWARDS])) if draw(st.booleans()) else ()
+    return person(user, draw(presences), address=reach, number=str(ord(user)), forwards=forwards)
 
 
 @st.composite
@@ -56,6 +68,8 @@ def groups(draw: st.DrawFn) -> Group:
         vip_routing=draw(st.sampled_from(VipRouting)),
         assistant_direct=draw(st.booleans()),
         strategy=draw(st.sampled_from(Strategy)),
+        announcement=draw(st.sampled_from(["", "", "/var/welcome.wav"])),
+        need_unforwarded=draw(st.booleans()),
     )
 
 
@@ -69,5 +83,16 @@ def calls(draw: st.DrawFn) -> Call:
         dialled="200",
         vip=draw(st.none() | st.just(VIP)),
         member=member,
-        lines=draw(st.integers(1, 4)),
+        private=draw(st.booleans()),
+        peer=draw(st.sampled_from([None, PBX])),
+        early=draw(st.booleans()),
+        diversions=draw(st.sampled_from([0, 0, 0, 3, 4, 5])),
+        house=House(
+            own=frozenset({"200", "300"}),
+            longest_forward=draw(st.sampled_from([100, 5])),
+            bridges=draw(st.booleans()),
+        ),
+        unfit=draw(
+            st.dictionaries(st.sampled_from(USERS), st.sampled_from([Skip.IN_CALL, Skip.NOT_REGISTERED]))
+        ),
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -10,11 +11,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from router.call import Phone
 from router.dryrun import Answer, Course, UnknownGroupError, dry_run, simulate
 from router.engine import Engine
-from router.hunting import Call, Phone, most_at_once, with_lines
+from router.events import Announced
 from router.model import Contact, Group, Peer, RoutingTable, VipEntry, VipRouting
-from router.ports import Identity, LegId, Target
+from router.ports import NO_MEDIA_SERVER, Identity, IncomingCall, LegId
 from router.reception import Reception
 from tests.fakes.clock import START, FakeClock
 from tests.fakes.records import KeptRecords, Published
@@ -80,20 +82,30 @@ def test_unknown_group_is_refused_with_the_nearest_names() -> None:
 class PlayedSignalling(FakeSignalling):
     """Phones that follow a script of `dryrun`, in the engine's time."""
 
-    def __init__(self, clock: FakeClock, script: list[Answer | None]) -> None:
+    def __init__(self, clock: FakeClock, script: list[Answer | None], announcement: Announced) -> None:
         super().__init__()
         self.clock = clock
         self.script = script
+        self.announcement = announcement
         self.count = 0
 
-    def dial(self, leg: LegId, target: Target, *, offer_of: LegId, caller: Identity) -> None:
-        super().dial(leg, target, offer_of=offer_of, caller=caller)
+    def dial(self, leg: LegId, *arguments: object, **options: object) -> None:
+        super().dial(leg, *arguments, **options)  # type: ignore[arg-type]
         answer = _nth(self.script, self.count)
         self.count += 1
         if answer is None or answer.rings:
             self.clock.call_later(0, lambda: self._listening.ringing(leg))
         if answer is not None:
             self.clock.call_later(answer.after, lambda: self._final(leg, answer))
+
+    def announce(self, leg: LegId, file: str, *, early: bool) -> None:
+        super().announce(leg, file, early=early)
+        over = self.announcement
+        self.clock.call_later(over.at, lambda: self._heard(leg, over.problem))
+
+    def _heard(self, leg: LegId, problem: str) -> None:
+        if not self.legs[leg].is_over:
+            self._listening.announced(leg, problem)
 
     def _final(self, leg: LegId, answer: Answer) -> None:
         if self.legs[leg].is_over:
@@ -103,7 +115,7 @@ class PlayedSignalling(FakeSignalling):
             self._listening.answered(leg)
         else:
             self.legs[leg].state = "refused"
-            self._listening.refused(leg, answer.status, answer.reason)
+            self._listening.refused(leg, answer.status, answer.reason, answer.contact)
 
 
 def _nth(script: list[Answer | None], number: int) -> Answer | None:
@@ -113,8 +125,12 @@ def _nth(script: list[Answer | None], number: int) -> Answer | None:
 answers = st.builds(
     Answer,
     after=st.sampled_from([0.0, 1.0, 7.5, 21.0, 30.0]),
-    status=st.sampled_from([200, 302, 404, 480, 486, 486, 503, 600, 603]),
+    status=st.sampled_from([200, 302, 302, 404, 480, 486, 486, 488, 503, 600, 603]),
+    reason=st.sampled_from(["", NO_MEDIA_SERVER]),
     rings=st.booleans(),
+    contact=st.sampled_from(
+        ["", "sip:0791234567@10.0.0.9", "sip:200@10.0.0.9", "sip:x@10.0.0.8", "nonsense"]
+    ),
 )
 
 
@@ -123,7 +139,10 @@ answers = st.builds(
     script=st.lists(st.none() | answers, max_size=12),
     caller=st.sampled_from(["0791", "044", "66", "77"]),
     entries=st.sampled_from([(), (VipEntry("079T"),)]),
-    peers=st.sampled_from([(), (TRUNK,)]),
+    peers=st.sampled_from([(), (TRUNK,), (TRUNK, replace(TRUNK, name="other", host="127.0.0.2"))]),
+    announcement=st.builds(
+        Announced, st.sampled_from([0.0, 3.0, 130.0]), st.sampled_from(["", "no such file"])
+    ),
 )
 @settings(max_examples=400, deadline=None)
 def test_dry_run_and_engine_agree_on_any_script(
@@ -132,12 +151,13 @@ def test_dry_run_and_engine_agree_on_any_script(
     caller: str,
     entries: tuple[VipEntry, ...],
     peers: tuple[Peer, ...],
+    announcement: Announced,
 ) -> None:
-    board = Group(**{name: getattr(board, name) for name in board.__slots__} | {"vip_entries": entries})
+    board = replace(board, vip_entries=entries)
     table = office(board, peers=peers)
-    planned = _planned(table, board, caller, script)
+    planned = _planned(table, board, caller, script, announcement)
     clock, records, published = FakeClock(), KeptRecords(), Published()
-    sip = PlayedSignalling(clock, script)
+    sip = PlayedSignalling(clock, script, announcement)
     sip.listener = Engine(sip, clock, records, published, table)
     leg = sip.invite("200", caller)
     while not (sip.legs[leg].is_over or sip.legs[leg].state == "connected"):
@@ -152,15 +172,20 @@ def test_dry_run_and_engine_agree_on_any_script(
     assert clock.running == 0 or sip.legs_in_use == 0
 
 
-def _planned(table: RoutingTable, board: Group, caller: str, script: list[Answer | None]) -> Course:
+def _planned(
+    table: RoutingTable, board: Group, caller: str, script: list[Answer | None], announcement: Announced
+) -> Course:
     reception = Reception(table)
-    call: Call = reception.call(board, Identity(caller), "200", START)
-    call = with_lines(call, most_at_once(call))
-    return simulate(call, reception, lambda number, _phone: _nth(script, number - 1))
+    incoming = IncomingCall(LegId(0), Identity(caller), "200", "", "")
+    call = reception.call(board, incoming, START)
+    play = lambda number, _phone: _nth(script, number - 1)  # noqa: E731
+    return simulate(call, reception, play, announcement=announcement)
 
 
 def _user(phone: Phone) -> str:
-    return phone.person.user or phone.person.address
+    """The user part of the URI that is dialled."""
+    address = phone.person.address or phone.person.number
+    return address.removeprefix("sip:").split("@")[0]
 
 
 def test_vip_by_rank_is_known_to_the_dry_run() -> None:

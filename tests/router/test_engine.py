@@ -9,10 +9,10 @@ import pytest
 
 from router.admission import RETRY_AFTER
 from router.engine import Engine
-from router.flow import LONGEST_TALK
 from router.legs import SILENCE
 from router.model import Contact, Group, Settings, ShowVip, VipEntry
 from router.ports import Identity
+from router.talking import LONGEST_TALK
 from tests.fakes.clock import START, FakeClock
 from tests.fakes.records import KeptRecords, Published
 from tests.fakes.signalling import FakeSignalling
@@ -72,7 +72,8 @@ def test_call_is_answered_and_leaves_a_record() -> None:
     assert house.steps() == [
         "Frei (0791234567) calls 200 (Board)",
         "manager available: M rings",
-        "manager available: M answered after 4 s",
+        "manager available: M answered after 4 s, speech from phone to phone",
+        "the call stays on this router: the caller did not come through a PBX",
         "connected for 60 s, then the caller hung up",
     ]
     assert house.is_quiet()
@@ -339,7 +340,12 @@ def test_every_step_is_published_as_it_happens() -> None:
         ("step", 0.0, "0441234567 calls 200 (Board)"),
         ("step", 0.0, "manager away: assistant 1 of 1, B, rings"),
         ("answered", 3.0, "B"),
-        ("step", 3.0, "manager away: assistant 1 of 1, B, answered after 3 s"),
+        (
+            "step",
+            3.0,
+            "manager away: assistant 1 of 1, B, answered after 3 s, speech from phone to phone",
+        ),
+        ("step", 3.0, "the call stays on this router: the caller did not come through a PBX"),
         ("step", 3.0, "connected for 0 s, then the caller hung up"),
         ("ended", 3.0, "answered"),
     ]
@@ -357,12 +363,31 @@ def test_assistants_see_the_call_until_it_is_answered() -> None:
         "manager": "M",
         "caller": "0791234567",
         "caller_name": "Frei",
+        "anonymous": False,
         "vip": False,
         "elapsed_s": 0.0,
         "ringing": ["M"],
+        "why": "manager available",
     }
+    house.clock.advance(4)
     house.sip.answers("M")
-    assert [data["event"] for data in house.published.of("notice")] == ["ringing", "withdrawn"]
+    taken = house.published.of("notice")[-1]
+    assert taken.pop("id")
+    assert taken == {
+        "event": "answered",
+        "group": "Board",
+        "to": ["B", "C"],
+        "by": "M",
+        "by_user": "M",
+        "elapsed_s": 4.0,
+    }
+
+
+def test_assistants_are_told_why_a_call_is_withdrawn() -> None:
+    house = House(group(assistants=["B", "C"]))
+    house.sip.hang_up(house.sip.invite("200"))
+    withdrawn = house.published.of("notice")[-1]
+    assert (withdrawn["event"], withdrawn["why"]) == ("withdrawn", "the caller hung up")
 
 
 def test_vip_may_be_shown_without_his_identity() -> None:
@@ -376,9 +401,9 @@ def test_vip_may_be_shown_without_his_identity() -> None:
 
 
 class Broken(FakeSignalling):
-    """A SIP side that fails once, in one place."""
+    """A SIP side that fails in one place, as often as told."""
 
-    at = ""
+    at, times = "", 0
 
     def dial(self, *arguments: object, **options: object) -> None:
         self._fail("dial")
@@ -397,8 +422,8 @@ class Broken(FakeSignalling):
         self._fail("release")
 
     def _fail(self, at: str) -> None:
-        if self.at == at:
-            self.at = ""
+        if self.at == at and self.times:
+            self.times -= 1
             raise RuntimeError("out of order")
 
 
@@ -408,14 +433,16 @@ def test_error_in_one_call_ends_that_call_on_both_sides_and_no_other(at: str) ->
     house = House(group(assistants=["B"], ring_parallel=True), sip=broken)
     other = broken.invite("200")
     broken.answers("M")
-    broken.at = at
+    broken.at, broken.times = at, 2
     caller = broken.invite("200")
-    if at != "dial":
-        broken.rings("M")
-    if at in {"connect", "release"}:
-        broken.answers("M")
-    if at == "release":
-        broken.hang_up(caller)
+    for _ in range(2):
+        if at != "dial" and not broken.legs[caller].is_over:
+            broken.rings("M")
+        if at in {"connect", "release"}:
+            broken.answers("M")
+        if at == "release":
+            broken.hang_up(caller)
+            break
     (record,) = house.records.kept
     assert (record["result"], record["status"]) == ("failed", 200 if at == "release" else 500)
     assert record["steps"][-1]["text"] == "an error in the router: the call is ended"
@@ -424,6 +451,54 @@ def test_error_in_one_call_ends_that_call_on_both_sides_and_no_other(at: str) ->
     assert broken.legs[other].state == "connected"
     assert house.engine.calls_now == 1
     broken.hang_up(other)
+    assert house.is_quiet()
+
+
+@pytest.mark.parametrize("at", ["dial", "alert", "connect"])
+def test_after_an_error_the_managers_phone_is_rung_once(at: str) -> None:
+    broken = Broken()
+    house = House(group(AWAY, ["B", "C"], assistant_timeout=20), sip=broken)
+    broken.at, broken.times = at, 1
+    caller = broken.invite("200")
+    if at != "dial":
+        broken.rings("B")
+    if at == "connect":
+        broken.answers("B")
+    assert broken.ringing_phones() == ["M"]
+    assert house.engine.fail_safe == 1
+    broken.answers("M")
+    broken.hang_up(caller)
+    (record,) = house.records.kept
+    assert (record["result"], record["agent"]) == ("answered", "M")
+    assert "an error in the router: the rules are left aside" in house.steps()
+    assert "the group's data cannot be used, so the manager's phone is rung: M rings" in house.steps()
+    assert house.is_quiet()
+
+
+def test_group_whose_data_cannot_be_used_sends_its_calls_to_the_managers_phone() -> None:
+    torn = group(AWAY, ["B"], vip_threshold=None)
+    house = House(torn, contacts=(Contact("Frei", ("0441234567",), 3),))
+    caller = house.sip.invite("200")
+    assert house.sip.ringing_phones() == ["M"]
+    house.sip.refuses("M", 486)
+    assert house.sip.legs[caller].status == 486
+    assert "the group's data cannot be used" in house.steps()[1]
+    assert house.engine.fail_safe == 1
+    assert house.is_quiet()
+
+
+def test_manager_without_an_address_is_reached_by_his_number() -> None:
+    house = House(group(person("M", address="", number="20")))
+    house.sip.invite("200")
+    assert house.sip.phone("20").uri == "sip:20@127.0.0.1:5080;transport=udp"
+
+
+def test_group_that_is_of_no_use_at_all_refuses_its_calls() -> None:
+    torn = group(person("M", address=""), ["B"], vip_threshold=None)
+    house = House(torn, contacts=(Contact("Frei", ("0441234567",), 3),))
+    caller = house.sip.invite("200")
+    assert house.sip.legs[caller].status == 500
+    assert house.records.kept[0]["result"] == "failed"
     assert house.is_quiet()
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from router.explain import caller, duration, phrase, sentence
+from router.call import Call, Phone, Role, Skip, Why
+from router.explain import sentence
 from router.facts import (
     CallerHungUp,
     CallerRefused,
@@ -19,9 +20,9 @@ from router.facts import (
     TalkEnded,
     TimeIsOver,
 )
-from router.hunting import Call, Phone, Role, Skip, Why
 from router.model import Person, VipEntry
 from router.vip import Vip
+from router.words import caller, duration, phrase
 from tests.router.office import AWAY, Script, group, person
 
 BERTA = Phone(Role.ASSISTANT, Person("b", "Berta", "21"), 1, 3)
@@ -80,12 +81,6 @@ def test_fact_is_said_in_words(fact: object, words: str) -> None:
             407,
             "",
             "was not rung: the other side asks for a password (407 Proxy Authentication Required)",
-        ),
-        (
-            Outcome.REFUSED,
-            302,
-            "Moved",
-            "is forwarded by its phone, which this version does not follow (302 Moved)",
         ),
         (Outcome.REFUSED, 500, "\r\nevil\x1b[0m", "could not be rung (500 evil [0m)"),
         (Outcome.REFUSED, 699, "", "could not be rung (699)"),

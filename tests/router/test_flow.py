@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import pytest
 
+from router.call import Call
 from router.commands import Result
 from router.events import Answered, Leg, Refused, Ringing, TimedOut, TimerId, TimerKind
-from router.flow import LONGEST_TALK, step
-from router.hunting import Call
+from router.flow import step
 from router.model import Overflow, OverflowKind, Strategy, VipRouting
 from router.state import Flow
+from router.talking import LONGEST_TALK
 from tests.router.office import AGAIN, AWAY, BUSY, DND, NOBODY, Script, group, overflow_to, person
 
 # Rule 4: the manager is available.

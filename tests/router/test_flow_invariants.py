@@ -6,26 +6,35 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from router import overflow
+from router import announcing, handover, overflow, transfer
+from router.call import Call
 from router.commands import (
+    AcceptTransfer,
     Alert,
+    Announce,
     Command,
     Connect,
+    HandOver,
     HangUp,
+    LetGo,
     Notify,
+    NotifyAnswered,
     Record,
     Refuse,
     Ring,
     StartTimer,
     StopRinging,
     StopTimer,
+    TransferProgress,
     Withdraw,
 )
 from router.events import (
+    Announced,
     Answered,
     CallerGone,
     CallOffered,
     Event,
+    HandedOver,
     Leg,
     LegEnded,
     Refused,
@@ -33,17 +42,26 @@ from router.events import (
     TimedOut,
     TimerId,
     TimerKind,
+    TransferAsked,
 )
-from router.flow import LONGEST_TALK, step
-from router.hunting import Call, assistants
+from router.flow import step
+from router.hunting import assistants
+from router.ports import NO_MEDIA_SERVER, Media, TransferRequest
 from router.state import Flow, Stage
+from router.talking import LONGEST_TALK
 from tests.router.strategies import calls
 
-FINALS = st.sampled_from([0, 302, 404, 408, 480, 486, 487, 503, 600, 603, 606])
+FINALS = st.sampled_from([0, 302, 302, 404, 408, 480, 486, 487, 488, 503, 600, 603, 606])
+REASONS = st.sampled_from(["", NO_MEDIA_SERVER])
+CONTACTS = st.sampled_from(["", "sip:0791@10.0.0.9", "sip:200@10.0.0.9", "sip:x@10.0.0.8", "rubbish"])
+NUMBERS = st.sampled_from(["66", "M", "200", "0791112233", "nobody"])
 
 
 class AnyCall(RuleBasedStateMachine):
-    """A caller, phones and timers that do anything at any time, late messages included."""
+    """A caller, phones, a PBX and timers that do anything at any time, late messages included.
+
+    A leg is rung, connected, left (it asked for a transfer and hung up), refused, released or ended.
+    """
 
     def __init__(self) -> None:
         super().__init__()
@@ -55,10 +73,14 @@ class AnyCall(RuleBasedStateMachine):
         self.names: dict[Leg, str] = {}
         self.shown: tuple[str, ...] = ()
         """Who rings, as the assistants see it."""
+        self.playing = False
+        self.moving: Leg | None = None
+        """The leg that is told of a transfer."""
+        self.asked_pbx = False
 
-    @initialize(call=calls())
-    def offered(self, call: Call) -> None:
-        self.flow = Flow.of(call)
+    @initialize(call=calls(), lines=st.integers(1, 4))
+    def offered(self, call: Call, lines: int) -> None:
+        self.flow = Flow.of(call, lines=lines)
         self.happens(CallOffered(self.now))
 
     @rule(seconds=st.sampled_from([0.0, 0.5, 4.0, 19.0, 60.0]))
@@ -71,26 +93,64 @@ class AnyCall(RuleBasedStateMachine):
         self.now = until
 
     @precondition(lambda self: self.legs)
-    @rule(data=st.data(), status=FINALS)
-    def phone_does_something(self, data: st.DataObject, status: int) -> None:
+    @rule(
+        data=st.data(),
+        status=FINALS,
+        reason=REASONS,
+        contact=CONTACTS,
+        media=st.sampled_from(Media),
+        peer=st.sampled_from(["", "pbx"]),
+    )
+    def phone_does_something(
+        self, data: st.DataObject, status: int, reason: str, contact: str, media: Media, peer: str
+    ) -> None:
         leg = data.draw(st.sampled_from(sorted(self.legs)), label="leg")
         event = data.draw(
             st.sampled_from(
                 [
                     Ringing(self.now, leg),
-                    Answered(self.now, leg),
-                    Refused(self.now, leg, status),
+                    Answered(self.now, leg, peer, media),
+                    Answered(self.now, leg, peer, media),
+                    Refused(self.now, leg, status, reason, contact, media),
                     LegEnded(self.now, leg),
                 ]
             ),
             label="event",
         )
         before = self.legs[leg]
-        if isinstance(event, Refused | LegEnded) and before == "rung":
-            self.legs[leg] = "refused"
+        if isinstance(event, Refused | LegEnded) and before in {"rung", "connected"}:
+            self.legs[leg] = "refused" if before == "rung" else "left"
         commands = self.happens(event)
-        if before in {"released", "refused"}:
+        if before not in {"rung", "connected"}:
             assert commands == (), "a late message changes nothing"
+
+    @precondition(lambda self: self.legs)
+    @rule(data=st.data(), number=NUMBERS, attended=st.booleans())
+    def somebody_asks_for_a_transfer(self, data: st.DataObject, number: str, *, attended: bool) -> None:
+        leg = data.draw(st.none() | st.sampled_from(sorted(self.legs)), label="leg")
+        is_over = self.is_over
+        commands = self.happens(TransferAsked(self.now, leg, TransferRequest(number, "", attended)))
+        answers = [command for command in commands if isinstance(command, AcceptTransfer)]
+        assert len(answers) == (0 if is_over else 1), "who asks is answered"
+        if answers and answers[0].status < 300:
+            assert leg is not None
+            assert self.legs[leg] == "connected", "only who has the call hands it on"
+
+    @rule(problem=st.sampled_from(["", "no such file"]))
+    def announcement_ends(self, problem: str) -> None:
+        was_playing, self.playing = self.playing, False
+        commands = self.happens(Announced(self.now, problem))
+        assert bool(commands) == was_playing, "an announcement ends once"
+
+    @rule(status=st.sampled_from([200, 408, 501, 603]))
+    def pbx_says_something(self, status: int) -> None:
+        was_asked, self.asked_pbx = self.asked_pbx, False
+        if was_asked and status == 200:
+            for leg, state in self.legs.items():
+                if state == "connected":
+                    self.legs[leg] = "ended"
+        commands = self.happens(HandedOver(self.now, status))
+        assert bool(commands) == was_asked
 
     @precondition(lambda self: self.started)
     @rule(data=st.data())
@@ -114,14 +174,20 @@ class AnyCall(RuleBasedStateMachine):
 
     @invariant()
     def a_waiting_caller_waits_for_somebody(self) -> None:
-        if hasattr(self, "flow") and not self.is_over:
-            states = list(self.legs.values())
-            if self.flow.stage is Stage.TALKING:
-                assert states.count("connected") == 1
-                assert "rung" not in states
-            else:
-                assert "rung" in states
-            assert self.running, "a call without a timer could last for ever"
+        if not hasattr(self, "flow") or self.is_over:
+            return
+        states = list(self.legs.values())
+        assert self.running, "a call without a timer could last for ever"
+        if self.flow.stage is Stage.TALKING:
+            waits = self.flow.transfer is not None
+            assert states.count("connected") == (0 if waits and self.flow.talking is None else 1)
+            assert states.count("rung") == int(waits)
+        elif self.flow.stage is Stage.ANNOUNCING:
+            assert self.playing, "an announcement has an end"
+            assert not states
+        else:
+            assert not self.playing
+            assert "rung" in states
 
     def teardown(self) -> None:
         """Left alone, every call ends; and within its longest wait if nobody answers."""
@@ -132,11 +198,13 @@ class AnyCall(RuleBasedStateMachine):
         while not self.is_over:
             first = min(self.running, key=lambda timer: self.running[timer])
             self.now = self.running.pop(first)
+            if first.kind is TimerKind.ANNOUNCEMENT:
+                self.playing = False
             self.happens(TimedOut(self.now, first))
         if not talking:
-            assert self.now - began <= 2 * overflow.LONGEST_WAIT
+            assert self.now - began <= announcing.LONGEST + 2 * overflow.LONGEST_WAIT
         else:
-            assert self.now - began <= LONGEST_TALK
+            assert self.now - began <= LONGEST_TALK + transfer.WAIT + handover.WAIT
 
     @property
     def is_over(self) -> bool:
@@ -144,6 +212,11 @@ class AnyCall(RuleBasedStateMachine):
 
     def happens(self, event: Event) -> tuple[Command, ...]:
         was_over = self.is_over
+        if isinstance(event, TimedOut):
+            if event.timer.kind is TimerKind.ANNOUNCEMENT and event.timer == self.flow.side_timer:
+                self.playing = False
+            if event.timer.kind is TimerKind.HAND_OVER and event.timer == self.flow.side_timer:
+                self.asked_pbx = False
         self.flow, commands = step(self.flow, event)
         assert not (was_over and commands), "after the end there is nothing to do"
         for command in commands:
@@ -154,13 +227,20 @@ class AnyCall(RuleBasedStateMachine):
             assert isinstance(self.said[-1], Record)
             assert not {"rung", "connected"} & set(self.legs.values()), "nothing is left behind"
             assert not self.shown, "no notification outlives its call"
+            assert self.moving is None, "who asked for a transfer learns how it went"
+            self.playing = self.asked_pbx = False
         if self.shown:
-            rung = tuple(self.names[leg] for leg, state in self.legs.items() if state == "rung")
+            rung = tuple(self.names[rung.leg] for rung in self.flow.rung)
             assert self.shown == rung, "assistants see who rings now"
+            assert all(self.legs[rung.leg] == "rung" for rung in self.flow.rung)
         self.check_totals()
         return commands
 
     def obey(self, command: Command) -> None:
+        if not self.obey_on_legs(command):
+            self.obey_besides(command)
+
+    def obey_on_legs(self, command: Command) -> bool:
         match command:
             case Ring(leg, phone):
                 assert leg not in self.legs
@@ -170,10 +250,40 @@ class AnyCall(RuleBasedStateMachine):
                 self.legs[leg] = "released"
             case Connect(leg):
                 assert self.legs[leg] == "rung"
+                before = [one for one, state in self.legs.items() if state == "connected"]
+                assert before == ([self.moving] if self.moving else [])
+                if before:
+                    self.legs[before[0]] = "moved"
                 self.legs[leg] = "connected"
-            case HangUp(leg):
-                assert self.legs[leg] == "connected"
+            case LetGo(leg):
+                assert self.legs[leg] == "moved"
                 self.legs[leg] = "released"
+            case HangUp(leg):
+                if leg is not None:
+                    assert self.legs[leg] in {"connected", "left"}
+                    self.legs[leg] = "released"
+            case AcceptTransfer(leg, status):
+                if status < 300:
+                    assert self.moving is None, "one transfer at a time"
+                    self.moving = leg
+            case TransferProgress(leg, status):
+                assert leg == self.moving, "told only who asked"
+                self.moving = None if status >= 200 else leg
+            case HandOver(leg):
+                assert self.legs[leg] == "connected"
+                assert not self.asked_pbx
+                self.asked_pbx = True
+            case _:
+                return False
+        if self.moving is not None and self.legs[self.moving] == "left":
+            self.moving = None  # gone: it is told nothing any more
+        return True
+
+    def obey_besides(self, command: Command) -> None:
+        match command:
+            case Announce():
+                assert not self.playing
+                self.playing = True
             case StartTimer(timer, seconds):
                 assert timer not in self.started
                 assert seconds > 0
@@ -184,7 +294,7 @@ class AnyCall(RuleBasedStateMachine):
             case Notify(_, ringing):
                 assert ringing
                 self.shown = ringing
-            case Withdraw():
+            case Withdraw() | NotifyAnswered():
                 assert self.shown
                 self.shown = ()
             case Record():
@@ -195,13 +305,20 @@ class AnyCall(RuleBasedStateMachine):
             return sum(isinstance(command, kind) for command in self.said)
 
         group = self.flow.call.group
-        assert count(Connect) + count(Refuse) <= 1
+        transfers = sum(isinstance(one, AcceptTransfer) and one.status < 300 for one in self.said)
+        assert count(Connect) <= 1 + transfers
+        assert not (count(Connect) and count(Refuse))
+        assert count(Refuse) <= 1
         assert count(Record) <= 1
         assert count(Alert) <= 1
-        assert count(Ring) <= overflow.ROUNDS * (len(assistants(group)) + 1) + 1
-        assert sum(state == "rung" for state in self.legs.values()) <= max(1, self.flow.call.lines)
-        assert sum(timer.kind is TimerKind.PHONE for timer in self.running) <= 1
+        assert count(Announce) <= 1
+        assert count(HandOver) <= 1
+        phones = overflow.ROUNDS * (len(assistants(group)) + 1) + 1 + transfers
+        assert count(Ring) <= 4 * phones, "each may be rung again with other media, and where it forwards to"
+        assert sum(state == "rung" for state in self.legs.values()) <= max(1, self.flow.lines)
+        for kind in TimerKind:
+            assert sum(timer.kind is kind for timer in self.running) <= 1
 
 
 TestAnyCall = AnyCall.TestCase
-TestAnyCall.settings = settings(max_examples=300, stateful_step_count=25, deadline=None)
+TestAnyCall.settings = settings(max_examples=400, stateful_step_count=30, deadline=None)

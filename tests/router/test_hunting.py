@@ -7,8 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from router import hunting
-from router.hunting import Call, Phone, Role
+from router.call import Call, Phone, Role
 from router.model import Group, Strategy
+from router.opening import opening
 from router.vip import Vip
 from tests.router.office import AWAY, group, person
 from tests.router.strategies import calls
@@ -59,7 +60,7 @@ def test_phones_ring_in_waves(strategy: Strategy, lines: int, waves: list[list[s
 )
 def test_no_more_phones_are_planned_for_than_may_ring(board: Group, *, is_vip: bool, most: int) -> None:
     call = Call(board, "1", vip=Vip(rank=5, threshold=3) if is_vip else None)
-    assert hunting.most_at_once(call) == most
+    assert hunting.most_at_once(call, opening(call)) == most
 
 
 @given(calls(), st.integers(1, 9))

@@ -4,15 +4,23 @@ from __future__ import annotations
 
 import pytest
 
-from router.commands import Notify, Withdraw
+from router.commands import Notify, NotifyAnswered, Withdraw
 from router.model import ShowVip, VipRouting
 from tests.router.office import AWAY, Script, group, overflow_to
 
 
 def seen(call: Script) -> list[str]:
-    """Names of those who ring, as assistants see them; `-` when the call is taken from their sight."""
-    shown = [command for command in call.commands if isinstance(command, Notify | Withdraw)]
-    return ["+".join(one.ringing) if isinstance(one, Notify) else "-" for one in shown]
+    """Who rings, as assistants see it, and how the call leaves their sight."""
+    said = []
+    for command in call.commands:
+        match command:
+            case Notify(_, ringing):
+                said.append("+".join(ringing))
+            case NotifyAnswered(_, name):
+                said.append(f"{name} has it")
+            case Withdraw(_, why):
+                said.append(why)
+    return said
 
 
 def test_assistants_see_who_rings_until_it_is_answered() -> None:
@@ -21,7 +29,7 @@ def test_assistants_see_who_rings_until_it_is_answered() -> None:
     call.waits(20)
     call.answers("C")
     call.hangs_up()
-    assert seen(call) == ["B", "C", "-"]
+    assert seen(call) == ["B", "C", "C has it"]
 
 
 def test_call_is_withdrawn_when_the_caller_hangs_up() -> None:
@@ -29,14 +37,14 @@ def test_call_is_withdrawn_when_the_caller_hangs_up() -> None:
     call.offered()
     call.refuses("M")
     call.hangs_up()
-    assert seen(call) == ["M+B", "B", "-"]
+    assert seen(call) == ["M+B", "B", "the caller hung up"]
 
 
 def test_call_is_withdrawn_at_overflow() -> None:
     call = Script(group(overflow=overflow_to("900")))
     call.offered()
     call.refuses("M")
-    assert seen(call) == ["M", "-"]
+    assert seen(call) == ["M", "overflow"]
 
 
 def test_call_that_rings_nobody_is_not_shown() -> None:

@@ -29,12 +29,15 @@ TRUNK = Peer("pbx", "192.0.2.1", 5070, "tcp")
     ],
 )
 def test_address_becomes_a_uri_without_names(address: str, uri: str) -> None:
+    peer = "" if address.lower().startswith("sip") else "pbx"
     hosts = {"phones.example": "192.0.2.7", "six.example": "2001:db8::2"}
-    assert resolve(address, TRUNK, hosts) == Target(uri)
+    assert resolve(address, [TRUNK], hosts) == Target(uri, peer)
 
 
 def test_trunk_may_have_an_ipv6_address() -> None:
-    assert resolve("1", Peer("pbx", "2001:db8::1"), {}) == Target("sip:1@[2001:db8::1]:5060;transport=udp")
+    assert resolve("1", [Peer("pbx", "2001:db8::1")], {}) == Target(
+        "sip:1@[2001:db8::1]:5060;transport=udp", "pbx"
+    )
 
 
 @pytest.mark.parametrize(
@@ -50,12 +53,12 @@ def test_trunk_may_have_an_ipv6_address() -> None:
     ],
 )
 def test_what_cannot_be_reached_is_told_in_a_sentence(address: str, because: str) -> None:
-    assert resolve(address, None, {}) == Unreachable(because)
+    assert resolve(address, [], {}) == Unreachable(because)
 
 
 @given(st.text() | st.text().map(lambda text: f"sip:{text}") | st.text().map(lambda text: f"sip:a@{text}"))
 def test_no_address_raises_or_brings_anything_foreign_into_a_uri(address: str) -> None:
-    found = resolve(address, TRUNK, {})
+    found = resolve(address, [TRUNK], {})
     if isinstance(found, Target):
         assert found.uri.isascii()
         assert not set(found.uri) & set(' <>"\r\n\t')
