@@ -13,7 +13,7 @@ from appliance.hosts import Hosts
 from appliance.ingest import Ingest
 from appliance.logs import Trouble
 from appliance.plans import PLANNED, Plans, known
-from appliance.publisher import Fixed, Publisher
+from appliance.publisher import Content, Fixed, Publisher, content_of
 from appliance.store_keeper import StoreKeeper
 from router.model import RoutingTable
 
@@ -118,5 +118,5 @@ class Housekeeping:
         finally:
             self.pending = await self._spool.do(self._ingest.pending)
 
-    async def _read_table(self) -> RoutingTable:
-        return await self._store.do(lambda store: store.routing_table(self._announcements))
+    async def _read_table(self) -> Content:
+        return await self._store.do(lambda store: content_of(store.routing_table(self._announcements)))

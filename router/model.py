@@ -175,14 +175,17 @@ class Settings:
 
 @dataclass(frozen=True, slots=True)
 class RoutingTable:
-    """Everything a call needs. `groups` by manager number; `hosts`: name in a SIP URI -> literal address.
+    """Everything a call needs. `hosts`: name in a SIP URI -> literal address.
+
+    `groups` by normalised manager number, `contacts` by normalised number (of two with the same one that of the
+    higher rank).
 
     `networks`: from where calls are taken besides the peers, in CIDR form, or "any".
     """
 
     revision: int = 0
     groups: Mapping[str, Group] = field(default_factory=dict)
-    contacts: tuple[Contact, ...] = ()
+    contacts: Mapping[str, Contact] = field(default_factory=dict)
     settings: Settings = Settings()
     peers: tuple[Peer, ...] = ()
     networks: tuple[str, ...] = ()

@@ -1,4 +1,9 @@
-"""The routing table as text: JSON with a version, made from the model's own types.
+"""The routing table as lines of JSON, so that it can be read a little at a time.
+
+    {"version":2,"table":{…}}     revision, settings, peers, networks, hosts
+    ["group","100",{…}]           one group, by the number that is dialled
+    ["contacts",[{…},{…}]]        some contacts
+    ["end","1c291ca3"]            CRC-32 of all lines before
 
 Reader and writer are of one release; a change of the model that another release would misread raises VERSION.
 """
@@ -6,192 +11,159 @@ Reader and writer are of one release; a change of the model that another release
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
-from dataclasses import MISSING, fields, is_dataclass
-from datetime import datetime
-from enum import Enum
-from functools import cache
-from types import NoneType, UnionType
-from typing import Any, Union, get_args, get_origin, get_type_hints
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from itertools import islice
+from typing import Any
+from zlib import crc32
 
-from router.model import RoutingTable
+from router import numbers, vip
+from router.fields import TableError, plain, reader
+from router.model import Contact, Group, RoutingTable
+from router.recent import Recent
 
-VERSION = 1
+__all__ = ["Groups", "TableError", "TableReader", "body", "decode", "encode", "head", "seal"]
 
-Reader = Callable[[Any], Any]
-
-
-class TableError(ValueError):
-    """The text is no routing table of this version; the message names the place and what is wrong there."""
-
-    def __init__(self, problem: str, *path: str) -> None:
-        super().__init__(problem)
-        self.problem = problem
-        self.path = path
-
-    def inside(self, name: str) -> TableError:
-        return TableError(self.problem, name, *self.path)
-
-    def __str__(self) -> str:
-        place = "".join(self.path).lstrip(".")
-        return f"routing table: {place}: {self.problem}" if place else f"routing table: {self.problem}"
+VERSION = 2
+CONTACTS_A_LINE = 50
+RECENT_GROUPS = 1000
 
 
-def encode(table: RoutingTable) -> str:
-    """One line of JSON; what has its default value is left out."""
-    data = {"version": VERSION, "table": _plain(table)}
-    return json.dumps(data, separators=(",", ":"))
+def encode(table: RoutingTable) -> bytes:
+    return seal(head(table), b"".join(body(table)))
 
 
-def decode(text: str) -> RoutingTable:
-    """Raises TableError, also for text that was cut off."""
-    try:
-        data = json.loads(text)
-    except (ValueError, RecursionError) as exc:
-        raise TableError(f"not JSON ({exc})") from exc
-    if not isinstance(data, dict) or "version" not in data or "table" not in data:
-        raise TableError("expected an object with version and table")
-    if data["version"] != VERSION:
-        raise TableError(f"expected {VERSION}, found {data['version']!r}", "version")
-    table: RoutingTable = _reader(RoutingTable)(data["table"])
+def head(table: RoutingTable) -> bytes:
+    """The first line: everything but groups and contacts."""
+    return _line({"version": VERSION, "table": plain(replace(table, groups={}, contacts={}))})
+
+
+def body(table: RoutingTable) -> Iterator[bytes]:
+    """The lines of groups and contacts, one by one: a large office takes more than a second."""
     for number, group in table.groups.items():
-        if group.manager_number != number:
-            problem = f"expected {number!r}, found {group.manager_number!r}"
-            raise TableError(problem, f".groups.{number}.manager_number")
+        yield _line(["group", number, plain(group)])
+    contacts = iter({id(contact): contact for contact in table.contacts.values()}.values())
+    while some := [plain(contact) for contact in islice(contacts, CONTACTS_A_LINE)]:
+        yield _line(["contacts", some])
+
+
+def seal(first: bytes, rest: bytes) -> bytes:
+    """The whole file of a head and a body."""
+    return b"".join((first, rest, _line(["end", f"{crc32(rest, crc32(first)):08x}"])))
+
+
+def decode(text: bytes) -> RoutingTable:
+    """The table of a whole file. Raises TableError, also for a file that was cut off."""
+    table_reader = TableReader()
+    for line in text.splitlines(keepends=True):
+        table_reader.feed(line)
+    return table_reader.table()
+
+
+class Groups(Mapping[str, Group]):
+    """Groups that are made of their lines when they are asked for.
+
+    Ten thousand of them at once are half a million objects: to make them, to free them, and for the garbage
+    collector to look through them takes longer than a call may wait. The lines are no work for it.
+    """
+
+    def __init__(self, lines: Mapping[str, bytes]) -> None:
+        self._lines = lines
+        self._recent: Recent[str, Group] = Recent(RECENT_GROUPS)
+
+    def __getitem__(self, number: str) -> Group:
+        found = self._recent.get(number)
+        return found or self._recent.keep(number, _group(_parsed(self._lines[number])))
+
+    def __contains__(self, number: object) -> bool:
+        return number in self._lines
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._lines)
+
+    def __len__(self) -> int:
+        return len(self._lines)
+
+
+class TableReader:
+    """Takes the lines of a file one by one; each is checked when it comes, so that a table is good or refused
+    as a whole. The work for a line is that for one group, or for CONTACTS_A_LINE contacts."""
+
+    def __init__(self) -> None:
+        self._head: RoutingTable | None = None
+        self._lines: dict[str, bytes] = {}
+        self._contacts: dict[str, Contact] = {}
+        self._crc = 0
+        self._ended = False
+
+    def feed(self, line: bytes) -> None:
+        """Raises TableError."""
+        found = _parsed(line)
+        if self._ended:
+            raise TableError("something follows the end")
+        if self._head is None:
+            self._head = _head(found)
+        else:
+            self._take(found, line)
+        self._crc = crc32(line, self._crc)
+
+    def table(self) -> RoutingTable:
+        """The whole table. Raises TableError when the end has not come."""
+        if self._head is None or not self._ended:
+            raise TableError("it is cut off")
+        return replace(self._head, groups=Groups(self._lines), contacts=self._contacts)
+
+    def _take(self, found: Any, line: bytes) -> None:
+        match found:
+            case ["group", str(number), _]:
+                _group(found)
+                self._lines[number] = line
+            case ["contacts", contacts]:
+                for contact in _contacts(contacts):
+                    vip.enter(contact, self._contacts)
+            case ["end", crc]:
+                if crc != f"{self._crc:08x}":
+                    raise TableError(f"the checksum is {self._crc:08x}, expected {crc!r}")
+                self._ended = True
+            case _:
+                raise TableError("expected a group, contacts or the end")
+
+
+def _head(found: Any) -> RoutingTable:
+    if not isinstance(found, dict) or "version" not in found:
+        raise TableError("expected an object with version and table")
+    if found["version"] != VERSION:
+        raise TableError(f"expected {VERSION}, found {found['version']!r}", "version")
+    table: RoutingTable = reader(RoutingTable)(found.get("table"))
     return table
 
 
-def _plain(value: object) -> object:
-    if is_dataclass(value) and not isinstance(value, type):
-        found = ((field, getattr(value, field.name)) for field in fields(value))
-        return {field.name: _plain(item) for field, item in found if not _is_default(field, item)}
-    match value:
-        case Enum():
-            return value.value
-        case datetime():
-            return value.isoformat()
-        case tuple():
-            return [_plain(item) for item in value]
-        case Mapping():
-            return {str(key): _plain(item) for key, item in value.items()}
-    return value
-
-
-def _is_default(field: Any, value: object) -> bool:
-    if field.default is not MISSING:
-        return bool(field.default == value)
-    return field.default_factory is not MISSING and bool(field.default_factory() == value)
-
-
-@cache
-def _reader(kind: Any) -> Reader:
-    """What reads a value of a type of the model, checking it."""
-    if is_dataclass(kind):
-        return _record_reader(kind)
-    origin, inner = get_origin(kind), get_args(kind)
-    if origin is tuple:
-        return _list_reader(_reader(inner[0]))
-    if origin is Mapping:
-        return _mapping_reader(_reader(inner[1]))
-    if origin in {Union, UnionType}:
-        return _optional_reader(_reader(next(item for item in inner if item is not NoneType)))
-    if kind is datetime:
-        return _read_time
-    if issubclass(kind, Enum):
-        return _enum_reader(kind)
-    return _scalar_reader(kind)
-
-
-def _record_reader(kind: Any) -> Reader:
-    types = get_type_hints(kind)
-    readers = {field.name: _reader(types[field.name]) for field in fields(kind)}
-    needed = {f.name for f in fields(kind) if f.default is MISSING and f.default_factory is MISSING}
-
-    def read(value: object) -> object:
-        if not isinstance(value, dict):
-            raise TableError(f"expected an object, found {_named(value)}")
-        found = {}
-        for name, item in value.items():
-            if name not in readers:
-                raise TableError("not known in this version", f".{name}")
-            try:
-                found[name] = readers[name](item)
-            except TableError as exc:
-                raise exc.inside(f".{name}") from None
-        if not needed <= found.keys():
-            raise TableError("missing", f".{min(needed - found.keys())}")
-        return kind(**found)
-
-    return read
-
-
-def _list_reader(inner: Reader) -> Reader:
-    def read(value: object) -> object:
-        if not isinstance(value, list):
-            raise TableError(f"expected a list, found {_named(value)}")
-        found = []
-        for place, item in enumerate(value):
-            try:
-                found.append(inner(item))
-            except TableError as exc:
-                raise exc.inside(f"[{place}]") from None
-        return tuple(found)
-
-    return read
-
-
-def _mapping_reader(inner: Reader) -> Reader:
-    def read(value: object) -> object:
-        if not isinstance(value, dict):
-            raise TableError(f"expected an object, found {_named(value)}")
-        found = {}
-        for key, item in value.items():
-            try:
-                found[key] = inner(item)
-            except TableError as exc:
-                raise exc.inside(f".{key}") from None
-        return found
-
-    return read
-
-
-def _optional_reader(inner: Reader) -> Reader:
-    return lambda value: None if value is None else inner(value)
-
-
-def _enum_reader(kind: type[Enum]) -> Reader:
-    members = {member.value: member for member in kind}
-
-    def read(value: object) -> object:
-        if not isinstance(value, str | int) or isinstance(value, bool) or value not in members:
-            raise TableError(f"expected one of {', '.join(map(str, members))}, found {_named(value)}")
-        return members[value]
-
-    return read
-
-
-def _scalar_reader(kind: type) -> Reader:
-    def read(value: object) -> object:
-        if type(value) is not kind:  # bool is an int for isinstance
-            raise TableError(f"expected {_KINDS[kind]}, found {_named(value)}")
-        return value
-
-    return read
-
-
-def _read_time(value: object) -> datetime:
+def _group(found: Any) -> Group:
+    _, number, data = found
+    place = f".groups.{number}"
     try:
-        time = datetime.fromisoformat(value) if isinstance(value, str) else None
-    except ValueError:
-        time = None
-    if time is None or time.tzinfo is None:
-        raise TableError(f"expected a date and time with its zone, found {_named(value)}")
-    return time
+        group: Group = reader(Group)(data)
+    except TableError as exc:
+        raise exc.inside(place) from None
+    if numbers.normalise(group.manager_number) != number:
+        raise TableError(f"expected {number!r}, found {group.manager_number!r}", place, ".manager_number")
+    return group
 
 
-_KINDS = {str: "text", int: "a whole number", bool: "true or false", float: "a number"}
+def _contacts(found: Any) -> tuple[Contact, ...]:
+    try:
+        contacts: tuple[Contact, ...] = reader(tuple[Contact, ...])(found)
+    except TableError as exc:
+        raise exc.inside(".contacts") from None
+    return contacts
 
 
-def _named(value: object) -> str:
-    text = json.dumps(value, ensure_ascii=False)
-    return text if len(text) <= 60 else text[:57] + "..."
+def _line(data: object) -> bytes:
+    return json.dumps(data, separators=(",", ":")).encode() + b"\n"
+
+
+def _parsed(line: bytes) -> Any:
+    try:
+        return json.loads(line)
+    except (ValueError, RecursionError) as exc:
+        raise TableError(f"not JSON ({exc})") from exc

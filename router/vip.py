@@ -139,17 +139,24 @@ class Directory:
     by_number: Mapping[str, Contact]
 
     @classmethod
-    def of(cls, contacts: Iterable[Contact]) -> Directory:
+    def of(cls, contacts: Iterable[Contact] | Mapping[str, Contact]) -> Directory:
+        if isinstance(contacts, Mapping):
+            return cls(contacts)
         found: dict[str, Contact] = {}
         for contact in contacts:
-            for number in contact.numbers:
-                known = found.get(number)
-                if known is None or contact.rank > known.rank:
-                    found[number] = contact
+            enter(contact, found)
         return cls(found)
 
     def find(self, number: str) -> Contact | None:
         return self.by_number.get(number)
+
+
+def enter(contact: Contact, by_number: dict[str, Contact]) -> None:
+    """Put a contact into a directory that is being made."""
+    for number in contact.numbers:
+        known = by_number.get(number)
+        if known is None or contact.rank > known.rank:
+            by_number[number] = contact
 
 
 def judge(group: Group, entries: VipList, contact: Contact | None, number: str, at: datetime) -> Vip | None:

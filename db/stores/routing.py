@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from db.office import Office, Team
 from router.model import Group, Overflow, Person, RoutingTable, Settings
+from router.numbers import normalise
+from router.vip import Directory
 
 
 def routing_table(
@@ -22,11 +24,11 @@ def routing_table(
     return RoutingTable(
         revision=revision,
         groups={
-            team.manager_number: _group(team, people, announcements)
+            normalise(team.manager_number): _group(team, people, announcements)
             for team in office.groups
             if team.manager_number
         },
-        contacts=office.contacts,
+        contacts=Directory.of(office.contacts).by_number,
         settings=Settings(
             strip_caller_id=int(values["gStripCallerID"]),
             transfer_with_caller_id=values["gTransferWithCallerID"] == "1",

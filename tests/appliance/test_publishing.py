@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import threading
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,7 +14,7 @@ import pytest
 from appliance import routing_file
 from appliance.errands import Errands
 from appliance.hosts import Hosts, names_in
-from appliance.publisher import Fixed, Publisher
+from appliance.publisher import Content, Fixed, Publisher, content_of
 from appliance.routing_file import RoutingFile
 from router.model import Forward, ForwardKind, Group, Overflow, OverflowKind, Peer, Person, RoutingTable
 from router.table import TableError, decode, encode
@@ -131,8 +133,8 @@ class Store:
     def __init__(self, table: RoutingTable) -> None:
         self.table = table
 
-    async def read(self) -> RoutingTable:
-        return self.table
+    async def read(self) -> Content:
+        return content_of(self.table)
 
 
 def publisher(path: Path, store: Store, names: Names, *peers: Peer) -> Publisher:
@@ -143,13 +145,13 @@ async def test_a_change_is_published_before_its_names_are_resolved(tmp_path: Pat
     path, store = tmp_path / "routing.json", Store(table("sip:a@phone.example"))
     one = publisher(path, store, Names(**{"phone.example": "10.0.0.7"}))
     await one.publish()
-    assert decode(path.read_text()).hosts == {}
+    assert decode(path.read_bytes()).hosts == {}
     await one.resolve()
-    assert decode(path.read_text()).hosts == {"phone.example": "10.0.0.7"}
+    assert decode(path.read_bytes()).hosts == {"phone.example": "10.0.0.7"}
     store.table = table("sip:a@phone.example", "sip:b@10.0.0.1", revision=2)
     await one.publish()
-    assert decode(path.read_text()) == replace(store.table, hosts={"phone.example": "10.0.0.7"})
-    assert one.table == decode(path.read_text())
+    assert decode(path.read_bytes()) == replace(store.table, hosts={"phone.example": "10.0.0.7"})
+    assert one.table == decode(path.read_bytes())
 
 
 async def test_a_revision_that_changes_nothing_for_calls_leaves_the_file_alone(tmp_path: Path) -> None:
@@ -162,7 +164,7 @@ async def test_a_revision_that_changes_nothing_for_calls_leaves_the_file_alone(t
     assert path.stat().st_ino == before
     store.table = table("sip:a@10.0.0.2", revision=3)
     await one.publish()
-    assert decode(path.read_text()).revision == 3
+    assert decode(path.read_bytes()).revision == 3
 
 
 async def test_an_address_that_moves_is_published(tmp_path: Path) -> None:
@@ -172,7 +174,7 @@ async def test_an_address_that_moves_is_published(tmp_path: Path) -> None:
     await one.resolve()
     names.known["phone.example"] = "10.0.0.8"
     await one.resolve()
-    assert decode(path.read_text()).hosts == {"phone.example": "10.0.0.8"}
+    assert decode(path.read_bytes()).hosts == {"phone.example": "10.0.0.8"}
 
 
 async def test_nothing_new_leaves_the_file_alone(tmp_path: Path) -> None:
@@ -190,10 +192,10 @@ async def test_the_trunk_is_a_literal_address_or_not_there_yet(tmp_path: Path) -
     one = publisher(path, Store(table()), names, Peer("pbx", "PBX.example", 5080, "tcp"))
     await one.publish()
     await one.resolve()
-    assert decode(path.read_text()).trunk is None
+    assert decode(path.read_bytes()).trunk is None
     names.known["pbx.example"] = "10.0.0.9"
     await one.resolve()
-    assert decode(path.read_text()).trunk == Peer("pbx", "10.0.0.9", 5080, "tcp")
+    assert decode(path.read_bytes()).trunk == Peer("pbx", "10.0.0.9", 5080, "tcp")
 
 
 async def test_a_literal_trunk_needs_no_name_server(tmp_path: Path) -> None:
@@ -201,7 +203,7 @@ async def test_a_literal_trunk_needs_no_name_server(tmp_path: Path) -> None:
     one = publisher(path, Store(table()), names, Peer("pbx", "10.0.0.9"))
     await one.publish()
     await one.resolve()
-    assert decode(path.read_text()).trunk == Peer("pbx", "10.0.0.9", 5060, "udp")
+    assert decode(path.read_bytes()).trunk == Peer("pbx", "10.0.0.9", 5060, "udp")
     assert names.asked == []
 
 
@@ -209,16 +211,16 @@ async def test_a_store_that_cannot_be_read_leaves_the_last_good_file(tmp_path: P
     path, store = tmp_path / "routing.json", Store(table("sip:a@10.0.0.1"))
     one = publisher(path, store, Names())
     await one.publish()
-    before = path.read_text()
+    before = path.read_bytes()
 
-    async def broken() -> RoutingTable:
+    async def broken() -> Content:
         raise OSError("the store is away")
 
     two = Publisher(path, Fixed(), broken, Hosts(Names()), Errands("test"))
     with pytest.raises(OSError, match="away"):
         await two.publish()
     await two.resolve()
-    assert path.read_text() == before
+    assert path.read_bytes() == before
 
 
 async def test_a_kill_while_writing_leaves_a_whole_file(tmp_path: Path) -> None:
@@ -240,3 +242,66 @@ async def test_a_kill_while_writing_leaves_a_whole_file(tmp_path: Path) -> None:
         await asyncio.sleep(0)
     await writing
     assert len(seen) > 1
+
+
+# A large office
+
+
+def ticking(step_s: float) -> Callable[[], float]:
+    """A clock on which every look takes that long."""
+    ticks = itertools.count()
+    return lambda: next(ticks) * step_s
+
+
+def groups(count: int, revision: int = 1) -> RoutingTable:
+    return RoutingTable(revision, {str(n): Group(f"G{n}", str(n)) for n in range(1, count + 1)})
+
+
+def test_a_turn_reads_no_longer_than_it_may(tmp_path: Path) -> None:
+    path = tmp_path / "routing.json"
+    routing_file.write(path, encode(groups(100)))
+    file = RoutingFile(path, ticking(0.001))
+    assert file.turn(0.010) is None
+    assert file.is_reading
+    turns = 1
+    while (found := file.turn(0.010)) is None:
+        turns += 1
+    assert found == groups(100)
+    assert turns == 102 // 10
+    assert not file.is_reading
+    assert file.turn(0.010) is None
+
+
+def test_a_file_that_comes_while_one_is_read_is_read_after_it(tmp_path: Path) -> None:
+    path = tmp_path / "routing.json"
+    routing_file.write(path, encode(groups(50, revision=1)))
+    file = RoutingFile(path, ticking(0.001))
+    assert file.turn(0.005) is None
+    routing_file.write(path, encode(groups(50, revision=2)))
+    found = [table.revision for _ in range(100) if (table := file.turn(0.005))]
+    assert found == [1, 2]
+
+
+def test_a_mistake_at_the_end_of_a_file_leaves_nothing_of_it(tmp_path: Path) -> None:
+    path = tmp_path / "routing.json"
+    path.write_bytes(encode(groups(50))[:-3])
+    file = RoutingFile(path, ticking(0.001))
+    with pytest.raises(TableError):
+        read_on(file)
+    assert not file.is_reading
+    assert file.turn(0.005) is None
+    routing_file.write(path, encode(groups(2)))
+    assert file.look() == groups(2)
+
+
+def read_on(file: RoutingFile) -> None:
+    for _ in range(100):
+        assert file.turn(0.005) is None
+
+
+async def test_what_the_publisher_keeps_does_not_grow_with_the_office(tmp_path: Path) -> None:
+    one = publisher(tmp_path / "routing.json", Store(groups(100)), Names())
+    await one.publish()
+    assert one.table
+    assert list(one.table.groups) == ["1", "2", "3"]
+    assert len(decode((tmp_path / "routing.json").read_bytes()).groups) == 100

@@ -441,7 +441,7 @@ class StoreContract:
         assert [person.user for person in management.assistants] == ["berta", "carla"]
         assert [entry.pattern for entry in management.vip_entries] == ["+4179555012."]
         assert table.groups["110"].manager is None
-        assert table.contacts[-1].rank == 9
+        assert table.contacts["+41445550190"].rank == 9
         assert (table.settings.strip_caller_id, table.settings.transfer_with_caller_id) == (1, False)
         assert (table.revision, table.peers) == (store.revision(), ())
 
