@@ -45,9 +45,14 @@ class Room:
         `trouble` is told instead when there is no seat, or later when the media server ends it. `played`: the
         announcement is over (empty text), or has failed."""
         host, port = self._flow.remote
-        parameters = f";play={quote(play, safe='/')}" if play else ""
+        parameters = f";play={quote(play, safe='')}" if play else ""
         place = Place(f"sip:conf={self._name}@{host}:{port}{parameters}", self._flow)
-        seat = Seat(self._stack, place, leg, ready=ready, trouble=trouble, played=played)
+
+        def refused(why: str) -> None:
+            self._seats.pop(leg, None)
+            trouble(why)
+
+        seat = Seat(self._stack, place, leg, ready=ready, refused=refused, trouble=trouble, played=played)
         self._seats[leg] = seat
         seat.sit(leg.theirs)
 
@@ -73,7 +78,17 @@ class Room:
 class Seat:
     """One leg of the media server. The `User` of that leg."""
 
-    __slots__ = ("_described", "_media", "_offered", "_played", "_ready", "_trouble", "_waits", "outside")
+    __slots__ = (
+        "_described",
+        "_media",
+        "_offered",
+        "_played",
+        "_ready",
+        "_refused",
+        "_trouble",
+        "_waits",
+        "outside",
+    )
 
     def __init__(
         self,
@@ -82,11 +97,13 @@ class Seat:
         outside: Leg,
         *,
         ready: Ready,
+        refused: Trouble,
         trouble: Trouble,
         played: Trouble | None,
     ) -> None:
         self.outside = outside
         self._ready = ready
+        self._refused = refused
         self._trouble = trouble
         self._played = played
         self._offered = False
@@ -131,7 +148,7 @@ class Seat:
     def silent(self, agent: Agent) -> None: ...
 
     def refused(self, agent: Agent, status: int, reason: str, contact: str) -> None:
-        self._trouble(f"the media server refused: {status} {reason}".rstrip())
+        self._refused(f"the media server refused: {status} {reason}".rstrip())
 
     def answer_came(self, caller: Caller, sdp: bytes) -> None: ...
 

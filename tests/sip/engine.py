@@ -89,10 +89,13 @@ class Engine:
 
 
 @contextlib.contextmanager
-def engine(port: int | None = None, host: str = HOST, legs: int = MOST_LEGS) -> Iterator[Engine]:
-    """A ready engine; ended, by its pid, at the end. `legs`: fewer than its library was built for."""
+def engine(
+    port: int | None = None, host: str = HOST, legs: int = MOST_LEGS, media: int | None = None
+) -> Iterator[Engine]:
+    """A ready engine; ended, by its pid, at the end. `media`: the port of its media server."""
     port = port or free_port()
-    process = start("tests.sip.driver", host, str(port), str(legs))
+    more = [str(media)] if media else []
+    process = start("tests.sip.driver", host, str(port), str(legs), *more)
     running = Engine(process, port)
     try:
         running.facts = running.wait("ready", within=20)
