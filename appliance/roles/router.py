@@ -10,6 +10,7 @@ import signal
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from appliance import logs
 from appliance.config import Config
@@ -21,7 +22,9 @@ from appliance.routing_file import RoutingFile
 from router.engine import Engine
 from router.model import RoutingTable
 from router.sip.net import NetworkError
+from router.sip.peering import Peering
 from router.sip.signalling import SipSignalling
+from router.sip.tls import TlsFiles
 from router.spool import Spool
 from router.table import TableError
 
@@ -29,6 +32,8 @@ log = logging.getLogger(__name__)
 
 TABLE_WITHIN = 5.0
 LOOK_EVERY = 0.25
+SLICE = 0.002
+"""Seconds that the reading of a new table may hold up calls at a time."""
 FACTS_EVERY = 1.0
 TURN = 0.05
 STOP_WITHIN = 4
@@ -53,14 +58,24 @@ def _serve(config: Config, log_lines: LoopLog, stopping: Callable[[], bool]) -> 
     table = _first_table(file, stopping)
     timers = TimerHeap()
     spool = Spool(config.spool)
-    signalling = SipSignalling(config.listen, config.sip_port, timers)
+    signalling = SipSignalling(
+        config.listen,
+        config.sip_port,
+        timers,
+        media=("127.0.0.1", config.media_port),
+        peer_changed=partial(reporter.publish, "peer"),
+        tls=_tls(config),
+        tls_port=config.sips_port,
+    )
+    peering = signalling.peering
     try:
-        engine = Engine(signalling, timers, spool, reporter, table)
+        engine = Engine(signalling, timers, spool, reporter, table, candidates=peering.candidates)
+        peering.use(table.peers, table.networks)
         signalling.attach(engine)
         facts = _Facts(signalling, engine, table)
         reporter.ready(facts())
         log.info("ready on %s:%d, %d call legs", config.listen, config.sip_port, signalling.capacity)
-        watch = _Watch(file, engine, facts)
+        watch = _Watch(file, engine, peering, facts)
         _Loop(signalling, timers, reporter, watch, facts, log_lines).turn_until(stopping)
         end_within(STOP_WITHIN)
         log.info("stopping, %d calls are ended", engine.calls_now)
@@ -71,6 +86,12 @@ def _serve(config: Config, log_lines: LoopLog, stopping: Callable[[], bool]) -> 
         reporter.turn(time.monotonic())
         reporter.close()
     return 0
+
+
+def _tls(config: Config) -> TlsFiles | None:
+    if config.tls_certificate is None or config.tls_key is None:
+        return None
+    return TlsFiles(config.tls_certificate, config.tls_key, config.tls_ca)
 
 
 def _first_table(file: RoutingFile, stopping: Callable[[], bool]) -> RoutingTable:
@@ -116,18 +137,24 @@ class _Facts:
 class _Watch:
     """Swaps the table when its file is another one; a file that cannot be read leaves the last good table."""
 
-    def __init__(self, file: RoutingFile, engine: Engine, facts: _Facts) -> None:
+    def __init__(self, file: RoutingFile, engine: Engine, peering: Peering, facts: _Facts) -> None:
         self._file = file
         self._engine = engine
+        self._peering = peering
         self._facts = facts
         self._next = 0.0
 
+    @property
+    def is_busy(self) -> bool:
+        """Whether a table is being read, a little each turn."""
+        return self._file.is_reading
+
     def turn(self, now: float) -> None:
-        if now < self._next:
+        if now < self._next and not self.is_busy:
             return
         self._next = now + LOOK_EVERY
         try:
-            table = self._file.look()
+            table = self._file.turn(SLICE)
         except FileNotFoundError:
             return
         except (OSError, TableError) as exc:
@@ -135,6 +162,7 @@ class _Watch:
             return
         if table is not None:
             self._engine.use(table)
+            self._peering.use(table.peers, table.networks)
             self._facts.table = table
             log.info("routing table of revision %d: %d groups", table.revision, len(table.groups))
 
@@ -153,7 +181,7 @@ class _Loop:
     def turn_until(self, stopping: Callable[[], bool]) -> None:
         next_facts = 0.0
         while not stopping():
-            self.signalling.pump(self.timers.wait(TURN))
+            self.signalling.pump(0.0 if self.watch.is_busy else self.timers.wait(TURN))
             self.timers.turn()
             now = time.monotonic()
             self.watch.turn(now)

@@ -18,7 +18,7 @@ RIGHT = "right is a WAV file, mono, 8000 or 16000 Hz, 16-bit PCM, A-law or mu-la
 _RATE = 8000
 _KEPT = 64
 _TAPS = ((1, 20119), (3, -4969), (5, 1234))
-"""Half-band low-pass of 11 taps (Hamming window): weight in 65536ths at each odd distance; 32768 in the middle."""
+"""Half-band low-pass of 11 taps: the weight in 65536ths at each odd distance; it is 32768 in the middle."""
 
 
 class AnnouncementError(Exception):

@@ -1,4 +1,4 @@
-"""503 for whoever comes when every leg is taken: the library itself would say 486, which means a busy phone."""
+"""503 for whoever comes when every leg is taken: the library would say 486, which means a busy phone."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""PJSUA2 as the media server uses it: SIP on loopback, RTP where the appliance listens, a bridge with its clock."""
+"""PJSUA2 as the media server uses it: SIP on loopback, RTP where the appliance listens, a bridge."""
 
 from __future__ import annotations
 
@@ -28,6 +28,9 @@ _WARNINGS = 2
 _WARNINGS_A_SECOND = 5
 _ELSEWHERE = "192.0.2.1"  # RFC 5737: no machine has it, so the default route answers
 _ADDRESS_IN_USE = 120000 + 98  # PJ_STATUS_FROM_OS(EADDRINUSE)
+LINGER = 1.0
+"""PJ_IOQUEUE_KEY_FREE_DELAY is 0.5 s, and its thread has to notice."""
+_SPARE_HANDLES = 4
 _SPARE_DESCRIPTORS = 60
 _OURS: dict[str, int] = {
     "off": pj.PJMEDIA_SRTP_DISABLED,
@@ -107,6 +110,12 @@ class Endpoint:
     @property
     def build(self) -> str:
         return "large" if Path(pj.__file__).with_name("_build.json").exists() else "stock wheel"
+
+    @property
+    def most_sockets(self) -> int:
+        """RTP and RTCP sockets at a time. One more aborts the stock wheel, and one that was closed counts for
+        LINGER seconds."""
+        return 16000 if self.build == "large" else 64 - _SPARE_HANDLES
 
     def attach(self, slot: int, call: int) -> None:
         """Let the Call object at address `call` carry the leg in `slot` from now on."""

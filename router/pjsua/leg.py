@@ -119,9 +119,8 @@ class LegCall(pj.Call):  # type: ignore[misc]
             if transaction.method == "INFO" and transaction.role == pj.PJSIP_ROLE_UAS:
                 if transaction.state == pj.PJSIP_TSX_STATE_TRYING:
                     self._informed(leg, state)
-            elif transaction.method == "OPTIONS" and transaction.role == pj.PJSIP_ROLE_UAC:
-                if transaction.statusCode in (408, 481):
-                    self._sink.unknown(leg)
+            elif transaction.method == "OPTIONS" and transaction.statusCode in (408, 481):
+                self._sink.unknown(leg)  # our own question: the library answers those of others
         except Exception:
             self._broken(leg)
 

@@ -1,7 +1,7 @@
 """The media server: legs that come by SIP from the router are bridged, hear announcements, exchange digits.
 
-What it takes and tells is after RFC 4240: `sip:conf=<id>@127.0.0.1:<port>`, with the URI parameters play, srtp
-and dtmf (`router.pjsua.wanted`); news of a leg is an INFO in its dialog (`NEWS`).
+What it takes and tells is after RFC 4240: `sip:conf=<id>@127.0.0.1:<port>`, with the URI parameters play,
+srtp and dtmf (`router.pjsua.wanted`); news of a leg is an INFO in its dialog (`NEWS`).
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ import pjsua2 as pj
 from router.pjsua import wanted
 from router.pjsua.announcement import Announcement, AnnouncementError, Announcements
 from router.pjsua.conference import Conferences, inform
-from router.pjsua.endpoint import Endpoint, EngineError
+from router.pjsua.endpoint import LINGER, Endpoint, EngineError
 from router.pjsua.leg import Account, Leg, LegCall
 from router.pjsua.quality import Quality
 from router.pjsua.quiet import Housekeeping
@@ -69,6 +69,8 @@ class MediaServer:
         self._conferences = Conferences()
         self._announcements = Announcements(copies)
         self._playing: list[Leg] = []
+        self._ended: deque[float] = deque()
+        """When legs ended whose sockets the library may still count."""
         self._quality = Quality(silence_s)
         self._housekeeping = Housekeeping()
         self._next_watch = 0.0
@@ -97,6 +99,8 @@ class MediaServer:
         self._deliver()
         now = time.monotonic()
         self._end_announcements(now)
+        if self._ended:
+            self._count()
         if now >= self._next_watch:
             self._next_watch = now + min(1.0, self._quality.every)
             self._watch(now)
@@ -112,16 +116,21 @@ class MediaServer:
         while (self._legs or self._events) and time.monotonic() < until:
             self._endpoint.poll(20)
             self._deliver()
-        self._playing.clear()
-        for leg in self._legs.values():
-            leg.player = leg.port = leg.call = None
-        self._legs.clear()
-        for call in self._calls.values():
-            call.leg = None
         self._endpoint.hang_up_all()
-        self._calls.clear()
+        self._let_go()
         gc.collect()
         self._endpoint.close()
+
+    def _let_go(self) -> None:
+        """Of everything that is the library's: not even a local variable may hold on to it."""
+        for leg in self._legs.values():
+            leg.player = leg.port = leg.call = None
+        for call in self._calls.values():
+            call.leg = None
+        self._events.clear()
+        self._playing.clear()
+        self._legs.clear()
+        self._calls.clear()
 
     # What PJSUA2 reports inside its callbacks (`leg.Sink`): noted for the loop.
 
@@ -157,6 +166,7 @@ class MediaServer:
         leg.call.leg = None
         if self._legs.get(leg.slot) is leg:
             del self._legs[leg.slot]
+        self._ended.append(time.monotonic())
         self._count()
         self._events.append(partial(self._forget, leg))
 
@@ -191,7 +201,13 @@ class MediaServer:
             self._events.popleft()()
 
     def _count(self) -> None:
-        self._endpoint.close_door(full=self._closing or len(self._legs) >= self.capacity)
+        """Close the door while there is no slot, or no socket, for another leg."""
+        linger_since = time.monotonic() - LINGER
+        while self._ended and self._ended[0] < linger_since:
+            self._ended.popleft()
+        sockets = 2 * (len(self._legs) + len(self._ended))
+        full = len(self._legs) >= self.capacity or sockets + 2 > self._endpoint.most_sockets
+        self._endpoint.close_door(full=full or self._closing)
 
     def _take(self, leg: Leg) -> None:
         """Answer an INVITE."""
@@ -327,7 +343,7 @@ def _wanted(invite: str, offer: str, source: str) -> Wanted:
     """What an INVITE asks for; `offer` is empty for a late one."""
     if not source.startswith(("127.", "[::1]")):
         raise UnwantedError(403, f"media is for the router of this machine, not for {source}")
-    asked = wanted.read((invite.partition("\r\n")[0].split(" ") + [""])[1])
+    asked = wanted.read(invite.split(" ", 2)[1])
     if offer:
         audio = _SDP_AUDIO.search(offer)
         if audio is None:
