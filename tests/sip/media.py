@@ -83,6 +83,21 @@ def media(copies: Path, *, listen: str = HOST, **settings: object) -> Iterator[M
                     pipe.close()
 
 
+@contextlib.contextmanager
+def start_at(port: int, copies: Path) -> Iterator[dict[str, Any]]:
+    """What a media server says that is to take a certain port."""
+    given = {"listen": HOST, "port": port, "rtp_ports": rtp_ports(), "copies": str(copies)}
+    process = start("tests.sip.media_driver", json.dumps(given))
+    try:
+        yield Media(process, port).read()
+    finally:
+        process.kill()
+        process.wait()
+        for pipe in (process.stdin, process.stdout):
+            if pipe is not None:
+                pipe.close()
+
+
 def rtp_ports(count: int = 400) -> tuple[int, int]:
     """A range of ports: those that somebody has are passed over by the server."""
     low = 20000 + os.getpid() * 37 % 400 * 2 * 25 % 10000
@@ -117,8 +132,10 @@ class Line:
         self.peer.receive(200)
 
 
-def invite(peer: Peer, server: Media, conference: str, sdp: str, parameters: str = "") -> Dialog:
-    address = f"conf={conference}@{HOST}:{server.port}"
+def invite(
+    peer: Peer, server: Media, conference: str, sdp: str, parameters: str = "", *, user: str = ""
+) -> Dialog:
+    address = f"{user or f'conf={conference}'}@{HOST}:{server.port}"
     dialog = Dialog(
         peer,
         (HOST, server.port),

@@ -12,18 +12,20 @@ import os
 import select
 import sys
 from pathlib import Path
+from typing import NoReturn
 
 import router.pjsua.media
 from router.pjsua.media import EngineError, MediaServer
 
 TURN = 0.01
+ANSWER = router.pjsua.media._answer
 
 
 def say(**what: object) -> None:
     os.write(1, json.dumps(what).encode() + b"\n")
 
 
-def _raising(*_: object) -> None:
+def _raising(*_: object) -> NoReturn:
     raise RuntimeError("broken for a test")
 
 
@@ -48,8 +50,7 @@ def main() -> int:
                 say(closed=True)
                 return 0
             for line in got.split():
-                if line == b"break":
-                    router.pjsua.media._answer = _raising
+                router.pjsua.media._answer = _raising if line == b"break" else ANSWER
                 say(**server.facts())
 
 

@@ -97,6 +97,15 @@ class Peer:
             others.append(message.start)
         raise AssertionError(f"no {wanted} within {within} s, but {others}")
 
+    def receive_answer(self, within: float = 3.0) -> Message:
+        """The next final response."""
+        until = time.monotonic() + within
+        while time.monotonic() < until:
+            for message in self.waiting(0.01):
+                if message.status >= 200:
+                    return message
+        raise AssertionError("no final response")
+
     def waiting(self, within: float = 0.05) -> list[Message]:
         """New messages, the 100s left out, until none comes for `within` seconds."""
         messages = []
@@ -233,5 +242,7 @@ def peer() -> Iterator[Peer]:
 
 
 def _message(start: str, lines: Iterable[str], sdp: str) -> str:
-    content = ["Content-Type: application/sdp"] if sdp else []
+    lines = [*lines]
+    typed = not sdp or any(line.lower().startswith("content-type") for line in lines)
+    content = [] if typed else ["Content-Type: application/sdp"]
     return "\r\n".join([start, *lines, *content, f"Content-Length: {len(sdp.encode())}", "", sdp])

@@ -120,8 +120,9 @@ class Voice:
     def hears(self, hertz: int) -> float:
         return strength(self._sound(), hertz)
 
-    def until_hears(self, hertz: int, within: float = 5.0) -> None:
-        _until(lambda: self.hears(hertz) > _THERE, within, lambda: f"no {hertz} Hz: {self._state()}")
+    def until_hears(self, hertz: int, within: float = 5.0, *, share: float = _THERE) -> None:
+        """`share` of the sound is a tone of that frequency."""
+        _until(lambda: self.hears(hertz) > share, within, lambda: f"no {hertz} Hz: {self._state()}")
 
     def until_silence(self, within: float = 5.0) -> None:
         """Silence comes, or no packets at all."""
@@ -132,6 +133,10 @@ class Voice:
             return self.received == count or loudness(self._sound()[-4 * FRAME :]) < _SILENT
 
         _until(quiet, within, lambda: f"no silence: {self._state()}")
+
+    def until_received(self, count: int, within: float = 5.0) -> None:
+        """That many packets of speech."""
+        _until(lambda: self.received >= count, within, self._state)
 
     def until_pressed(self, digits: str, within: float = 5.0) -> None:
         _until(lambda: "".join(self.pressed) == digits, within, lambda: f"digits {self.pressed}")
