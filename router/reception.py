@@ -12,13 +12,15 @@ from router.lines import Lines
 from router.media import Plan
 from router.model import Group, Peer, Person, RoutingTable
 from router.ports import Identity, IncomingCall, Target
+from router.recent import Recent
 from router.targets import Unreachable
 from router.vip import VipList
 
 log = logging.getLogger(__name__)
 
-MOST_TARGETS = 50_000
-"""Addresses remembered at once: phones may forward calls to any number."""
+MOST_GROUPS = 1000
+MOST_TARGETS = 5000
+"""Of which something is remembered: to forget all of it with the table must not take long."""
 
 Candidates = Callable[[], Sequence[Peer]]
 """The peers in the order in which a number is tried now."""
@@ -43,9 +45,9 @@ class Reception:
         self._order = tuple(sorted(table.peers, key=lambda peer: peer.priority))
         self._candidates = candidates
         self._reachable = reachable
-        self._lists: dict[str, VipList] = {}
-        self._members: dict[str, tuple[tuple[str, str, str], ...]] = {}
-        self._targets: dict[tuple[str, tuple[Peer, ...]], Target | Unreachable] = {}
+        self._lists: Recent[str, VipList] = Recent(MOST_GROUPS)
+        self._members: Recent[str, tuple[tuple[str, str, str], ...]] = Recent(MOST_GROUPS)
+        self._targets: Recent[tuple[str, tuple[Peer, ...]], Target | Unreachable] = Recent(MOST_TARGETS)
         self._house = House(
             own=self._groups.keys(),
             longest_forward=table.settings.max_forward_number_len,
@@ -119,10 +121,7 @@ class Reception:
             order = tuple(self._candidates())
         found = self._targets.get((address, order))
         if found is None:
-            if len(self._targets) >= MOST_TARGETS:
-                self._targets.clear()
-            found = targets.resolve(address, order, self.table.hosts)
-            self._targets[address, order] = found
+            found = self._targets.keep((address, order), targets.resolve(address, order, self.table.hosts))
         return found
 
     def plan(self, call: Call, target: Target, wanted: Plan | None) -> Plan:
@@ -132,7 +131,7 @@ class Reception:
     def _vip_list(self, group: Group) -> VipList:
         found = self._lists.get(group.name)
         if found is None:
-            found = self._lists[group.name] = VipList.of(group.vip_entries)
+            found = self._lists.keep(group.name, VipList.of(group.vip_entries))
             for entry in found.unreadable:
                 log.warning(
                     "group %s: VIP entry %r fits no number and is passed over", group.name, entry.pattern
@@ -144,8 +143,8 @@ class Reception:
         found = self._members.get(group.name)
         if found is None:
             people = (*group.assistants, group.manager) if group.manager else group.assistants
-            found = tuple([(p.user, numbers.normalise(p.number or ""), p.address) for p in people])
-            self._members[group.name] = found
+            known = tuple([(p.user, numbers.normalise(p.number or ""), p.address) for p in people])
+            found = self._members.keep(group.name, known)
         return found
 
     def _member(self, group: Group, number: str) -> str:

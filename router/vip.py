@@ -139,9 +139,7 @@ class Directory:
     by_number: Mapping[str, Contact]
 
     @classmethod
-    def of(cls, contacts: Iterable[Contact] | Mapping[str, Contact]) -> Directory:
-        if isinstance(contacts, Mapping):
-            return cls(contacts)
+    def of(cls, contacts: Iterable[Contact]) -> Directory:
         found: dict[str, Contact] = {}
         for contact in contacts:
             enter(contact, found)

@@ -181,8 +181,8 @@ def test_deep_nesting_is_refused() -> None:
 def large(groups: int, contacts: int = 0) -> RoutingTable:
     people = [person(f"u{number}") for number in range(5)]
     boards = [group(person("M"), people, name=f"G{n}", manager_number=str(n)) for n in range(1, groups + 1)]  # type: ignore[arg-type]
-    listed = (Contact(f"C{n}", (f"+41{n}", f"+49{n}"), n % 10) for n in range(contacts))
-    return office(*boards, contacts=Directory.of(listed).by_number)
+    listed = tuple(Contact(f"C{n}", (f"+41{n}", f"+49{n}"), n % 10) for n in range(contacts))
+    return office(*boards, contacts=listed)
 
 
 def test_the_work_for_a_line_is_bounded_whatever_the_size_of_the_office() -> None:
