@@ -16,29 +16,12 @@ from router import admission, hunting, numbers
 from router.admission import Load
 from router.announcing import HEARD
 from router.bulletin import Bulletin
-from router.call import Call, Opening, Phone
+from router.call import Call, Opening
 from router.commands import (
-    AcceptTransfer,
-    Alert,
-    Announce,
-    Command,
-    Connect,
-    Explain,
-    HandOver,
-    HangUp,
-    LetGo,
-    Notify,
-    NotifyAnswered,
     Record,
-    Refuse,
     Result,
-    Ring,
-    StartTimer,
-    StopRinging,
-    StopTimer,
-    TransferProgress,
-    Withdraw,
 )
+from router.door import Door
 from router.events import (
     Announced,
     Answered,
@@ -46,7 +29,6 @@ from router.events import (
     CallOffered,
     Event,
     HandedOver,
-    Leg,
     LegEnded,
     Refused,
     Ringing,
@@ -54,37 +36,28 @@ from router.events import (
     TimerId,
     TransferAsked,
 )
-from router.explain import sentence
-from router.facts import ThroughServer
 from router.flow import step
 from router.legs import Legs
 from router.lines import Lines
-from router.live import LiveCall, call_record, refused_record
-from router.media import Plan
+from router.live import LiveCall, call_record
 from router.model import Group, RoutingTable
 from router.opening import opening
+from router.performer import Performer
 from router.ports import (
     CallRecords,
     Clock,
     IncomingCall,
     LegId,
-    Media,
     Notifier,
     Signalling,
     TransferRequest,
 )
 from router.reception import Candidates, Reachable, Reception
 from router.state import Flow, Stage
-from router.targets import Unreachable
 
 log = logging.getLogger(__name__)
 
-REFUSALS_RECORDED = 20
-"""Records a second of calls that reached no group: a scanner must not fill the store. The rest is counted."""
-
 BROKEN = "an error in the router: the call is ended"
-
-
 RESCUED = "an error in the router: the rules are left aside"
 UNUSABLE = "the group's data cannot be used"
 
@@ -117,19 +90,29 @@ class Engine:
         self._lines = Lines()
         self._calls: dict[LegId, LiveCall] = {}
         self._legs = Legs(signalling, clock, self._lines, self._attempt)
-        self._promised = 0
-        self._refusals = (0, 0)
+        self._performer = Performer(
+            signalling,
+            clock,
+            self._bulletin,
+            self._legs,
+            timed_out=self._timed_out,
+            finished=self._finish,
+        )
+        self._door = Door(signalling, clock, self._bulletin, self._keep)
         self.use(table)
         self.calls_total = 0
         self.peak = 0
         self.refused_busy = 0
         self.records_failed = 0
-        self.refusals_unrecorded = 0
         self.fail_safe = 0
 
     @property
     def calls_now(self) -> int:
         return len(self._calls)
+
+    @property
+    def refusals_unrecorded(self) -> int:
+        return self._door.unrecorded
 
     def use(self, table: RoutingTable) -> None:
         """Route new calls by this table; a call under way keeps the one it came with."""
@@ -148,7 +131,9 @@ class Engine:
             self._receive(call)
         except Exception:
             log.exception("SIP call %s to %s: error", call.call_id, call.dialled)
-            self._turn_away(call, 500, "an error in the router", result=Result.FAILED)
+            caller = self._reception.shown(call.caller)
+            because = "an error in the router"
+            self._door.turn_away(call, 500, because, caller=caller, result=Result.FAILED)
 
     def ringing(self, leg: LegId) -> None:
         if out := self._legs.heard(leg):
@@ -193,17 +178,19 @@ class Engine:
         group = reception.group(incoming.dialled)
         if group is None:
             # 404 Not Found: nobody here has that number (RFC 3261 section 21.4.5).
-            self._turn_away(incoming, 404, "no group has this number")
+            caller = reception.shown(incoming.caller)
+            self._door.turn_away(incoming, 404, "no group has this number", caller=caller)
             return
         now = self._clock.now()
         call, first, wanted = self._decide(reception, group, incoming, now)
         alive = len(self._calls) + len(self._legs) + 1
-        load = Load(signalling.capacity, signalling.legs_in_use, alive, self._promised)
+        load = Load(signalling.capacity, signalling.legs_in_use, alive, self._performer.promised)
         lines = admission.phones_at_once(load, wanted)
         if lines == 0:
             self.refused_busy += 1
             # 503 with Retry-After, not 486: the router is full, nobody is busy (RFC 3261 section 21.5.4).
-            self._turn_away(incoming, 503, "no call leg is free", group=group.name)
+            caller, because = reception.shown(incoming.caller), "no call leg is free"
+            self._door.turn_away(incoming, 503, because, caller=caller, group=group.name)
             return
         self._begin(incoming, reception, Flow.of(call, first, lines=lines), now)
 
@@ -238,37 +225,12 @@ class Engine:
         )
         self._calls[incoming.leg] = live
         self._lines.take(live.line)
-        self._promised += live.promised
+        self._performer.promised += live.promised
         self.peak = max(self.peak, len(self._calls))
         if not call.private:
             number, call_id = incoming.caller.number, incoming.call_id
             log.debug("call %s: raw caller %r, SIP call %s", live.id, number, call_id)
         self._happened(live, CallOffered())
-
-    def _turn_away(
-        self,
-        incoming: IncomingCall,
-        status: int,
-        because: str,
-        *,
-        group: str = "",
-        result: Result = Result.REFUSED,
-    ) -> None:
-        """A call that reaches no flow: refused, and recorded while there are not too many of them."""
-        retry_after = admission.RETRY_AFTER if status == 503 else None
-        self._quietly(partial(self._signalling.refuse, incoming.leg, status, retry_after=retry_after))
-        second, count = self._refusals
-        this = int(self._clock.monotonic())
-        self._refusals = (this, count + 1 if second == this else 1)
-        if self._refusals[1] > REFUSALS_RECORDED:
-            self.refusals_unrecorded += 1
-            return
-        caller = self._reception.shown(incoming.caller)
-        record = refused_record(
-            incoming, caller, self._clock.now(), group=group, status=status, result=result, because=because
-        )
-        self._keep(record)
-        self._bulletin.turned_away(record)
 
     # A call's life
 
@@ -290,93 +252,20 @@ class Engine:
             self._rescue(live)
 
     def _perform(self, live: LiveCall, event: Event) -> None:
-        pending = [event]
+        do, pending = self._performer.do, [event]
         for happened in pending:
             live.flow, commands = step(live.flow, happened)
             for command in commands:
-                refused = self._do(live, command)
+                refused = do(live, command)
                 if refused is not None:
                     pending.append(refused)
 
-    def _do(self, live: LiveCall, command: Command) -> Refused | None:
-        """Carry out one command; Refused when a phone could not even be tried."""
-        match command:
-            case Explain(at, fact):
-                self._bulletin.step(live, at, sentence(fact))
-            case Ring(leg, phone, plan):
-                return self._ring(live, leg, phone, plan)
-            case StartTimer(timer, seconds):
-                timed_out = partial(self._timed_out, live, timer)
-                live.timers[timer] = self._clock.call_later(seconds, timed_out)
-            case StopTimer(timer):
-                live.stop_timer(timer)
-            case Alert():
-                self._signalling.alert(live.incoming.leg)
-            case Connect(leg, name):
-                self._connect(live, leg, name)
-            case StopRinging(leg) | LetGo(leg):
-                self._legs.release(live, leg)
-            case HangUp(leg):
-                if leg is not None:
-                    self._legs.release(live, leg)
-                self._signalling.release(live.incoming.leg)
-            case Notify():
-                self._bulletin.rings(live, command)
-            case NotifyAnswered():
-                self._bulletin.taken(live, command)
-            case Withdraw(at, why):
-                self._bulletin.withdraw(live, at, why)
-            case Refuse(status):
-                self._signalling.refuse(live.incoming.leg, status)
-            case Record():
-                self._finish(live, command)
-            case _:
-                self._do_seldom(live, command)
-        return None
-
-    def _do_seldom(
-        self, live: LiveCall, command: Announce | AcceptTransfer | TransferProgress | HandOver
-    ) -> None:
-        signalling, caller = self._signalling, live.incoming.leg
-        match command:
-            case Announce(file, early):
-                signalling.announce(caller, file, early=early)
-            case AcceptTransfer(leg, status):
-                asker = caller if leg is None else live.legs.get(leg)
-                if asker is not None:
-                    signalling.accept_transfer(asker, status=status)
-            case TransferProgress(leg, status):
-                if (asker := live.legs.get(leg)) is not None:
-                    signalling.transfer_progress(asker, status)
-            case HandOver(leg, replaces):
-                signalling.hand_over(caller, live.legs[leg], replaces=replaces)
-
-    def _ring(self, live: LiveCall, leg: Leg, phone: Phone, wanted: Plan | None) -> Refused | None:
-        reception = live.reception
-        target = reception.target(phone.person)
-        if isinstance(target, Unreachable):
-            return Refused(self._at(live), leg, 0, target.because)
-        plan = reception.plan(live.flow.call, target, wanted)
-        if plan.media is Media.CONFERENCE and plan.because:
-            self._bulletin.step(live, self._at(live), sentence(ThroughServer(phone, plan.because)))
-        if live.connected:
-            self._promise(live, 3)
-        return self._legs.ring(live, leg, phone, target, plan)
-
-    def _connect(self, live: LiveCall, leg: Leg, name: str) -> None:
-        self._signalling.connect(live.incoming.leg, live.legs[leg])
-        live.connected = True
-        self._promise(live, 2)
-        self._bulletin.answered(live, self._at(live), name)
-
     def _timed_out(self, live: LiveCall, timer: TimerId) -> None:
-        live.timers.pop(timer, None)
         self._happened(live, TimedOut(self._at(live), timer))
 
     # A call's end
 
     def _finish(self, live: LiveCall, record: Record) -> None:
-        self._promise(live, 0)
         self._calls.pop(live.incoming.leg, None)
         self._lines.drop(live.line)
         self._legs.forget(live)
@@ -437,11 +326,7 @@ class Engine:
             self._quietly(partial(signalling.refuse, caller, status))
         at = self._at(live)
         self._bulletin.step(live, at, because)
-        self._finish(live, live.broken_off(at, status))
-
-    def _promise(self, live: LiveCall, legs: int) -> None:
-        self._promised += legs - live.promised
-        live.promised = legs
+        self._performer.do(live, live.broken_off(at, status))
 
     def _keep(self, record: dict[str, object]) -> None:
         try:
