@@ -7,6 +7,7 @@ import logging
 import signal
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from appliance import logs
 from appliance.config import Config
@@ -35,25 +36,28 @@ class Backing:
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """A service that listens: what the status shows of it, and how it is ended."""
+    """A service that listens: what the status shows of it, and how it is ended. `ended`, where a service can
+    tell: returns, or raises, when it serves no more though nobody asked it to end."""
 
     port: int
     facts: Callable[[], Mapping[str, object]]
     close: Callable[[], Awaitable[None]]
+    ended: Callable[[], Awaitable[None]] | None = None
 
 
 def run(unit: Unit, config: Config, start: Callable[[Backing], Awaitable[Running]]) -> int:
-    """Serve until SIGTERM; the exit code. One line says why a service cannot start."""
+    """Serve until SIGTERM; the exit code. One line says why a service cannot start, or serves no more."""
     logs.set_up(unit)
     try:
-        asyncio.run(_serve(unit, config, start))
+        asked = asyncio.run(_serve(unit, config, start))
     except (StoreError, OSError) as exc:
         log.error("%s cannot start: %s", unit, exc)
         return 1
-    return 0
+    return 0 if asked else 1
 
 
-async def _serve(unit: Unit, config: Config, start: Callable[[Backing], Awaitable[Running]]) -> None:
+async def _serve(unit: Unit, config: Config, start: Callable[[Backing], Awaitable[Running]]) -> bool:
+    """Whether it was asked to end."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -64,9 +68,27 @@ async def _serve(unit: Unit, config: Config, start: Callable[[Backing], Awaitabl
         running = await start(Backing(config, store, login, control))
         telling = asyncio.create_task(announce(control, unit, running.facts), name="announce")
         log.info("ready on %s:%d", config.listen, running.port)
-        await stop.wait()
+        await _until_stopped(stop, running)
         end_within(STOP_WITHIN)
         telling.cancel()
-        await running.close()
+        try:
+            await running.close()
+        except Exception as exc:
+            log.error("%s has not ended in order: %r", unit, exc)
+        if not stop.is_set():
+            log.error("%s serves no more", unit)
     await asyncio.to_thread(login.close)
     store.close()
+    return stop.is_set()
+
+
+async def _until_stopped(stop: asyncio.Event, running: Running) -> None:
+    """Or until it serves no more: then the supervisor must see an end, not a process without its service."""
+    waiting: set[asyncio.Future[Any]] = {asyncio.ensure_future(stop.wait())}
+    if running.ended:
+        waiting.add(asyncio.ensure_future(running.ended()))
+    done, left = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+    for task in left:
+        task.cancel()
+    for task in done:
+        task.exception()  # said when it is closed

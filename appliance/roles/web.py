@@ -21,7 +21,7 @@ def main(config: Config) -> int:
 
 async def _start(backing: Backing) -> Running:
     server = await start(create_app(_services(backing)), backing.config.listen, backing.config.web_port)
-    return Running(server.port, dict, server.close)
+    return Running(server.port, dict, server.close, server.wait_closed)
 
 
 def _services(backing: Backing) -> WebServices:
