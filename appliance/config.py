@@ -57,6 +57,7 @@ class Config:
     """The resolved settings. Paths are absolute; `admin_password` is meant for the first start alone.
 
     `peers`: the PBXes; their hosts may still be names. `networks`: from where calls are taken besides them.
+    `memory_limit_mb`: of router and media server each, 0 for none (docs/decisions/0009).
     """
 
     listen: str
@@ -73,6 +74,7 @@ class Config:
     tls_certificate: Path | None
     tls_key: Path | None
     tls_ca: Path | None
+    memory_limit_mb: int = 512
     peers: tuple[Peer, ...] = ()
     admin_password: str | None = field(default=None, repr=False)
     file: Path | None = None
@@ -183,6 +185,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("tls_certificate", values.path_or_none, "", f"{_PEM} with the certificate and its chain"),
     Setting("tls_key", values.path_or_none, "", f"{_PEM} with the key of tls_certificate"),
     Setting("tls_ca", values.path_or_none, "", f"{_PEM} with the authorities that peers are checked by"),
+    Setting("memory_limit_mb", values.whole(0, 1 << 20), 512, "a whole number of MB; 0 for no limit"),
 )
 _KEYS = [*(setting.key for setting in SETTINGS), peers_config.SHORT, peers_config.TABLE]
 

@@ -33,12 +33,14 @@ class Then(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Seconds. `ready_within`: for a new process to say it is ready. `stop_within`: from SIGTERM to SIGKILL.
+    """Seconds. `ready_within`: for a new process to say it is ready. `stop_within`: from SIGTERM to SIGKILL;
+    `stalled_within`: the same for a process that has stalled, which will hardly hear SIGTERM.
     The pause before restart n doubles from `first_pause` to `longest_pause` and is forgotten after
     `steady_after` seconds of readiness."""
 
     ready_within: float = 20.0
     stop_within: float = 3.0
+    stalled_within: float = 0.3
     first_pause: float = 0.2
     longest_pause: float = 30.0
     steady_after: float = 60.0
@@ -95,6 +97,13 @@ class Exited:
 
 
 @dataclass(frozen=True, slots=True)
+class Stalled:
+    """The present process is there and does nothing any more. `text` says how that was noticed."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class TimerFired:
     timer: int
 
@@ -122,7 +131,7 @@ class SetTimer:
     seconds: float
 
 
-Event = StartAsked | StopAsked | RestartAsked | BecameReady | Exited | TimerFired
+Event = StartAsked | StopAsked | RestartAsked | BecameReady | Exited | Stalled | TimerFired
 Command = Spawn | Terminate | Kill | SetTimer
 Step = tuple[Service, tuple[Command, ...]]
 
@@ -140,6 +149,8 @@ def step(service: Service, event: Event, now: float, limits: Limits) -> Step:
             return _became_ready(service, now)
         case Exited():
             return _exited(service, event, now, limits)
+        case Stalled(text):
+            return _stalled(service, text, now, limits)
         case TimerFired(timer):
             return _timer_fired(service, now, limits) if timer == service.timer else (service, ())
         case _:
@@ -161,7 +172,7 @@ def _start_asked(service: Service, now: float, limits: Limits) -> Step:
 def _stop_asked(service: Service, now: float, limits: Limits) -> Step:
     match service.state:
         case State.STARTING | State.READY:
-            return _terminate(service, Then.STAY, now, limits)
+            return _terminate(service, Then.STAY, limits.stop_within, now)
         case State.STOPPING:
             return replace(service, then=Then.STAY), ()
         case State.BACKING_OFF | State.FAILED:
@@ -174,7 +185,7 @@ def _stop_asked(service: Service, now: float, limits: Limits) -> Step:
 
 def _restart_asked(service: Service, now: float, limits: Limits) -> Step:
     if service.state is State.READY:
-        return _terminate(service, Then.START, now, limits)
+        return _terminate(service, Then.START, limits.stop_within, now)
     return _start_asked(service, now, limits)  # a process that is just starting is a new one already
 
 
@@ -198,6 +209,14 @@ def _exited(service: Service, event: Exited, now: float, limits: Limits) -> Step
             return service, ()
         case _:
             assert_never(service.state)
+
+
+def _stalled(service: Service, text: str, now: float, limits: Limits) -> Step:
+    if service.state is not State.READY:
+        return service, ()  # it is being ended already, or a new one is on its way
+    failures = 0 if now - service.since >= limits.steady_after else service.failures
+    ending = replace(service, failures=failures, last_exit=text)
+    return _terminate(ending, Then.BACK_OFF, limits.stalled_within, now)
 
 
 def _stopped(service: Service, event: Exited, now: float, limits: Limits) -> Step:
@@ -233,10 +252,8 @@ def _spawn(service: Service, now: float, limits: Limits) -> Step:
     return _with_timer(starting, limits.ready_within, Spawn())
 
 
-def _terminate(service: Service, then: Then, now: float, limits: Limits) -> Step:
-    return _with_timer(
-        replace(_enter(service, State.STOPPING, now), then=then), limits.stop_within, Terminate()
-    )
+def _terminate(service: Service, then: Then, within: float, now: float) -> Step:
+    return _with_timer(replace(_enter(service, State.STOPPING, now), then=then), within, Terminate())
 
 
 def _back_off(service: Service, now: float, limits: Limits) -> Step:

@@ -10,18 +10,20 @@ from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
 from datetime import datetime
 
-from appliance import peers_config, sysinfo
+from appliance import lifecycle, peers_config, sysinfo
 from appliance.clock import local_zone
 from appliance.config import Config
 from appliance.control.protocol import RefusedError, Request
 from appliance.control.server import ControlServer, Handler, Peer
 from appliance.housekeeping import Housekeeping
-from appliance.lifecycle import Limits, State
+from appliance.lifecycle import State
+from appliance.memory import Limits
 from appliance.plans import Plans, keeper
 from appliance.services.children import Child, LocalChildren
 from appliance.services.ports import Unit, UnitFailedError, UnitState
 from appliance.status import About, status
 from appliance.store_keeper import StoreKeeper
+from appliance.watchdog import Watchdog
 from db.stores.jobs import JobRun
 from router.model import RoutingTable
 from scheduler.service import Planner
@@ -32,6 +34,9 @@ STOP_WITHIN = 4.1
 STOPS = {Unit.MEDIA: 1.5, Unit.ROUTER: 2.4, Unit.SHELL: 0.8, Unit.WEB: 0.8}
 """Seconds from SIGTERM to SIGKILL. Everything has to stop within five: media is the last, and is killed when
 the others have used up STOP_WITHIN; it has no call left then."""
+
+CALLS = {Unit.ROUTER: "calls_now", Unit.MEDIA: "legs_in_use"}
+"""The fact that tells how many calls a restart would end. These services have a limit of memory."""
 
 
 class Supervisor:
@@ -51,6 +56,8 @@ class Supervisor:
         self._about = _about(config, version)
         self._facts: dict[Unit, dict[str, object]] = {unit: {} for unit in Unit}
         self.services = LocalChildren(_children(config, env), output)
+        memory = Limits(config.memory_limit_mb, 2 * config.memory_limit_mb)
+        self._watchdog = Watchdog(self.services, self._calls, dict.fromkeys(CALLS, memory))
         self._planner = Planner(local_zone(), keeper(self._keep_run))
         self._plans = Plans(self._planner, self.services)
         self._house = Housekeeping(config, store, self._plans)
@@ -77,6 +84,7 @@ class Supervisor:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._start_all(ready), name="start services")
                 tasks.create_task(self._house.run(), name="housekeeping")
+                tasks.create_task(self._watchdog.run(), name="watchdog")
 
     # Services
 
@@ -91,6 +99,7 @@ class Supervisor:
             log.error("%s; the other services go on", exc)
 
     def _changed(self, state: UnitState) -> None:
+        self._watchdog.changed(state)
         match state.state:
             case State.BACKING_OFF:
                 log.error("%s: %s; it is started again", state.unit, state.last_exit)
@@ -107,11 +116,12 @@ class Supervisor:
             "status": self._status,
             "ready": self._ready,
             "facts": self._told,
+            "alive": self._alive,
             "restart": self._restart,
         }
 
     def _status(self, _: Request, __: Peer) -> dict[str, object]:
-        units = [(self.services.state(unit), self._facts[unit]) for unit in Unit]
+        units = [(self.services.state(unit), self._shown(unit)) for unit in Unit]
         host = sysinfo.host(self._config.state)
         jobs = self._plans.states()
         return status(
@@ -124,18 +134,34 @@ class Supervisor:
             now=time.monotonic(),
         )
 
+    def _shown(self, unit: Unit) -> Mapping[str, object]:
+        """The facts it told, and what is known of it from outside."""
+        size = self._watchdog.memory_mb.get(unit)
+        return self._facts[unit] if size is None else {**self._facts[unit], "memory_mb": size}
+
+    def _calls(self, unit: Unit) -> int | None:
+        calls = self._facts[unit].get(CALLS[unit])
+        return calls if isinstance(calls, int) else None
+
     def _ready(self, request: Request, peer: Peer) -> None:
         unit = _unit(request)
         facts = request.table("facts")
         if not self.services.ready(unit, peer.pid):
             raise RefusedError(f"pid {peer.pid} is not the present process of {unit}")
         self._facts[unit] = facts
+        self._watchdog.heard(unit)
 
     def _told(self, request: Request, peer: Peer) -> None:
+        self._facts[self._alive(request, peer)] = request.table("facts")
+
+    def _alive(self, request: Request, peer: Peer) -> Unit:
         unit = _unit(request)
-        if self.services.state(unit).pid != peer.pid:
+        state = self.services.state(unit)
+        if state.pid != peer.pid:
             raise RefusedError(f"pid {peer.pid} is not the present process of {unit}")
-        self._facts[unit] = request.table("facts")
+        if state.state is State.READY:
+            self._watchdog.heard(unit)
+        return unit
 
     async def _restart(self, request: Request, peer: Peer) -> dict[str, object]:
         unit = _unit(request)
@@ -173,7 +199,7 @@ def _children(config: Config, env: Mapping[str, str]) -> tuple[Child, ...]:
             unit,
             (sys.executable, "-P", "-m", "appliance", unit.value),
             {**env, **config.environment()},
-            Limits(stop_within=STOPS[unit]),
+            lifecycle.Limits(stop_within=STOPS[unit]),
         )
         for unit in Unit
     )

@@ -20,6 +20,7 @@ from appliance.lifecycle import (
     Service,
     SetTimer,
     Spawn,
+    Stalled,
     StartAsked,
     State,
     StopAsked,
@@ -71,6 +72,10 @@ class LocalChildren:
     def ready(self, unit: Unit, pid: int) -> bool:
         """The process `pid` says it is ready. False if it is not the present process of `unit`."""
         return self._runs[unit].ready(pid)
+
+    def stalled(self, unit: Unit, text: str) -> None:
+        """The present process of `unit` does nothing any more: it is ended and started anew."""
+        self._runs[unit].stalled(text)
 
     async def close(self, within: float) -> None:
         """Stop everything, the last started first, each under its limit; whoever is left after `within`
@@ -137,6 +142,9 @@ class _Run:
             return False
         self._see(BecameReady())
         return True
+
+    def stalled(self, text: str) -> None:
+        self._see(Stalled(text))
 
     def kill(self) -> None:
         if self._process:

@@ -16,6 +16,7 @@ from appliance.lifecycle import (
     Service,
     SetTimer,
     Spawn,
+    Stalled,
     StartAsked,
     State,
     StopAsked,
@@ -169,6 +170,37 @@ def test_asking_for_a_start_cuts_the_pause_short_and_the_old_timer_changes_nothi
     assert life.see(TimerFired(pause.timer)) == []
 
 
+def test_a_stalled_service_is_ended_quickly_and_started_anew_as_after_a_crash() -> None:
+    life = running()
+    assert life.see(Stalled("stalled for 5 s")) == [Terminate, SetTimer]
+    assert life.pause() == LIMITS.stalled_within < 1
+    assert life.time_passes() == [Kill, SetTimer]
+    assert life.see(Stalled("stalled again")) == []
+    assert life.see(KILLED) == [SetTimer]
+    assert (life.service.state, life.service.last_exit) == (State.BACKING_OFF, "stalled for 5 s")
+    assert life.pause() == 0.2
+    assert life.time_passes() == [Spawn, SetTimer]
+
+
+def test_stalls_in_a_row_are_failures_in_a_row() -> None:
+    life, pauses = running(), []
+    for _ in range(3):
+        life.see(Stalled("stalled"))
+        life.see(KILLED)
+        pauses.append(life.pause())
+        life.time_passes()
+        life.see(BecameReady())
+    assert pauses == [0.2, 0.4, 0.8]
+
+
+def test_a_stop_of_a_stalled_service_is_final() -> None:
+    life = running()
+    life.see(Stalled("stalled"))
+    life.see(StopAsked())
+    assert life.see(KILLED) == []
+    assert life.service.state is State.STOPPED
+
+
 class AnyOrder(RuleBasedStateMachine):
     """Drives a service and a simulated process with events in any order, late timers included."""
 
@@ -214,6 +246,10 @@ class AnyOrder(RuleBasedStateMachine):
     @rule()
     def ready(self) -> None:
         self.see(BecameReady())
+
+    @rule()
+    def stall(self) -> None:
+        self.see(Stalled("stalled"))
 
     @precondition(lambda self: self.alive)
     @rule(code=st.sampled_from([0, 1, 2, -9]))

@@ -241,6 +241,16 @@ class TestLocalChildren(Contract):
         assert time.monotonic() - began < 3.0
         assert not any(alive(pid) for pid in pids)
 
+    async def test_a_stalled_process_is_replaced_though_it_does_not_hear(self) -> None:
+        await self.children.start(Unit.ROUTER)
+        before = self.children.state(Unit.ROUTER)
+        os.kill(self.pid(Unit.ROUTER), signal.SIGSTOP)
+        self.children.stalled(Unit.ROUTER, "stalled for 5 s")
+        await eventually(lambda: self.is_new(before), within=5.0)
+        assert self.children.state(Unit.ROUTER).last_exit == "stalled for 5 s"
+        assert before.pid
+        assert not alive(before.pid)
+
     async def test_a_stop_while_a_process_is_being_started_leaves_nothing(self) -> None:
         starting = asyncio.ensure_future(self.children.start(Unit.WEB))
         await asyncio.sleep(0)
