@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from router.sip.framing import StreamParser
 from router.sip.model import Headers, Message, MessageError, Request, Response
-from router.sip.reading import StreamParser, parse
+from router.sip.reading import parse
 from router.sip.writing import encode, response
 
 __all__ = [

@@ -14,11 +14,12 @@ Headers = dict[str, list[str]]
 class _Message:
     __slots__ = ("_branch", "_cseq", "_from_tag", "_to_tag", "body", "headers")
 
-    def __init__(self, headers: Headers, body: bytes = b"") -> None:
-        self.headers = headers
-        self.body = body
-        self._branch = self._from_tag = self._to_tag = _UNREAD
-        self._cseq = _UNREAD_CSEQ
+    headers: Headers
+    body: bytes
+    _branch: tuple[str | None, str]
+    _cseq: tuple[str | None, tuple[int, str]]
+    _from_tag: tuple[str | None, str]
+    _to_tag: tuple[str | None, str]
 
     def get(self, name: str) -> str:
         """The first value of a header (canonical name), or ""."""
@@ -83,7 +84,10 @@ class Request(_Message):
     __slots__ = ("method", "uri")
 
     def __init__(self, method: str, uri: str, headers: Headers, body: bytes = b"") -> None:
-        super().__init__(headers, body)
+        self.headers = headers
+        self.body = body
+        self._branch = self._from_tag = self._to_tag = _UNREAD
+        self._cseq = _UNREAD_CSEQ
         self.method = method
         self.uri = uri
 
@@ -95,7 +99,10 @@ class Response(_Message):
     __slots__ = ("reason", "status")
 
     def __init__(self, status: int, reason: str, headers: Headers, body: bytes = b"") -> None:
-        super().__init__(headers, body)
+        self.headers = headers
+        self.body = body
+        self._branch = self._from_tag = self._to_tag = _UNREAD
+        self._cseq = _UNREAD_CSEQ
         self.status = status
         self.reason = reason
 

@@ -11,11 +11,10 @@ from router.sip.names import canonical, spellings
 MOST_HEADERS = 200
 LONGEST_LINE = 8192
 """Characters of a header's line, after unfolding."""
-LARGEST = 65536
-"""Bytes of a message on a stream, head and body."""
 
-_FOLD = re.compile(r"\r?\n[ \t]+")
-_END = re.compile(rb"\r?\n\r?\n")
+END = re.compile(rb"\r?\n\r?\n")
+"""The empty line after the headers."""
+_WHITE = frozenset(" \t")
 _MANDATORY = ("Via", "From", "To", "Call-ID", "CSeq")
 _KNOWN_METHODS = frozenset(
     ("INVITE", "ACK", "BYE", "CANCEL", "OPTIONS", "INFO", "UPDATE", "PRACK", "REFER", "NOTIFY")
@@ -33,16 +32,18 @@ def parse(data: bytes) -> Message:
         data = data.lstrip(b"\r\n")  # RFC 3261 7.5
     end = data.find(b"\r\n\r\n")
     start = end + 4
-    if end < 0 or data.count(b"\n", 0, end) != data.count(b"\r\n", 0, end):
-        found = _END.search(data)
+    lines = _lines(data[:end]) if end >= 0 else None
+    if lines is None:
+        found = END.search(data)
         if found is None:
-            message, _ = _read_head(data)
+            message, _ = _read_head(_odd_lines(data), len(data))
             raise MessageError("no empty line ends the headers", message=message)
         end, start = found.span()
-    message, problem = _read_head(data[:end])
+        lines = _odd_lines(data[:end])
+    message, problem = _read_head(lines, end)
     if problem is not None:
         raise problem
-    length = _content_length(message)
+    length = content_length(message)
     if length is None:
         message.body = data[start:]
     elif len(data) - start < length:
@@ -52,34 +53,67 @@ def parse(data: bytes) -> Message:
     return message
 
 
-def _read_head(head: bytes) -> tuple[Message, MessageError | None]:
-    """What can be read, and the first thing wrong with it. Raises MessageError if there is no start line."""
-    text = head.decode("utf-8", "surrogateescape")
-    if "\n " in text or "\n\t" in text:
-        text = _FOLD.sub(" ", text)
-    lines = text.split("\r\n")
+def read_head(head: bytes) -> Message:
+    """The message without its body; `head` is all before the empty line. Raises MessageError."""
+    lines = _lines(head)
+    message, problem = _read_head(_odd_lines(head) if lines is None else lines, len(head))
+    if problem is not None:
+        raise problem
+    return message
+
+
+def _lines(head: bytes) -> list[str] | None:
+    """None when not every line ends as it should."""
+    lines = head.decode("utf-8", "surrogateescape").split("\r\n")
     breaks = len(lines) - 1
-    if text.count("\n") != breaks or text.count("\r") != breaks:
-        lines = text.replace("\r\n", "\n").replace("\r", " ").split("\n")
+    return lines if head.count(b"\n") == breaks == head.count(b"\r") else None
+
+
+def _odd_lines(head: bytes) -> list[str]:
+    """Line feeds alone end lines too; carriage returns alone do not."""
+    text = head.decode("utf-8", "surrogateescape")
+    return text.replace("\r\n", "\n").replace("\r", " ").split("\n")
+
+
+def _unfolded(lines: list[str]) -> list[str]:
+    whole = [[lines[0]]]
+    for line in lines[1:]:
+        if line[:1] in _WHITE:
+            whole[-1].append(line.lstrip(" \t"))
+        else:
+            whole.append([line])
+    return [" ".join(parts) for parts in whole]
+
+
+def _read_head(lines: list[str], size: int) -> tuple[Message, MessageError | None]:
+    """What can be read, and the first thing wrong with it. Raises MessageError if there is no start line.
+
+    `size`: about how many characters there are in all.
+    """
     headers: Headers = {}
     message, problem, status = _start_line(lines[0], headers)
     if len(lines) > MOST_HEADERS + 1:
-        del lines[MOST_HEADERS + 1 :]
-        problem = problem or f"more than {MOST_HEADERS} headers"
-    del lines[0]
-    for line in lines:
+        lines = _unfolded(lines)
+        if len(lines) > MOST_HEADERS + 1:
+            del lines[MOST_HEADERS + 1 :]
+            problem = problem or f"more than {MOST_HEADERS} headers"
+    for line in lines[1:]:
         spelling, _, value = line.partition(":")
-        name = spellings.get(spelling) or _name(spelling, line)
-        if not name:
-            if line:
-                problem = problem or f"a header's line that cannot be read: {line[:60]!r}"
-            continue
+        name = spellings.get(spelling)
+        if name is None:
+            if line[:1] in _WHITE:
+                return _read_head(_unfolded(lines), size)
+            name = _name(spelling, line)
+            if not name:
+                if line:
+                    problem = problem or f"a header's line that cannot be read: {line[:60]!r}"
+                continue
         value = value.strip(" \t")
         if name in headers:
             headers[name].append(value)
         else:
             headers[name] = [value]
-    if len(text) > LONGEST_LINE and any(len(line) > LONGEST_LINE for line in lines):
+    if size > LONGEST_LINE and any(len(line) > LONGEST_LINE for line in lines):
         problem = problem or f"a header of more than {LONGEST_LINE} characters"
     problem = problem or _problem(message)
     return message, MessageError(problem, status, message) if problem else None
@@ -170,92 +204,7 @@ def _is_number(text: str) -> bool:
     return len(text) <= 10 and text.isascii() and text.isdigit()
 
 
-def _content_length(message: Message) -> int | None:
+def content_length(message: Message) -> int | None:
+    """Of a message that has been read without a problem."""
     lengths = message.headers.get("Content-Length")
     return int(lengths[0]) if lengths else None
-
-
-class StreamParser:
-    """Messages out of a stream (RFC 3261 18.3), however its bytes are cut.
-
-    `pongs`: how many keep-alive pings (RFC 5626 4.4.1) wait for a pong; whoever sends them sets it to 0.
-    """
-
-    __slots__ = ("_breaks", "_buffer", "_head", "_length", "_searched", "pongs")
-
-    def __init__(self) -> None:
-        self.pongs = 0
-        self._buffer = bytearray()
-        self._breaks = 0
-        self._searched = 0
-        self._head: Message | None = None
-        self._length = 0
-
-    @property
-    def partial(self) -> bool:
-        """A message has begun and is not complete."""
-        return self._head is not None or bool(self._buffer)
-
-    def feed(self, data: bytes) -> list[Message]:
-        """The messages that are complete now.
-
-        Raises MessageError when the stream cannot be understood any more: it is to be closed; the error's
-        `earlier` are the messages before.
-        """
-        self._buffer += data
-        messages: list[Message] = []
-        try:
-            while (message := self._next()) is not None:
-                messages.append(message)
-        except MessageError as error:
-            error.earlier = messages
-            raise
-        return messages
-
-    def _next(self) -> Message | None:
-        if self._head is None and not self._take_head():
-            return None
-        message, buffer = self._head, self._buffer
-        if message is None or len(buffer) < self._length:
-            return None
-        message.body = bytes(buffer[: self._length])
-        del buffer[: self._length]
-        self._head = None
-        return message
-
-    def _take_head(self) -> bool:
-        buffer = self._buffer
-        self._skip_keep_alives(buffer)
-        start = max(0, self._searched - 3)
-        found = _END.search(buffer, start)
-        if (found.end() if found else len(buffer)) > LARGEST:
-            raise MessageError(f"headers of more than {LARGEST} bytes", 513)
-        if found is None:
-            self._searched = len(buffer)
-            return False
-        head = bytes(buffer[: found.start()])
-        del buffer[: found.end()]
-        self._searched = 0
-        message, problem = _read_head(head)
-        if problem is not None:
-            raise problem
-        length = _content_length(message)
-        if length is None and "Content-Type" in message.headers:
-            raise MessageError("a body without Content-Length on a stream", message=message)
-        self._length = length or 0
-        if self._length + len(head) > LARGEST:
-            raise MessageError(f"more than {LARGEST} bytes", 513, message)
-        self._head = message
-        return True
-
-    def _skip_keep_alives(self, buffer: bytearray) -> None:
-        if not buffer or buffer[0] not in b"\r\n":
-            if buffer:
-                self._breaks = 0
-            return
-        skipped = len(buffer) - len(buffer.lstrip(b"\r\n"))
-        self._breaks += buffer.count(b"\n", 0, skipped)
-        del buffer[:skipped]
-        self.pongs += self._breaks // 2
-        self._breaks = 0 if buffer else self._breaks % 2
-        self._searched = 0
