@@ -98,6 +98,12 @@ class Network:
             raise NetworkError("no TLS without a certificate", "name the certificate and its key")
         raise NetworkError(f"no transport {transport[:20]!r} here: it is udp, tcp or tls")
 
+    def renew(self, tls: TlsFiles) -> None:
+        """Use these files for connections from now on. Raise NetworkError: the old ones stay in use."""
+        if self._tls is None:
+            raise NetworkError("TLS is not served here", "restart the router with the certificate")
+        self._tls.use(tls)
+
     def pump(self, max_wait_s: float) -> int:
         """One turn: wait, deliver what came, tell what broke; the number of messages delivered."""
         if self._reports:

@@ -19,9 +19,7 @@ HANDSHAKE_S = 5.0
 MESSAGE_S = 30.0
 """From the first byte of a message to its last."""
 IDLE_S = 15 * 60.0
-_CHUNK = 65536
-_A_TURN = 4
-"""Chunks read before others get their turn."""
+_CHUNK = 32768
 
 
 class Keeper(Protocol):
@@ -196,22 +194,19 @@ class Stream:
         self._want(EVENT_READ | EVENT_WRITE if queue else EVENT_READ)
 
     def _read(self) -> int:
-        count = 0
-        for _ in range(_A_TURN):
-            try:
-                data = self._pipe.read(_CHUNK)
-            except OSError as exc:
-                self.end(_words(exc))
-                break
-            if data is None:
-                break
-            if not data:
-                self.end("closed by the far end")
-                break
-            count += self._take(data)
-            if self._stage is _Stage.CLOSED:
-                break
-        return count
+        # One chunk: a flood over one connection is not to hold up the others. It is more than a TLS record,
+        # so nothing stays behind where the selector does not see it.
+        try:
+            data = self._pipe.read(_CHUNK)
+        except OSError as exc:
+            self.end(_words(exc))
+            return 0
+        if data is None:
+            return 0
+        if not data:
+            self.end("closed by the far end")
+            return 0
+        return self._take(data)
 
     def _take(self, data: bytes) -> int:
         problem = ""

@@ -35,15 +35,20 @@ class Tls:
     """TLS 1.2 or newer, as server and as client, with the same certificate."""
 
     def __init__(self, files: TlsFiles) -> None:
-        """Raise NetworkError, naming the file, if one cannot be used."""
+        """See `use`."""
+        self.use(files)
+
+    def use(self, files: TlsFiles) -> None:
+        """From now on. Raise NetworkError, naming the file, if one cannot be used: the old ones stay."""
         if files.verify_clients and files.ca is None:
             raise NetworkError("clients cannot be verified without a CA file", "name the CA file")
-        self._server = _context(ssl.PROTOCOL_TLS_SERVER, files)
-        self._server.verify_mode = ssl.CERT_REQUIRED if files.verify_clients else ssl.CERT_NONE
-        self._client = _context(ssl.PROTOCOL_TLS_CLIENT, files)
+        server = _context(ssl.PROTOCOL_TLS_SERVER, files)
+        server.verify_mode = ssl.CERT_REQUIRED if files.verify_clients else ssl.CERT_NONE
+        client = _context(ssl.PROTOCOL_TLS_CLIENT, files)
         if files.ca is None:
-            self._client.check_hostname = False
-            self._client.verify_mode = ssl.CERT_NONE
+            client.check_hostname = False
+            client.verify_mode = ssl.CERT_NONE
+        self._server, self._client = server, client
 
     def accepted(self, connection: socket.socket) -> TlsPipe:
         return TlsPipe(connection, partial(self._server.wrap_socket, server_side=True))

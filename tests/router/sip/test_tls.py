@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from router.sip.net import NetworkError, TlsFiles
-from router.sip.stream import HANDSHAKE_S, QUEUE
+from router.sip.stream import CONNECT_S, HANDSHAKE_S, QUEUE
 from tests.router.sip.certificates import Authority, openssl
 from tests.router.sip.turns import PATIENCE_S, Watched, caller, descriptors, request, watched
 
@@ -163,7 +163,10 @@ def test_a_far_end_that_takes_the_connection_and_says_nothing_is_given_up_in_tim
             connection.settimeout(PATIENCE_S)
             network.until(lambda: network.net.pump(0) == 0)
             assert connection.recv(1) == b"\x16"  # its ClientHello: the connection itself stands
-            network.clock.jump(HANDSHAKE_S + 0.1)
+            network.clock.jump((CONNECT_S + HANDSHAKE_S) / 2)
+            network.net.pump(0)
+            assert flow.alive
+            network.clock.jump(HANDSHAKE_S - CONNECT_S)
             assert network.problem() == "no TLS handshake in time"
             assert not flow.alive
 
@@ -245,11 +248,13 @@ def test_clients_show_a_certificate_when_it_is_asked_for(authority: Authority, o
                 assert "certificate" in network.problem().lower()
 
 
-def test_without_a_certificate_there_is_no_tls() -> None:
+def test_without_a_certificate_there_is_no_tls(ours: TlsFiles) -> None:
     with watched() as network:
         assert network.net.tls_port == 0
         with pytest.raises(NetworkError, match="no TLS without a certificate"):
             network.net.flow("TLS", "127.0.0.1", 5061)
+        with pytest.raises(NetworkError, match="not served"):
+            network.net.renew(ours)
 
 
 def test_files_that_cannot_be_used_are_named(authority: Authority, ours: TlsFiles, tmp_path: Path) -> None:
@@ -266,6 +271,25 @@ def test_files_that_cannot_be_used_are_named(authority: Authority, ours: TlsFile
         with pytest.raises(NetworkError, match=named) as refusal, watched(tls=files):
             pass
         assert refusal.value.hint
+
+
+def test_a_renewed_certificate_is_shown_to_the_next_and_a_bad_one_changes_nothing(
+    network: Watched, authority: Authority, ours: TlsFiles, tmp_path: Path
+) -> None:
+    def shown() -> bytes | None:
+        with _phone(network, _client(authority)) as phone:
+            return phone.tls.getpeercert(binary_form=True)
+
+    with _phone(network, _client(authority)) as before:
+        first = shown()
+        network.net.renew(authority.issue("renewed", "IP:127.0.0.1"))
+        second = shown()
+        assert second != first
+        with pytest.raises(NetworkError):
+            network.net.renew(replace(ours, certificate=tmp_path / "gone.pem"))
+        assert shown() == second
+        before.send(request())
+        network.delivered(1)
 
 
 def test_a_key_with_a_passphrase_is_refused_without_asking_at_the_terminal(
