@@ -141,24 +141,18 @@ class ServerTransaction(ABC):
 
 
 class InviteServerTransaction(ServerTransaction):
-    """Of an INVITE. Says 100 by itself when nobody has said anything for `trying_after` seconds."""
+    """Of an INVITE."""
 
     __slots__ = ("_timer",)
 
-    def __init__(
-        self,
-        request: Request,
-        flow: Flow,
-        key: str,
-        merged: str,
-        table: ServerTable,
-        *,
-        trying_after: float | None,
-    ) -> None:
+    def __init__(self, request: Request, flow: Flow, key: str, merged: str, table: ServerTable) -> None:
         super().__init__(request, flow, key, merged, table)
         self._timer: Timer | None = None
-        if trying_after is not None:
-            self._timer = table.clock.call_later(trying_after, self._try)
+
+    def say_trying(self, after: float) -> None:
+        """Say 100 when nobody has said anything by then (RFC 3261 section 17.2.1: 0.2 s)."""
+        if self._last is None:
+            self._timer = self._table.clock.call_later(after, self._try)
 
     def _try(self) -> None:
         self._timer = None

@@ -114,10 +114,13 @@ class Transactions:
         return data
 
     def broken(self, flow: Flow, reason: str) -> None:
-        """The network has lost this flow: what waits for a response on it has failed."""
+        """The network has lost this flow: what waits for a response on it has failed.
+
+        Over UDP that is one port unreachable for one datagram: what has had a response goes on.
+        """
         waiting = [one for one in self._clients.entries.values() if isinstance(one, ClientTransaction)]
         for one in waiting:
-            if one.flow == flow:
+            if one.flow == flow and (flow.reliable or not one.proceeding):
                 one.broken(reason)
 
     def sweep(self, now: float) -> None:
@@ -177,14 +180,25 @@ class Transactions:
                 # RFC 3261 section 8.2.2.2: it came twice, over different ways.
                 self._answer(request, flow, key, 482, self._tokens())
                 return
-        tx: ServerTransaction
         if request.method == "INVITE":
-            tx = InviteServerTransaction(request, flow, key, merged, servers, trying_after=self._trying_after)
+            invite = InviteServerTransaction(request, flow, key, merged, servers)
+            self._hand_over(invite)
+            if self._trying_after is not None:
+                invite.say_trying(self._trying_after)
         else:
-            tx = OtherServerTransaction(request, flow, key, merged, servers)
-            servers.expect_answer(tx)
-        servers.begin(tx)
-        self._core.requested(tx, request)
+            other = OtherServerTransaction(request, flow, key, merged, servers)
+            self._hand_over(other)
+            if not other.final:
+                servers.expect_answer(other)
+
+    def _hand_over(self, tx: ServerTransaction) -> None:
+        self._servers.begin(tx)
+        try:
+            self._core.requested(tx, tx.request)
+        except Exception:
+            # Nobody would answer it any more: the sender is told, and the transaction comes to its end.
+            tx.respond(response(tx.request, 500, to_tag=self._tokens()))
+            raise
 
     def _cancel(self, request: Request, flow: Flow, key: str) -> None:
         _note_source(request, flow)
@@ -204,7 +218,7 @@ class Transactions:
             return
         tx: ServerTransaction
         if request.method == "INVITE":
-            tx = InviteServerTransaction(request, flow, key, "", self._servers, trying_after=None)
+            tx = InviteServerTransaction(request, flow, key, "", self._servers)
         else:
             tx = OtherServerTransaction(request, flow, key, "", self._servers)
         self._servers.begin(tx)

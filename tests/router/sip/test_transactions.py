@@ -199,6 +199,22 @@ def test_cancel_of_nothing_is_answered_481(world: World, udp: FakeFlow) -> None:
     assert world.told == []
 
 
+@pytest.mark.parametrize("method", ["INVITE", "BYE"])
+def test_a_request_whose_core_fails_is_answered_500_and_the_failure_is_not_hidden(
+    world: World, udp: FakeFlow, monkeypatch: pytest.MonkeyPatch, method: str
+) -> None:
+    def fails(tx: ServerTransaction, request: Request) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(world, "requested", fails)
+    with pytest.raises(ZeroDivisionError):
+        world.comes(udp, request(method))
+    assert udp.statuses() == [500]
+    world.comes(udp, request("ACK", to_tag=TAG))
+    world.pass_time(33)
+    assert world.at_rest
+
+
 # Another request from outside
 
 
@@ -527,6 +543,15 @@ def test_a_broken_stream_fails_what_waits_on_it_and_nothing_else(world: World, t
     world.layer.broken(other, "reset")
     assert world.told == ["failed 503: reset", "failed 503: reset", 200]
     assert world.clock.running == 0
+
+
+def test_an_unreachable_port_fails_what_has_had_no_response(world: World, udp: FakeFlow) -> None:
+    world.layer.request(outgoing(), udp, world)
+    world.comes(udp, response(sent_request(udp), 180, to_tag="far"))
+    world.layer.request(outgoing(), udp, world)
+    world.layer.broken(FakeFlow(), "another far end")
+    world.layer.broken(udp, "connection refused")
+    assert world.told == [180, "failed 503: connection refused"]
 
 
 def test_the_via_on_top_is_ours_with_a_fresh_branch(world: World, udp: FakeFlow) -> None:
