@@ -86,8 +86,6 @@ class TlsPipe:
             return self._tls.recv(size)
         except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
             return None
-        except (ssl.SSLZeroReturnError, ssl.SSLEOFError):
-            return b""
 
     def write(self, data: bytearray) -> int:
         assert self._tls is not None

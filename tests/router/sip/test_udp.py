@@ -143,6 +143,13 @@ def test_what_one_far_end_refuses_does_not_cost_another_one_its_message(
     assert _counts(network)["unsent"] == 0
 
 
+def test_a_report_is_heard_even_when_its_error_was_taken_by_another_call(network: Watched) -> None:
+    dead = network.net.flow("UDP", "127.0.0.1", _closed_port())
+    dead.send(request())
+    next(iter(network.net._udp.values()))._socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+    assert network.problem() == "Connection refused"
+
+
 def test_a_quiet_network_hears_a_report_and_then_rests(network: Watched) -> None:
     network.net.flow("UDP", "127.0.0.1", _closed_port()).send(request())
     network.problem()
