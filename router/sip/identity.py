@@ -6,39 +6,19 @@ Sources: RFC 3261 (From), RFC 3325 (P-Asserted-Identity), RFC 3323 (Privacy), RF
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 
 from router.ports import Identity
-from router.sip.grammar import GrammarError, escape, parameter, quote, split_address, unescape
+from router.sip import way
+from router.sip.address import identity, user_of, written
+from router.sip.grammar import GrammarError, split_address
 from router.sip.model import Request
 
-LONGEST = 128
-"""Characters of a name or a number that are kept."""
 ANONYMOUS = '"Anonymous" <sip:anonymous@anonymous.invalid>'
 """RFC 3323 section 4.1.1.3."""
-CAUSES = {
-    "unconditional": 302,
-    "user-busy": 486,
-    "no-answer": 408,
-    "deflection": 480,
-    "unavailable": 503,
-    "do-not-disturb": 480,
-    "away": 480,
-}
-"""Reasons of RFC 5806 and their cause in a history entry (RFC 4458 section 2); others count as 302."""
-
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
-_NUMBER_ENDS = re.compile("[:;]")
-_TEL_ENDS = re.compile("[;?]")
 _NOBODY = ("", "anonymous")
 _IDENTITY_PRIVACY = frozenset(("id", "user", "header"))
 _HISTORY_PRIVACY = frozenset(("history", "header", "session"))
-_CAUSE = re.compile(r";cause=[0-9]", re.IGNORECASE)
-_REASON = re.compile(r"[?&]Reason=", re.IGNORECASE)
-_ENTRY_PRIVACY = re.compile(r"[?&]Privacy=[^&>?]*history", re.IGNORECASE)
-_INDEX = re.compile(r"[0-9]{1,5}(?:\.[0-9]{1,5})*")
-_MOST_DIVERSIONS = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +59,7 @@ def read(request: Request) -> Arrival:
         caller=_caller(sender, asserted),
         dialled=user_of(request.uri),
         private="none" not in wishes and (anonymous or not wishes.isdisjoint(_IDENTITY_PRIVACY)),
-        diversions=max(_diversions(diversion), _forwardings(history)) if diversion or history else 0,
+        diversions=max(way.diversions(diversion), way.forwardings(history)) if diversion or history else 0,
         is_anonymous=anonymous,
         privacy=privacy,
         asserted=asserted,
@@ -101,7 +81,7 @@ def sender(arrival: Arrival, shown: Identity, at: str, *, trusted: bool) -> str:
         _is_own(arrival, shown) and arrival.private and (arrival.is_anonymous or not trusted)
     ):
         return ANONYMOUS
-    return _address(shown, at)
+    return written(shown, at)
 
 
 def outgoing_headers(
@@ -131,42 +111,23 @@ def outgoing_headers(
         if _is_own(arrival, shown):
             headers += [("P-Asserted-Identity", value) for value in arrival.asserted]
         else:
-            headers.append(("P-Asserted-Identity", _address(shown, at)))
+            headers.append(("P-Asserted-Identity", written(shown, at)))
     headers += [("Privacy", value) for value in arrival.privacy]
     if diverted_by:
-        headers.append(("Diversion", f"{_address(Identity(diverted_by), at)};reason={reason}"))
-    headers += [("Diversion", entry) for entry in arrival.diversion if trusted or not _is_kept_private(entry)]
+        headers.append(("Diversion", f"{written(Identity(diverted_by), at)};reason={reason}"))
+    headers += [
+        ("Diversion", entry) for entry in arrival.diversion if trusted or not way.is_diversion_private(entry)
+    ]
     history = list(arrival.history)
     if not trusted:
         everything = not _wishes(arrival.privacy).isdisjoint(_HISTORY_PRIVACY)
         history = [
-            _hidden(entry) if everything or _ENTRY_PRIVACY.search(entry) else entry for entry in history
+            way.hidden(entry) if everything or way.is_history_private(entry) else entry for entry in history
         ]
     if diverted_by:
-        history += _extension(arrival, diverted_by, at, CAUSES.get(reason, 302), target)
+        history += way.extension(arrival.history, diverted_by, at, reason=reason, target=target)
     headers += [("History-Info", entry) for entry in history]
     return headers
-
-
-def identity(address: str) -> Identity:
-    """A From or P-Asserted-Identity value: display name decoded, number from the user part of its URI."""
-    try:
-        display, uri, _ = split_address(address)
-    except GrammarError:
-        return Identity("")
-    return Identity(user_of(uri), _clean(display)[:LONGEST] if display else "")
-
-
-def user_of(uri: str) -> str:
-    """The user part of a sip, sips or tel URI, unescaped, without parameters or password; empty if none."""
-    scheme, _, rest = uri.strip(" \t").partition(":")
-    scheme = scheme.lower()
-    if scheme == "tel":
-        return _clean(unescape(_TEL_ENDS.split(rest, maxsplit=1)[0]))[:LONGEST]
-    user, at, _ = rest.partition("@")
-    if not at or scheme not in ("sip", "sips"):
-        return ""
-    return _clean(unescape(_NUMBER_ENDS.split(user, maxsplit=1)[0]))[:LONGEST]
 
 
 def _is_own(arrival: Arrival, shown: Identity) -> bool:
@@ -199,67 +160,3 @@ def _wishes(privacy: tuple[str, ...]) -> set[str]:
     if not privacy:
         return set()
     return {word.strip(" \t").lower() for word in ";".join(privacy).replace(",", ";").split(";")}
-
-
-def _diversions(entries: tuple[str, ...]) -> int:
-    """RFC 5806: each entry is one diversion, or as many as its `counter` says."""
-    count = 0
-    for entry in entries:
-        counter = parameter(entry, "counter") or ""
-        known = counter.isascii() and counter.isdigit() and len(counter) < 5
-        count += max(1, int(counter)) if known else 1
-    return min(count, _MOST_DIVERSIONS)
-
-
-def _forwardings(entries: tuple[str, ...]) -> int:
-    """How many entries say that the call was forwarded: by cause (RFC 4458) or `mp` (RFC 7044), or, as in RFC
-    4244, by a Reason in the entry that was left."""
-    new = sum(1 for entry in entries if _CAUSE.search(entry) or parameter(entry, "mp") is not None)
-    old = sum(1 for entry in entries if _REASON.search(entry))
-    return max(new, old)
-
-
-def _extension(arrival: Arrival, diverted_by: str, at: str, cause: int, target: str) -> list[str]:
-    """The history entries this forwarding adds (RFC 7044 9.2, 10.3): who was called, if the last entry does
-    not say so yet, and the target, mapped from there."""
-    entries: list[str] = []
-    index = ""
-    if arrival.history:
-        index = parameter(arrival.history[-1], "index") or ""
-        if _INDEX.fullmatch(index) is None:
-            index = str(len(arrival.history))
-    if not index or identity(arrival.history[-1]).number != diverted_by:
-        index = f"{index}.1" if index else "1"
-        entries.append(f"{_address(Identity(diverted_by), at)};index={index}")
-    if target:
-        entries.append(f"<{_with_cause(target, cause)}>;index={index}.1;mp={index}")
-    return entries
-
-
-def _with_cause(target: str, cause: int) -> str:
-    uri, question, headers = target.partition("?")
-    return f"{uri};cause={cause}{question}{headers}"
-
-
-def _hidden(entry: str) -> str:
-    index = parameter(entry, "index")
-    return (
-        f"<sip:anonymous@anonymous.invalid>;index={index}" if index else "<sip:anonymous@anonymous.invalid>"
-    )
-
-
-def _is_kept_private(entry: str) -> bool:
-    """RFC 5806: privacy is full, name, uri or off."""
-    return (parameter(entry, "privacy") or "off").lower() != "off"
-
-
-def _address(who: Identity, at: str) -> str:
-    uri = f"<sip:{escape(who.number)}@{at}>"
-    return f"{quote(who.name)} {uri}" if who.name else uri
-
-
-def _clean(text: str) -> str:
-    if text.isascii() and text.isprintable():
-        return text.strip()
-    valid = text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
-    return _CONTROL.sub("", valid).strip()

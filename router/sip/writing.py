@@ -43,7 +43,7 @@ def response(request: Request, status: int, reason: str = "", *, to_tag: str = "
     headers: Headers = {}
     for name in ("Via", "From", "To", "Call-ID", "CSeq"):
         if name in came:
-            headers[name] = came[name][:]
+            headers[name] = came[name][:] if name == "Via" else came[name][:1]
     if to_tag and "To" in headers and not request.to_tag:
         headers["To"] = [f"{headers['To'][0]};tag={to_tag}"]
     if status < 300 and "Record-Route" in came:

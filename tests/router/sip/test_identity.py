@@ -9,15 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from router.ports import Identity
-from router.sip.identity import (
-    ANONYMOUS,
-    Arrival,
-    identity,
-    outgoing_headers,
-    read,
-    sender,
-    user_of,
-)
+from router.sip.address import identity, user_of
+from router.sip.identity import ANONYMOUS, Arrival, outgoing_headers, read, sender
 from router.sip.message import Request, encode, parse
 
 AT = "192.0.2.1:5060"
