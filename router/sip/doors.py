@@ -54,13 +54,11 @@ class Door:
         for _ in range(_A_TURN):
             try:
                 connection, address = self._socket.accept()
-            except BlockingIOError:
-                break
             except OSError as exc:
+                # Nobody waits any more, or one gave up before we took him (accept(2)).
                 if exc.errno in _FULL:
                     self._owner.pause(self)
-                    break
-                continue  # that one gave up before we took it (accept(2))
+                break
             connection.setblocking(False)
             self._owner.accept(connection, (address[0], address[1]), self)
         return 0
