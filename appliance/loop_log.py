@@ -10,7 +10,7 @@ from logging import LogRecord
 
 from appliance.logs import DATES, set_up
 
-WITHIN = 0.25
+WITHIN = 0.5
 """Seconds a line may wait."""
 MOST = 200
 """Lines that may wait."""

@@ -53,7 +53,7 @@ def log(handler: LoopLog) -> logging.Logger:
     return logger
 
 
-def test_lines_wait_for_a_quarter_of_a_second_and_come_together(
+def test_lines_wait_for_half_a_second_and_come_together(
     pipe: Pipe, handler: LoopLog, log: logging.Logger
 ) -> None:
     handler.turn(100.0)
