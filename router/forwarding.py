@@ -25,7 +25,7 @@ class NotFollowed:
 
 def problem(number: str, house: House) -> str:
     """Why a call is not sent on to this number; empty when it may be."""
-    digits = len(number.lstrip("+"))
+    digits = len(numbers.clean(number).lstrip("+"))
     if digits > house.longest_forward:
         return f"{number} has {digits} digits, and {house.longest_forward} are allowed (gMaxForwardNumberLen)"
     if numbers.normalise(number) in house.own:

@@ -20,11 +20,15 @@ def is_number(text: str) -> bool:
 
 def tidy(text: str, longest: int = LONGEST) -> str:
     """Text from outside, safe to show and to log: no control characters, no line ends, bounded."""
+    if text.isalnum() and len(text) <= longest:
+        return text  # as nearly all are: a call cleans half a dozen
     return _UNPRINTABLE.sub(" ", text).strip()[:longest].rstrip()
 
 
 def clean(text: str) -> str:
     """A number without separators and without the `(0)` after a country code; other text only tidied."""
+    if text.isdigit() and text.isascii() and len(text) <= LONGEST:
+        return text
     text = tidy(text)
     international = text.startswith(("+", "00"))
     number = (text.replace("(0)", "") if international else text).translate(_SEPARATORS)
