@@ -38,6 +38,7 @@ class RoutingFile:
         self._seen: tuple[int, int, int] | None = None
         self._file: BinaryIO | None = None
         self._reader = TableReader()
+        self._last: RoutingTable | None = None
 
     @property
     def is_reading(self) -> bool:
@@ -61,17 +62,17 @@ class RoutingFile:
                 self._reader.feed(line)
                 if self._clock() >= end:
                     return None
-            table = self._reader.table()
+            self._last = self._reader.table()
         except BaseException:
             self.close()
             raise
         self.close()
-        return table
+        return self._last
 
     def close(self) -> None:
         if self._file is not None:
             self._file.close()
-        self._file, self._reader = None, TableReader()
+        self._file, self._reader = None, TableReader(self._last)
 
     def _opened(self) -> bool:
         """Whether there is a new file, which is open now."""

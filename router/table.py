@@ -27,6 +27,7 @@ __all__ = ["Groups", "TableError", "TableReader", "body", "decode", "encode", "h
 VERSION = 2
 CONTACTS_A_LINE = 50
 RECENT_GROUPS = 1000
+_GROUP = b'["group","'
 
 
 def encode(table: RoutingTable) -> bytes:
@@ -67,9 +68,19 @@ class Groups(Mapping[str, Group]):
     collector to look through them takes longer than a call may wait. The lines are no work for it.
     """
 
-    def __init__(self, lines: Mapping[str, bytes]) -> None:
+    def __init__(self, lines: Mapping[str, bytes], before: Groups | None = None) -> None:
         self._lines = lines
         self._recent: Recent[str, Group] = Recent(RECENT_GROUPS)
+        if before is not None:
+            self._recent.update(
+                (number, group)
+                for number, group in before._recent.items()
+                if lines.get(number) is before._lines[number]
+            )
+
+    def line(self, number: str) -> bytes | None:
+        """What the group of this number is made of."""
+        return self._lines.get(number)
 
     def __getitem__(self, number: str) -> Group:
         found = self._recent.get(number)
@@ -87,9 +98,11 @@ class Groups(Mapping[str, Group]):
 
 class TableReader:
     """Takes the lines of a file one by one; each is checked when it comes, so that a table is good or refused
-    as a whole. The work for a line is that for one group, or for CONTACTS_A_LINE contacts."""
+    as a whole. The work for a line is that for one group, or for CONTACTS_A_LINE contacts; next to none for a
+    group that is in the table `before` as it is here: its line, or the group that was made of it, stays."""
 
-    def __init__(self) -> None:
+    def __init__(self, before: RoutingTable | None = None) -> None:
+        self._before = before.groups if before and isinstance(before.groups, Groups) else None
         self._head: RoutingTable | None = None
         self._lines: dict[str, bytes] = {}
         self._contacts: dict[str, Contact] = {}
@@ -98,20 +111,29 @@ class TableReader:
 
     def feed(self, line: bytes) -> None:
         """Raises TableError."""
-        found = _parsed(line)
         if self._ended:
             raise TableError("something follows the end")
         if self._head is None:
-            self._head = _head(found)
-        else:
-            self._take(found, line)
+            self._head = _head(_parsed(line))
+        elif not self._is_known(line):
+            self._take(_parsed(line), line)
         self._crc = crc32(line, self._crc)
 
     def table(self) -> RoutingTable:
         """The whole table. Raises TableError when the end has not come."""
         if self._head is None or not self._ended:
             raise TableError("it is cut off")
-        return replace(self._head, groups=Groups(self._lines), contacts=self._contacts)
+        return replace(self._head, groups=Groups(self._lines, self._before), contacts=self._contacts)
+
+    def _is_known(self, line: bytes) -> bool:
+        if self._before is None or not line.startswith(_GROUP):
+            return False
+        number = line[len(_GROUP) : line.find(b'"', len(_GROUP))].decode(errors="replace")
+        known = self._before.line(number)
+        if known != line:
+            return False
+        self._lines[number] = known
+        return True
 
     def _take(self, found: Any, line: bytes) -> None:
         match found:

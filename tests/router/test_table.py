@@ -6,6 +6,7 @@ import gc
 import json
 import sys
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -226,6 +227,25 @@ def test_swapping_a_table_costs_the_same_whatever_its_size() -> None:
         costs.append(calls.count)
         assert reception.group("7") == read.groups["7"]
     assert costs[0] == costs[1]
+
+
+def test_a_group_that_has_not_changed_costs_next_to_nothing_and_stays_as_it_is() -> None:
+    made = large(200)
+    old = table.decode(table.encode(made))
+    kept, gone = old.groups["7"], old.groups["8"]
+    groups = {**made.groups, "8": group(person("X"), manager_number="8")}
+    del groups["9"]
+    new = replace(made, revision=2, groups=groups)
+    reader, costs = table.TableReader(old), {}
+    for line in table.encode(new).splitlines(keepends=True):
+        with counting_calls() as calls:
+            reader.feed(line)
+        costs[line[:14]] = calls.count
+    read = reader.table()
+    assert read == new
+    assert read.groups["7"] is kept
+    assert read.groups["8"] != gone
+    assert costs[b'["group","7",{'] * 3 < costs[b'["group","8",{']
 
 
 class counting_calls:  # noqa: N801 - reads as a sentence
