@@ -353,10 +353,17 @@ class TestWriting:
     def test_a_response_keeps_the_tag_of_a_dialog_and_leaves_the_route_out_of_refusals(self) -> None:
         asked = request(INVITE.replace("t: <sip:500@192.0.2.1>", "t: <sip:500@192.0.2.1>;tag=theirs"))
         answer = response(asked, 486, "Not now", to_tag="ours")
-        assert answer.to_tag == "theirs"
+        assert answer.get("To") == "<sip:500@192.0.2.1>;tag=theirs"
         assert answer.reason == "Not now"
         assert "Record-Route" not in answer.headers
         assert response(asked, 299).reason == "Unknown"
+
+    def test_a_refusal_does_not_repeat_what_was_wrong_twice(self) -> None:
+        twice = refused(minimal("From: <sip:a@b>", "Via: SIP/2.0/UDP 192.0.2.8")).message
+        assert isinstance(twice, Request)
+        answer = response(twice, 400)
+        assert answer.headers["From"] == ["<sip:a@b.example>;tag=1"]
+        assert len(answer.headers["Via"]) == 2
 
     def test_only_100_returns_the_timestamp(self) -> None:
         asked = request(minimal("Timestamp: 54"))
