@@ -75,7 +75,7 @@ class Network:
         """The way to a far end: `host` is a literal address. Raise NetworkError.
 
         A stream to exactly that address and port is used again, whoever connected it; else one is connected
-        in the background. `name`: the host name that a TLS far end must prove, the address if not given.
+        in the background. `name`: what a TLS far end must prove to be if there is a CA; without, its address.
         """
         family, host = literal(host, port)
         if family not in self._hosts:
@@ -90,9 +90,15 @@ class Network:
         if transport == "TCP":
             return self._streams.flow("TCP", family, (host, port), source=(source, self.port))
         if transport == "TLS" and self._tls is not None:
-            pipe = self._tls.towards(name or host)
+            # One who connected to us has proved no name: where names count, his connection is his alone.
+            proved = (name or host) if self._tls.asks_for_proof else ""
             return self._streams.flow(
-                "TLS", family, (host, port), name=name, source=(source, self.tls_port), pipe=pipe
+                "TLS",
+                family,
+                (host, port),
+                name=proved,
+                source=(source, self.tls_port),
+                pipe=self._tls.towards(name or host),
             )
         if transport == "TLS":
             raise NetworkError("no TLS without a certificate", "name the certificate and its key")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import resource
 import socket
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -18,6 +19,9 @@ from router.sip.stream import IDLE_S, Stream
 
 MOST = 1000
 MOST_PER_SOURCE = 32
+RESERVED = 256
+"""Descriptors of the process that connections leave alone."""
+_FEWEST = 16
 
 
 class Streams:
@@ -37,6 +41,7 @@ class Streams:
         now: Callable[[], float],
     ) -> None:
         self.now = now
+        self._most = _allowed()
         self._selector = selector
         self._received = received
         self._broken = broken
@@ -68,7 +73,7 @@ class Streams:
         if stream is not None:
             return stream
         if not self._room():
-            raise NetworkError(f"no connection to {remote[0]}:{remote[1]}: {MOST} are in use")
+            raise NetworkError(f"no connection to {remote[0]}:{remote[1]}: {self._most} are in use")
         connection = _ours(family, source[0], remote)
         error = connection.connect_ex(remote)
         local = (str(connection.getsockname()[0]), source[1])
@@ -184,7 +189,7 @@ class Streams:
 
     def _room(self) -> bool:
         """Make room for one more; False when all there are must stay."""
-        if len(self._strangers) + len(self._known) < MOST:
+        if len(self._strangers) + len(self._known) < self._most:
             return True
         victim = next((stream for stream in self._all() if not self._in_use(stream)), None)
         if victim is None:
@@ -212,6 +217,13 @@ def _ours(family: socket.AddressFamily, source: str, remote: tuple[str, int]) ->
         connection.close()
         raise NetworkError(f"no connection to {remote[0]}:{remote[1]}: {exc.strerror}") from exc
     return connection
+
+
+def _allowed() -> int:
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft == resource.RLIM_INFINITY:
+        return MOST
+    return min(MOST, max(_FEWEST, soft - RESERVED))
 
 
 def _tune(connection: socket.socket) -> None:

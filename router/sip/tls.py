@@ -50,6 +50,11 @@ class Tls:
             client.verify_mode = ssl.CERT_NONE
         self._server, self._client = server, client
 
+    @property
+    def asks_for_proof(self) -> bool:
+        """Far ends we connect to must prove their name."""
+        return self._client.verify_mode is ssl.CERT_REQUIRED
+
     def accepted(self, connection: socket.socket) -> TlsPipe:
         return TlsPipe(connection, partial(self._server.wrap_socket, server_side=True))
 

@@ -101,10 +101,10 @@ def test_nobody_listening_is_told_and_what_is_sent_then_is_told_too(
 
 def test_no_way_at_all_is_told(network: Watched) -> None:
     flow = network.net.flow("TCP", "255.255.255.255", 5060)  # the kernel refuses at once
-    assert network.broken == []
+    assert not flow.alive
+    assert network.broken == []  # never from within the call
     network.problem()
     assert network.broken[0][0] is flow
-    assert not flow.alive
 
 
 def test_a_far_end_that_does_not_take_the_connection_is_given_up_in_time(network: Watched) -> None:
@@ -278,6 +278,16 @@ def test_too_many_connections_close_the_stranger_first_then_the_longest_silent(
         assert newcomer() == known[2].getsockname()  # known[1] is in use, known[0] spoke later
         assert newcomer() == known[0].getsockname()
         assert network.streams() == 4
+
+
+def test_connections_leave_descriptors_for_everything_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    soft = streams.RESERVED + 20
+    monkeypatch.setattr(streams.resource, "getrlimit", lambda _kind: (soft, soft))
+    with watched() as network, ExitStack() as held:
+        for number in range(25):
+            held.enter_context(caller(network.net.port)).sendall(request(number))
+            network.delivered(number + 1)
+        assert network.streams() == 20
 
 
 def test_no_connection_that_is_needed_makes_room(

@@ -222,6 +222,16 @@ def test_with_a_ca_the_far_end_must_prove_its_name(authority: Authority, ours: T
         assert named.alive
 
 
+def test_with_a_ca_one_who_connected_is_not_taken_for_one_who_proved_his_name(
+    authority: Authority, ours: TlsFiles
+) -> None:
+    careful = replace(ours, ca=authority.certificate)
+    with watched(tls=careful) as network, _phone(network, _client(authority)) as phone:
+        phone.send(request())
+        flow = network.delivered(1)[0][1]
+        assert network.net.flow("TLS", *flow.remote) is not flow
+
+
 def test_with_a_ca_a_far_end_that_vouches_for_itself_is_refused(
     authority: Authority, ours: TlsFiles, tmp_path: Path
 ) -> None:
