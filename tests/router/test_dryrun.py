@@ -135,10 +135,13 @@ answers = st.builds(
 
 
 @given(
-    board=groups(),
+    board=st.builds(
+        lambda board, entries: replace(board, vip_entries=entries),
+        groups(),
+        st.sampled_from([(), (VipEntry("079T"),)]),
+    ),
     script=st.lists(st.none() | answers, max_size=12),
     caller=st.sampled_from(["0791", "044", "66", "77"]),
-    entries=st.sampled_from([(), (VipEntry("079T"),)]),
     peers=st.sampled_from([(), (TRUNK,), (TRUNK, replace(TRUNK, name="other", host="127.0.0.2"))]),
     announcement=st.builds(
         Announced, st.sampled_from([0.0, 3.0, 130.0]), st.sampled_from(["", "no such file"])
@@ -149,11 +152,9 @@ def test_dry_run_and_engine_agree_on_any_script(
     board: Group,
     script: list[Answer | None],
     caller: str,
-    entries: tuple[VipEntry, ...],
     peers: tuple[Peer, ...],
     announcement: Announced,
 ) -> None:
-    board = replace(board, vip_entries=entries)
     table = office(board, peers=peers)
     planned = _planned(table, board, caller, script, announcement)
     clock, records, published = FakeClock(), KeptRecords(), Published()

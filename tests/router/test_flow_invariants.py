@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
@@ -57,6 +59,20 @@ CONTACTS = st.sampled_from(["", "sip:0791@10.0.0.9", "sip:200@10.0.0.9", "sip:x@
 NUMBERS = st.sampled_from(["66", "M", "200", "0791112233", "nobody"])
 
 
+@dataclass(frozen=True)
+class Saying:
+    """What a phone may say, and how it was reached."""
+
+    status: int
+    reason: str
+    contact: str
+    media: Media
+    peer: str
+
+
+sayings = st.builds(Saying, FINALS, REASONS, CONTACTS, st.sampled_from(Media), st.sampled_from(["", "pbx"]))
+
+
 class AnyCall(RuleBasedStateMachine):
     """A caller, phones, a PBX and timers that do anything at any time, late messages included.
 
@@ -93,30 +109,17 @@ class AnyCall(RuleBasedStateMachine):
         self.now = until
 
     @precondition(lambda self: self.legs)
-    @rule(
-        data=st.data(),
-        status=FINALS,
-        reason=REASONS,
-        contact=CONTACTS,
-        media=st.sampled_from(Media),
-        peer=st.sampled_from(["", "pbx"]),
-    )
-    def phone_does_something(
-        self, data: st.DataObject, status: int, reason: str, contact: str, media: Media, peer: str
-    ) -> None:
+    @rule(data=st.data(), says=sayings)
+    def phone_does_something(self, data: st.DataObject, says: Saying) -> None:
         leg = data.draw(st.sampled_from(sorted(self.legs)), label="leg")
-        event = data.draw(
-            st.sampled_from(
-                [
-                    Ringing(self.now, leg),
-                    Answered(self.now, leg, peer, media),
-                    Answered(self.now, leg, peer, media),
-                    Refused(self.now, leg, status, reason, contact, media),
-                    LegEnded(self.now, leg),
-                ]
-            ),
-            label="event",
-        )
+        events: list[Event] = [
+            Ringing(self.now, leg),
+            Answered(self.now, leg, says.peer, says.media),
+            Answered(self.now, leg, says.peer, says.media),
+            Refused(self.now, leg, says.status, says.reason, says.contact, says.media),
+            LegEnded(self.now, leg),
+        ]
+        event = data.draw(st.sampled_from(events), label="event")
         before = self.legs[leg]
         if isinstance(event, Refused | LegEnded) and before in {"rung", "connected"}:
             self.legs[leg] = "refused" if before == "rung" else "left"
@@ -237,10 +240,11 @@ class AnyCall(RuleBasedStateMachine):
         return commands
 
     def obey(self, command: Command) -> None:
-        if not self.obey_on_legs(command):
-            self.obey_besides(command)
+        self.obey_on_legs(command)
+        self.obey_on_transfers(command)
+        self.obey_besides(command)
 
-    def obey_on_legs(self, command: Command) -> bool:
+    def obey_on_legs(self, command: Command) -> None:
         match command:
             case Ring(leg, phone):
                 assert leg not in self.legs
@@ -262,6 +266,9 @@ class AnyCall(RuleBasedStateMachine):
                 if leg is not None:
                     assert self.legs[leg] in {"connected", "left"}
                     self.legs[leg] = "released"
+
+    def obey_on_transfers(self, command: Command) -> None:
+        match command:
             case AcceptTransfer(leg, status):
                 if status < 300:
                     assert self.moving is None, "one transfer at a time"
@@ -273,11 +280,8 @@ class AnyCall(RuleBasedStateMachine):
                 assert self.legs[leg] == "connected"
                 assert not self.asked_pbx
                 self.asked_pbx = True
-            case _:
-                return False
         if self.moving is not None and self.legs[self.moving] == "left":
             self.moving = None  # gone: it is told nothing any more
-        return True
 
     def obey_besides(self, command: Command) -> None:
         match command:

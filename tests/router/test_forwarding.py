@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from router.commands import Result
-from router.model import ForwardKind, Settings, VipRouting
+from router.model import ForwardKind, Presence, Settings, VipRouting
 from tests.router.office import (
     AVAILABLE,
     AWAY,
@@ -19,16 +21,16 @@ from tests.router.office import (
 from tests.router.test_engine import House
 
 
-def boss(target: str, presence: object = AVAILABLE) -> dict[str, object]:
+def boss(target: str, presence: Presence = AVAILABLE) -> dict[str, Any]:
     """A manager whose calls are forwarded by this system."""
-    return {"manager": person("M", presence, forwards=forwarded_to(target))}  # type: ignore[arg-type]
+    return {"manager": person("M", presence, forwards=forwarded_to(target))}
 
 
 # Application forwarding.
 
 
 @pytest.mark.parametrize("presence", [AVAILABLE, AWAY])
-def test_number_rings_in_the_managers_place(presence: object) -> None:
+def test_number_rings_in_the_managers_place(presence: Presence) -> None:
     call = Script(group(**boss("0791112233", presence), assistants=["B"], manager_timeout=10))
     assert call.offered() == ["Ring 0791112233"]
     assert call.waits(10) == ["stop 0791112233", "Ring B"]
