@@ -7,12 +7,12 @@ import random
 from functools import partial
 
 from router.ports import Clock, Identity, LegId, Media, SignallingListener, Target
-from router.sip import identity, sessions
+from router.sip import identity, refreshing
 from router.sip.agent import Agent, Place
 from router.sip.caller import Caller
 from router.sip.connecting import Connecting
 from router.sip.dialog import new_tag
-from router.sip.grammar import GrammarError, parse_uri
+from router.sip.grammar import GrammarError, parse_uri, parse_via
 from router.sip.handover import HandOver
 from router.sip.inbox import Inbox
 from router.sip.message import MessageError, Request, Response, encode, parse, response
@@ -121,7 +121,7 @@ class SipSignalling:
         if now >= self._next_sweep:
             self._next_sweep = now + SWEEP_EVERY
             self._transactions.sweep(now)
-            sessions.sweep(self._board.legs.values(), now)
+            refreshing.sweep(self._board.legs.values(), now)
         return count
 
     # Signalling
@@ -257,9 +257,22 @@ class SipSignalling:
                 size = len(data) if isinstance(data, bytes) else len(encode(message))
                 if not self.peering.admits(message, flow, size):
                     return
+                flow = self._way_back(message, flow)
             self._transactions.receive(message, flow)
         except Exception:  # an error of ours over one message: the others go on
             log.exception("a message from %s:%d", *flow.remote)
+
+    def _way_back(self, request: Request, flow: Flow) -> Flow:
+        """Where responses go: to the port of the Via, unless it asks for the one it was sent from (RFC 3261
+        section 18.2.2, RFC 3581). Some gateways send from any port and listen on 5060."""
+        top = request.headers["Via"][0]
+        if flow.reliable or ";rport" in top:
+            return flow
+        try:
+            port = parse_via(top).port or 5060
+            return flow if port == flow.remote[1] else self._network.flow("UDP", flow.remote[0], port)
+        except (GrammarError, NetworkError):
+            return flow
 
     def _malformed(self, error: MessageError, size: int, flow: Flow) -> None:
         """A request that can be answered is told what is wrong with it, if its sender may call at all."""

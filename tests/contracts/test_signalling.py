@@ -1,4 +1,4 @@
-"""What `router.ports.Signalling` promises, kept by the fake and by the PJSUA adapter."""
+"""What `router.ports.Signalling` promises, kept by the fake and by our SIP stack."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from typing import Protocol
 import pytest
 
 from router.ports import Identity, IncomingCall, LegId, Target
-from tests import needs
 from tests.fakes.signalling import FakeSignalling
 from tests.sip.engine import Engine, engine
 from tests.sip.peer import ANSWER, Dialog, Message, Peer, call, peer
@@ -55,7 +54,7 @@ class Ear:
     def answered(self, leg: LegId) -> None:
         self.heard.append(("answered", leg))
 
-    def refused(self, leg: LegId, status: int, reason: str) -> None:
+    def refused(self, leg: LegId, status: int, reason: str, contact: str = "") -> None:
         self.heard.append(("refused", leg, status))
 
     def ended(self, leg: LegId) -> None:
@@ -107,7 +106,7 @@ class FakeWorld:
         return self._signalling.legs_in_use
 
 
-class PjsuaWorld:
+class SipWorld:
     """Scripted SIP endpoints round the adapter's process. A far end answers what it must, when asked."""
 
     def __init__(self, router: Engine, peers: ExitStack) -> None:
@@ -142,7 +141,6 @@ class PjsuaWorld:
     def answers(self, leg: LegId) -> None:
         self._phone(leg).respond(self._invites[leg], 200, ANSWER)
         self._answered.add(leg)
-        self._phone(leg).receive("ACK")
 
     def refuses(self, leg: LegId, status: int) -> None:
         self._phone(leg).respond(self._invites[leg], status)
@@ -220,13 +218,12 @@ def _as_told(item: dict[str, object]) -> Told:
 
 
 @contextmanager
-def real_world() -> Iterator[PjsuaWorld]:
-    needs.pjsua2()
+def real_world() -> Iterator[SipWorld]:
     with engine() as router, ExitStack() as peers:
-        yield PjsuaWorld(router, peers)
+        yield SipWorld(router, peers)
 
 
-@pytest.fixture(params=["fake", "pjsua"])
+@pytest.fixture(params=["fake", "sip"])
 def world(request: pytest.FixtureRequest) -> Iterator[World]:
     if request.param == "fake":
         yield FakeWorld()

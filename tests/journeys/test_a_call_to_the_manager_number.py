@@ -122,11 +122,17 @@ def test_a_number_that_nobody_has_is_not_found(stage: Stage) -> None:
         dialog.acknowledge_refusal(caller.receive(404))
 
 
-def test_an_invite_without_sdp_is_refused_and_the_router_lives(stage: Stage) -> None:
+def test_an_invite_without_sdp_gets_the_phones_offer_and_is_connected(stage: Stage) -> None:
+    """A late offer (RFC 3264 section 5): the phone's description comes with the 200, ours goes with the ACK."""
     pid = stage.appliance.service("router")["pid"]
     with peer() as caller:
         dialog = invite(caller, stage, AVAILABLE, "0441110008", sdp="")
-        dialog.acknowledge_refusal(caller.receive(488))
+        ok = caller.receive(200, within=5)
+        assert "m=audio" in ok.body
+        dialog.remote = ok["To"]
+        dialog.request("ACK", OFFER)
+        dialog.request("BYE")
+        caller.receive(200)
     assert place(stage, AVAILABLE, "0441110009") == 0
     assert stage.appliance.service("router")["pid"] == pid
 

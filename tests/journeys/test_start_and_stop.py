@@ -146,7 +146,7 @@ def test_status_shows_a_program_what_runs_and_says_when_nothing_does(appliance: 
     done = one.callisto("status", "--json")
     assert done.returncode == 0
     services = {service["name"]: service["pid"] for service in json.loads(done.stdout)["services"]}
-    assert set(services) == {"router", "shell", "web"}
+    assert set(services) == {"media", "router", "shell", "web"}
     assert set(services.values()) < set(tree(one.pid))
 
 
