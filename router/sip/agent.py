@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING
 from router.ports import LegId
 from router.sip import sessions
 from router.sip.dialog import ALLOW, SDP, Dialog, new_tag
+from router.sip.grammar import GrammarError, parse_name_addr
 from router.sip.leg import Leg, User
 from router.sip.message import Request, Response
 from router.sip.net import Flow
 from router.sip.phase import Phase
 from router.sip.sdp import sdp_of
-from router.sip.stack import Stack, authorised, ignored
+from router.sip.stack import MOST_DEMANDS, Stack, authorised, ignored
 from router.sip.transactions import ClientTransaction
 
 if TYPE_CHECKING:
@@ -39,9 +40,8 @@ class Agent(Leg):
     """`caller`: the incoming leg it rings for. `places`: where it is still to be tried, in this order."""
 
     __slots__ = (
-        "_ack",
-        "_ack_flow",
-        "_challenged",
+        "_acks",
+        "_demands",
         "_failover",
         "_headers",
         "_heard",
@@ -49,6 +49,8 @@ class Agent(Leg):
         "_least",
         "_offer",
         "_places",
+        "_rseqs",
+        "_theirs_tag",
         "_tx",
         "caller",
         "peer_name",
@@ -88,9 +90,12 @@ class Agent(Leg):
         self._headers: dict[str, list[str]] = {}
         self._invite: Request | None = None
         self._tx: ClientTransaction | None = None
-        self._ack = b""
-        self._ack_flow = first.flow
-        self._challenged = False
+        self._acks: dict[tuple[int, str], tuple[bytes, Flow]] = {}
+        """By CSeq and the far end's tag: a fork may be answered more than once."""
+        self._rseqs: dict[str, int] = {}
+        """By the far end's tag: the last reliable response of each early dialog."""
+        self._theirs_tag = ""
+        self._demands = 0
         self._least = 0
         self._heard = False
         self._failover: Timer | None = None
@@ -107,23 +112,22 @@ class Agent(Leg):
             self.phase = Phase.CONNECTED
             if answer:
                 self.ours = answer
-            self._send_ack(self.dialog, answer)
+            self._send_ack(self.dialog, self._cseq, answer)
 
     def release(self, reason: str = "") -> None:
         """End it as its state needs: CANCEL, ACK and BYE, or BYE."""
         match self.phase:
             case Phase.EARLY:
-                self._calm()
                 self.leave()
                 if self._tx is not None:
                     self._tx.cancel()
-            case Phase.ANSWERED:
-                self._send_ack(self.dialog, b"")
-                self.bye(reason)
-            case Phase.CONNECTED:
+            case Phase.ANSWERED | Phase.CONNECTED:
                 self.bye(reason)
 
     def leave(self) -> None:
+        self._calm()
+        if self.phase is Phase.ANSWERED:
+            self._send_ack(self.dialog, self._cseq)
         if self.caller is not None and self in self.caller.agents:
             self.caller.agents.remove(self)
         super().leave()
@@ -134,7 +138,7 @@ class Agent(Leg):
         status = response.status
         if status >= 200:
             if status < 300:
-                self._accepted(response)
+                self._accepted(tx, response)
             elif tx is self._tx:
                 self._refused(response)
             return
@@ -147,25 +151,28 @@ class Agent(Leg):
             self._progressed(response)
 
     def failed(self, tx: ClientTransaction, status: int, reason: str) -> None:
-        if tx is self._tx and self.phase is Phase.EARLY and not self._next_place():
-            self._give_up(status, reason, "")
+        if tx is self._tx and self.phase is Phase.EARLY:
+            self._calm()
+            self.user.silent(self)
+            if not self._next_place():
+                self._give_up(status, reason, "")
 
     # Steps
 
     def _try(self) -> None:
         place = self._places.pop(0)
         self.uri, self.peer_name = place.uri, place.peer
-        dialog = self.dialog
-        if place.flow is not dialog.flow:
+        if self._tx is not None:
+            former = self.dialog
             self.dialog = Dialog(
-                dialog.call_id,
-                local=dialog.local,
-                local_tag=dialog.local_tag,
+                former.call_id,
+                local=former.local,
+                local_tag=former.local_tag,
                 remote=f"<{place.uri}>",
                 target=place.uri,
                 flow=place.flow,
             )
-            self.dialog.local_seq = dialog.local_seq
+            self.dialog.local_seq = former.local_seq
         self._heard = False
         if self._places:
             self._failover = self.stack.clock.call_later(FAILOVER, self._silent)
@@ -192,66 +199,81 @@ class Agent(Leg):
         self._failover = None
         if self.phase is Phase.EARLY and not self._heard:
             tx = self._tx
+            self.user.silent(self)
             if self._next_place() and tx is not None:
                 tx.cancel()
 
     def _next_place(self) -> bool:
-        self._calm()
-        self.user.silent(self)
         if not self._places:
             return False
-        self._challenged = False
+        self._demands = self._least = 0
+        self._theirs_tag, self.theirs = "", b""
         self._try()
         return True
 
     def _progressed(self, response: Response) -> None:
+        rseq = _rseq(response)
+        if rseq and not self._is_next(response.to_tag, rseq):
+            return
         self.dialog.begin(response)
-        if "Require" in response.headers and "100rel" in response.values("Require"):
-            self._prack(response)
+        if rseq:
+            self._prack(response.cseq[0], rseq)
         sdp = sdp_of(response) if response.body else b""
         if sdp and self._offer:
-            self.theirs = sdp
+            self.theirs, self._theirs_tag = sdp, response.to_tag
         self.user.progressed(self, sdp if self._offer else b"")
 
-    def _prack(self, response: Response) -> None:
-        """RFC 3262 section 4."""
-        seq = response.cseq[0]
+    def _is_next(self, tag: str, rseq: int) -> bool:
+        """Whether a reliable response is the one to take now: RFC 3262 section 4 ignores the others."""
+        last = self._rseqs.get(tag)
+        if last is not None and rseq != last + 1:
+            return False
+        self._rseqs[tag] = rseq
+        return True
+
+    def _prack(self, seq: int, rseq: int) -> None:
         request = self.dialog.request("PRACK")
-        request.headers["RAck"] = [f"{response.get('RSeq').strip()} {seq} INVITE"]
+        request.headers["RAck"] = [f"{rseq} {seq} INVITE"]
         self.ask(request)
 
-    def _accepted(self, response: Response) -> None:
-        if self.phase is not Phase.EARLY:
-            self._accepted_again(response)
+    def _accepted(self, tx: ClientTransaction, response: Response) -> None:
+        if self.phase is not Phase.EARLY or tx is not self._tx:
+            self._accepted_again(tx, response)
             return
         self._calm()
         self.dialog.begin(response)
         self.dialog.retarget(response)
         sdp = sdp_of(response) if response.body else b""
-        self.theirs = sdp or self.theirs
+        if sdp or response.to_tag != self._theirs_tag:
+            self.theirs = sdp
         self.can_update = "Allow" in response.headers and "UPDATE" in response.values("Allow")
         sessions.note(self, response)
         self.phase = Phase.ANSWERED
         self.user.answered(self)
 
-    def _accepted_again(self, response: Response) -> None:
-        """Another 2xx: our ACK was lost, it crossed our CANCEL, or another branch of a fork answered too."""
-        if response.to_tag == self.dialog.remote_tag and self.phase is not Phase.OVER:
-            if self._ack:
-                self._ack_flow.send(self._ack)
+    def _accepted_again(self, tx: ClientTransaction, response: Response) -> None:
+        """Another 2xx: our ACK was lost, it crossed our CANCEL, another branch of a fork answered too, or a
+        place that had been given up."""
+        seq, tag = response.cseq[0], response.to_tag
+        known = self._acks.get((seq, tag))
+        if known is not None:
+            data, flow = known
+            flow.send(data)
             return
         dialog = self.dialog
+        if tx is self._tx and tag == dialog.remote_tag and self.phase is Phase.ANSWERED:
+            return  # nobody has been connected yet
         other = Dialog(
             dialog.call_id,
             local=dialog.local,
             local_tag=dialog.local_tag,
             remote="",
-            target=self.uri,
-            flow=dialog.flow,
+            target=tx.request.uri,
+            flow=tx.flow,
         )
         other.local_seq = dialog.local_seq
         other.begin(response)
-        self._send_ack(other, b"")
+        self._send_ack(other, seq)
         self.stack.ask(other, other.request("BYE"), ignored)
 
     def _refused(self, response: Response) -> None:
@@ -259,13 +281,10 @@ class Agent(Leg):
             return  # 487 after our CANCEL
         self._calm()
         status = response.status
-        if status in _CHALLENGES and not self._challenged and self._invite is not None:
-            self._challenged = True
+        if status in _CHALLENGES and self._demands < MOST_DEMANDS and self._invite is not None:
+            self._demands += 1
             again = authorised(self.stack, self.dialog, self._invite, response, self.dialog.flow)
             if again is not None:
-                self._headers.update(
-                    {name: again.headers[name] for name in _AUTHORISATIONS if name in again.headers}
-                )
                 self._send(again)
                 return
         if status == 422 and not self._least:
@@ -273,33 +292,52 @@ class Agent(Leg):
             if self._least:
                 self._send(self._request())
                 return
-        if status >= 500 and status < 600 and self._places and self._next_place():
+        if 500 <= status < 600 and self._next_place():
             return
-        contact = response.values("Contact")[:1] if status < 400 and "Contact" in response.headers else []
-        self._give_up(status, response.reason, contact[0] if contact else "")
+        self._give_up(status, response.reason, _first_uri(response) if status < 400 else "")
 
     def _give_up(self, status: int, reason: str, contact: str) -> None:
         self.leave()
         self.user.refused(self, status, reason, contact)
 
-    def _send_ack(self, dialog: Dialog, answer: bytes) -> None:
-        assert self._invite is not None
-        ack = dialog.request("ACK", seq=self._invite.cseq[0])
-        for name in _AUTHORISATIONS:
-            if name in self._headers:
-                ack.headers[name] = self._headers[name]
+    @property
+    def _cseq(self) -> int:
+        return 0 if self._invite is None else self._invite.cseq[0]
+
+    def _send_ack(self, dialog: Dialog, seq: int, answer: bytes = b"") -> None:
+        ack = dialog.request("ACK", seq=seq)
+        invite = self._invite
+        if invite is not None and seq == invite.cseq[0]:
+            for name in _AUTHORISATIONS:  # RFC 3261 section 22.1
+                if name in invite.headers:
+                    ack.headers[name] = invite.headers[name]
         if answer:
             ack.headers["Content-Type"] = [SDP]
             ack.body = answer
         flow = dialog.route(self.stack.network)
-        data = self.stack.transactions.acknowledge(ack, flow)
-        if dialog is self.dialog:
-            self._ack, self._ack_flow = data, flow
+        self._acks[seq, dialog.remote_tag] = (self.stack.transactions.acknowledge(ack, flow), flow)
 
     def _calm(self) -> None:
         if self._failover is not None:
             self._failover.cancel()
             self._failover = None
+
+
+def _rseq(response: Response) -> int:
+    """The number of a reliable provisional response (RFC 3262 section 7.1); 0 when it is not one."""
+    if "Require" not in response.headers or "100rel" not in response.values("Require"):
+        return 0
+    text = response.get("RSeq").strip()
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 11 else 0
+
+
+def _first_uri(response: Response) -> str:
+    """Where a 3xx sends the call to, empty when it does not say."""
+    contacts = response.values("Contact")
+    try:
+        return parse_name_addr(contacts[0]).uri_text if contacts else ""
+    except GrammarError:
+        return ""
 
 
 _CHALLENGES = frozenset({401, 407})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from router.ports import LegId
@@ -23,10 +24,11 @@ class Caller(Leg):
 
     __slots__ = (
         "_connects",
+        "_early",
+        "_held_back",
+        "_pracks",
         "_reliable",
         "_rseq",
-        "_shown",
-        "_tags",
         "_waiting",
         "agents",
         "alerted",
@@ -62,11 +64,14 @@ class Caller(Leg):
         self.wants_reliable = "Require" in request.headers and "100rel" in request.values("Require")
         self.takes_reliable = self.wants_reliable or "100rel" in supported
         self.can_update = "Allow" in request.headers and "UPDATE" in request.values("Allow")
-        self._shown: Agent | None = None
-        """Whose session description the caller has got in early media."""
-        self._tags: tuple[str, ...] = (self.dialog.local_tag,)
+        self._early: dict[str, Dialog] = {}
+        """The early dialogs that were left for another one, by our tag."""
         self._rseq = 0
+        self._pracks: set[str] = set()
+        """What RAck the reliable responses that have gone out wait for."""
         self._reliable: Reliable | None = None
+        self._held_back: tuple[int, bytes] | None = None
+        """The provisional response that is sent when the one before is acknowledged (RFC 3262 section 3)."""
         self._connects = False
         self._waiting: bytes | None = None
         """The answer, held until an early description is acknowledged (RFC 3262 section 5)."""
@@ -77,15 +82,11 @@ class Caller(Leg):
             self.alerted = True
             self._provisional(180, b"")
 
-    def early(self, sdp: bytes, source: Agent | None = None) -> None:
+    def early(self, sdp: bytes) -> None:
         """183 with early media of one phone, or of the media server. Another phone's comes as if from another
         branch of a fork, since a dialog has one answer to its offer (RFC 3261 section 13.2.1)."""
-        if self.phase is not Phase.EARLY or self.offerless:
+        if self.phase is not Phase.EARLY or self.offerless or self._waiting is not None:
             return
-        if self.ours and sdp != self.ours:
-            self._fork()
-        self._shown = source
-        self.ours = sdp
         self.alerted = True
         self._provisional(183, sdp)
 
@@ -116,37 +117,76 @@ class Caller(Leg):
         """His speech does not go through the media server, so far."""
         return self.partner is None or self.partner is self.peer
 
+    def bye(self, reason: str = "") -> None:
+        """Not before the ACK of our answer (RFC 3261 section 15), which may have been lost."""
+        unacked = self.unacked
+        if unacked is None or unacked.tx is not self.tx:
+            super().bye(reason)
+            return
+        self.unacked = None
+        request = self.goodbye(reason)
+        self.leave()
+        self.unacked = unacked
+        self.stack.tags[self.dialog.local_tag] = self
+        self.stack.asking += 1
+        unacked.then(partial(self._farewell, request))
+
+    def _farewell(self, request: Request) -> None:
+        self.silence()
+        self.ask(request)
+
+    def silence(self) -> None:
+        """The end of a leg that is over but for the ACK."""
+        if self.unacked is not None:
+            self.unacked.stop()
+            self.unacked = None
+        self.stack.asking -= 1
+        self.stack.tags.pop(self.dialog.local_tag, None)
+
     def refuse(self, status: int, extra: dict[str, list[str]] | None = None, reason: str = "") -> None:
         """Final response >= 300; BYE when an announcement has answered the call."""
         if self.phase is Phase.ANSWERED:
-            self._forget_tags()
             self.bye()
             return
         if self.phase is not Phase.EARLY:
             return
         self._quiet()
         reply(self.tx, status, self.dialog, extra=extra, reason=reason)
-        self._forget_tags()
         self.leave()
 
     def leave(self) -> None:
         self._quiet()
-        self._forget_tags()
+        for tag in self._early:
+            self.stack.tags.pop(tag, None)
         self.agents.clear()
         super().leave()
 
-    def knows_prack(self, request: Request) -> bool:
-        """Whether a PRACK is for the response that waits for one (RFC 3262 section 3)."""
-        return self._reliable is not None and self._reliable.matches(request.get("RAck"))
+    def dialog_of(self, tag: str) -> Dialog:
+        """Each early dialog counts its requests by itself."""
+        return self._early.get(tag, self.dialog)
 
-    def pracked(self) -> None:
-        """The response that waited for a PRACK has got it."""
-        if self._reliable is not None:
-            self._reliable.stop()
+    def pracked(self, rack: str) -> bool:
+        """A PRACK has come; whether it is for a response that waits for one (RFC 3262 section 3)."""
+        rack = " ".join(rack.split())
+        if rack not in self._pracks:
+            return False
+        self._pracks.discard(rack)
+        reliable = self._reliable
+        if reliable is not None and reliable.rack == rack:
+            reliable.stop()
             self._reliable = None
+        return True
+
+    def go_on(self) -> None:
+        """What waited for a PRACK goes out."""
+        if self.phase is not Phase.EARLY or self._reliable is not None:
+            return
         if self._waiting is not None:
             sdp, self._waiting = self._waiting, None
             self.answer(sdp)
+        elif self._held_back is not None:
+            (status, sdp), self._held_back = self._held_back, None
+            self._provisional(status, sdp)
 
     def _acked(self, body: bytes) -> None:
         if not self.offerless:
@@ -163,28 +203,33 @@ class Caller(Leg):
 
     def _fork(self) -> None:
         """Speak from another early dialog from now on."""
-        self.dialog = self.dialog.renamed(new_tag())
-        self._tags += (self.dialog.local_tag,)
+        former = self.dialog
+        self._early[former.local_tag] = former
+        self.dialog = former.renamed(new_tag())
+        self.dialog.remote_seq = self.tx.request.cseq[0]
         self.stack.tags[self.dialog.local_tag] = self
 
-    def _forget_tags(self) -> None:
-        for tag in self._tags:
-            self.stack.tags.pop(tag, None)
-
     def _provisional(self, status: int, sdp: bytes) -> None:
+        if self._reliable is not None:
+            if sdp or self._held_back is None:
+                self._held_back = status, sdp
+            return
+        if sdp:
+            if self.ours and sdp != self.ours:
+                self._fork()
+            self.ours = sdp
         if not self.wants_reliable and not (sdp and self.takes_reliable):
             reply(self.tx, status, self.dialog, sdp)
             return
-        if self._reliable is not None:
-            if not sdp:
-                return  # one at a time; the caller hears that it rings from what he has
-            self._reliable.stop()
         self._rseq += 1
+        rack = f"{self._rseq} {self.tx.request.cseq[0]} INVITE"
+        self._pracks.add(rack)
         extra = {"Require": ["100rel"], "RSeq": [str(self._rseq)]}
         sent = reply(self.tx, status, self.dialog, sdp, extra)
-        self._reliable = Reliable(self, self._rseq, sent, has_sdp=bool(sdp))
+        self._reliable = Reliable(self, rack, sent, has_sdp=bool(sdp))
 
     def _quiet(self) -> None:
+        self._held_back = self._waiting = None
         if self._reliable is not None:
             self._reliable.stop()
             self._reliable = None
@@ -193,29 +238,27 @@ class Caller(Leg):
 class Reliable:
     """A provisional response that is repeated until its PRACK comes (RFC 3262 section 3)."""
 
-    __slots__ = ("_after", "_caller", "_rack", "_sent", "_timer", "_until", "has_sdp")
+    __slots__ = ("_after", "_caller", "_sent", "_timer", "_until", "has_sdp", "rack")
 
-    def __init__(self, caller: Caller, rseq: int, sent: Response, *, has_sdp: bool) -> None:
+    def __init__(self, caller: Caller, rack: str, sent: Response, *, has_sdp: bool) -> None:
         self._caller = caller
         self._sent = sent
         self.has_sdp = has_sdp
-        self._rack = f"{rseq} {caller.tx.request.cseq[0]} INVITE"
+        self.rack = rack
         self._after = T1
         clock = caller.stack.clock
         self._until = clock.monotonic() + GIVE_UP
         self._timer = clock.call_later(T1, self._again)
-
-    def matches(self, rack: str) -> bool:
-        return " ".join(rack.split()) == self._rack
 
     def stop(self) -> None:
         self._timer.cancel()
 
     def _again(self) -> None:
         caller = self._caller
-        if caller.stack.clock.monotonic() >= self._until:
+        left = self._until - caller.stack.clock.monotonic()
+        if left <= 0:
             caller.user.lost(caller, "a provisional response was never acknowledged")
             return
         caller.tx.respond(self._sent)
         self._after *= 2
-        self._timer = caller.stack.clock.call_later(self._after, self._again)
+        self._timer = caller.stack.clock.call_later(min(self._after, left), self._again)

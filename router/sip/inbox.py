@@ -12,6 +12,7 @@ from router.sip.leg import Leg, reply
 from router.sip.message import Request, Response
 from router.sip.net import Flow
 from router.sip.renegotiation import serve
+from router.sip.sdp import sdp_of
 from router.sip.stack import Stack
 from router.sip.transactions import ServerTransaction
 
@@ -68,14 +69,20 @@ class Inbox:
             self._out_of_dialog(tx, request)
             return
         leg = self._tags.get(tag)
-        if leg is None or leg.dialog.remote_tag != request.from_tag or leg.dialog.call_id != request.call_id:
+        if leg is None:
+            reply(tx, 481)
+            return
+        dialog = leg.dialog_of(tag)
+        if dialog.remote_tag != request.from_tag or dialog.call_id != request.call_id:
             reply(tx, 481)
             return
         seq = request.cseq[0]
-        if seq <= leg.dialog.remote_seq:
+        if seq <= dialog.remote_seq:
             reply(tx, 500, extra={"Retry-After": ["1"]})  # RFC 3261 section 12.2.2
             return
-        leg.dialog.remote_seq = seq
+        dialog.remote_seq = seq
+        if (leg.is_over or dialog is not leg.dialog) and _left_behind(leg, tx):
+            return
         if _unknown(tx, request):
             return
         handler = self._in_dialog.get(request.method)
@@ -130,13 +137,24 @@ def _unknown(tx: ServerTransaction, request: Request) -> bool:
 
 
 def _prack(leg: Leg, tx: ServerTransaction) -> None:
-    if not isinstance(leg, Caller) or not leg.knows_prack(tx.request):
+    if not isinstance(leg, Caller) or not leg.pracked(tx.request.get("RAck")):
         reply(tx, 481)
-    elif tx.request.body:
-        reply(tx, 488)  # a new offer before the answer: this router has nobody yet to ask
-    else:
-        reply(tx, 200)
-        leg.pracked()
+        return
+    # A new offer before the answer: this router has nobody yet to ask.
+    reply(tx, 488 if sdp_of(tx.request) else 200)
+    leg.go_on()
+
+
+def _left_behind(leg: Leg, tx: ServerTransaction) -> bool:
+    """A request in an early dialog that was left for another one, or in a call that waits for its ACK to be
+    ended; whether it was dealt with."""
+    method = tx.request.method
+    if method == "PRACK":
+        return False
+    reply(tx, 200 if method == "BYE" else 481)
+    if method == "BYE" and leg.is_over and isinstance(leg, Caller):
+        leg.silence()
+    return True
 
 
 def _options(leg: Leg | None, tx: ServerTransaction) -> None:

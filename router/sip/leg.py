@@ -23,6 +23,15 @@ GIVE_UP = 64 * T1
 """RFC 3261 section 17.1.1.1: seconds after which a far end that says nothing is taken for gone."""
 
 
+class Serving(Protocol):
+    """An offer of the far end that waits for its answer."""
+
+    tx: ServerTransaction
+
+    def abandon(self) -> None:
+        """The leg is over, or the far end has given its offer up: answer it 487."""
+
+
 Acked = Callable[[bytes], None]
 Lost = Callable[[], None]
 
@@ -84,7 +93,7 @@ class Leg:
         """The one that it got last."""
         self.asking = False
         """Our offer to the far end is under way (RFC 3261 section 14.1: one at a time)."""
-        self.serving = False
+        self.serving: Serving | None = None
         """The far end's offer is under way."""
         self.unacked: Unacked | None = None
         self.session: Session | None = None
@@ -98,11 +107,19 @@ class Leg:
     def ask(self, request: Request, done: Done = ignored) -> None:
         self.stack.ask(self.dialog, request, done)
 
-    def bye(self, reason: str = "") -> None:
-        """End a call that was answered (RFC 3261 section 15). `reason`: a Reason value (RFC 3326)."""
+    def dialog_of(self, tag: str) -> Dialog:
+        """The dialog in which the far end calls us so."""
+        return self.dialog
+
+    def goodbye(self, reason: str) -> Request:
         request = self.dialog.request("BYE")
         if reason:
             request.headers["Reason"] = [reason]
+        return request
+
+    def bye(self, reason: str = "") -> None:
+        """End a call that was answered (RFC 3261 section 15). `reason`: a Reason value (RFC 3326)."""
+        request = self.goodbye(reason)
         self.leave()
         self.ask(request)
 
@@ -114,6 +131,9 @@ class Leg:
         if self.unacked is not None:
             self.unacked.stop()
             self.unacked = None
+        if self.serving is not None:
+            self.serving.abandon()
+            self.serving = None
 
     def accept(
         self, tx: ServerTransaction, body: bytes = b"", extra: dict[str, list[str]] | None = None
@@ -156,6 +176,11 @@ class Unacked:
         self._leg.unacked = None
         self._acked(body)
 
+    def then(self, action: Lost) -> None:
+        """Whether it is acknowledged or not, this is all that happens then."""
+        self._acked = lambda _body: action()
+        self._lost = action
+
     def stop(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
@@ -163,14 +188,15 @@ class Unacked:
 
     def _again(self) -> None:
         clock = self._leg.stack.clock
-        if clock.monotonic() >= self._until:
+        left = self._until - clock.monotonic()
+        if left <= 0:
             self._leg.unacked = None
             self._lost()
             return
         assert self._response is not None
         self.tx.respond(self._response)
         self._after = min(2 * self._after, T2)
-        self._timer = clock.call_later(self._after, self._again)
+        self._timer = clock.call_later(min(self._after, left), self._again)
 
 
 def reply(

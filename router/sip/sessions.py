@@ -1,16 +1,11 @@
-"""Session timers (RFC 4028): a far end that has vanished is noticed, and its leg ended.
-
-Looked at once in a few seconds, for all legs: no timer of their own, since a call is mostly shorter.
-"""
+"""Session timers (RFC 4028): what is agreed on when and by whom a session is refreshed."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from router.sip.message import Request, Response
-from router.sip.phase import Phase
 
 if TYPE_CHECKING:
     from router.sip.leg import Leg
@@ -22,8 +17,6 @@ SHORTEST = 90
 PROBE = 900
 """Seconds between two OPTIONS to a far end that knows no session timers."""
 
-_DIALOG_IS_GONE = frozenset({404, 408, 410, 416, 480, 481, 482, 483, 484, 485, 502, 503, 604})
-"""RFC 5057 section 5.1, and 503 for a broken transport."""
 _NUMBER = re.compile(r"\s*(\d{1,9})")
 
 
@@ -50,9 +43,13 @@ class Session:
 
 
 def too_short(request: Request) -> bool:
-    """Whether the request asks for refreshes more often than we take part in: 422 with Min-SE."""
-    text = request.get("Session-Expires") if "Session-Expires" in request.headers else ""
-    found = _NUMBER.match(text) if text else None
+    """Whether the request asks for refreshes more often than we take part in: 422 with Min-SE, which only
+    those understand who know session timers (section 9)."""
+    headers = request.headers
+    text = request.get("Session-Expires") if "Session-Expires" in headers else ""
+    if not text or "Supported" not in headers or "timer" not in request.values("Supported"):
+        return False
+    found = _NUMBER.match(text)
     return found is not None and int(found[1]) < SHORTEST
 
 
@@ -71,10 +68,9 @@ def agree(leg: Leg, request: Request) -> dict[str, list[str]]:
     asked = request.get("Session-Expires") if "Session-Expires" in headers else ""
     found = _NUMBER.match(asked) if asked else None
     if not knows and found is None:
-        if leg.session is None:
-            leg.session = Session(now, INTERVAL, ours=True, probed=True)
+        leg.session = Session(now, INTERVAL, ours=True, probed=True)
         return {}
-    interval = int(found[1]) if found else INTERVAL
+    interval = max(SHORTEST, int(found[1])) if found else INTERVAL
     ours = not knows or "refresher=uas" in asked
     leg.session = Session(now, interval, ours=ours)
     extra = {"Session-Expires": [f"{interval};refresher={'uas' if ours else 'uac'}"]}
@@ -104,37 +100,20 @@ def note(leg: Leg, response: Response) -> None:
         leg.session = Session(now, max(SHORTEST, int(found[1])), ours="refresher=uas" not in asked)
 
 
-def sweep(legs: Iterable[Leg], now: float) -> None:
-    """Refresh what is due, and tell of what is over. Called about once a second."""
-    due = [leg for leg in legs if leg.session is not None and now >= leg.session.next]
-    for leg in due:
-        session = leg.session
-        if session is None or leg.phase is not Phase.CONNECTED:
-            continue
-        if now >= session.over:
-            leg.user.lost(leg, f"no session refresh within {session.interval} s")
-        elif session.refresh_is_ours:
-            session.next = now + min(30.0, session.interval / 6)
-            _refresh(leg, session)
-        else:
-            session.next = session.over
+def renewed(leg: Leg, response: Response) -> None:
+    """A 2xx to a re-INVITE or UPDATE of ours came: what it says counts, or what was agreed before."""
+    session = leg.session
+    if "Session-Expires" in response.headers:
+        note(leg, response)
+    elif session is not None:
+        session.refreshed(leg.stack.clock.monotonic())
 
 
-def _refresh(leg: Leg, session: Session) -> None:
-    """OPTIONS to a far end without session timers; else UPDATE without a description, or the INVITE again."""
-
-    def done(status: int, response: Response | None) -> None:
-        if status in _DIALOG_IS_GONE:
-            leg.user.lost(leg, f"it does not answer a session refresh ({status})")
-        elif response is not None and (status < 300 or session.is_probed):
-            session.refreshed(leg.stack.clock.monotonic())
-
-    if session.is_probed or not leg.can_update:
-        leg.ask(leg.dialog.request("OPTIONS"), done)
-        return
-    request = leg.dialog.request("UPDATE")
-    keep(leg, request)
-    leg.ask(request, done)
+def lengthen(leg: Leg, response: Response) -> None:
+    """The far end's 422 says how long the interval must be at least (section 7.4)."""
+    session = leg.session
+    if session is not None and not session.is_probed:
+        session.interval = max(session.interval, least_of(response))
 
 
 def least_of(response: Response) -> int:

@@ -17,6 +17,9 @@ from router.sip.transactions import ClientTransaction, Transactions
 if TYPE_CHECKING:
     from router.sip.leg import Leg
 
+MOST_DEMANDS = 3
+"""How often a request is sent again with a password: once, and when its nonce was too old."""
+
 Done = Callable[[int, Response | None], None]
 """What becomes of a request: its final status, and the response; None when nobody gave one (408, 503)."""
 
@@ -44,28 +47,28 @@ class Stack:
         self.tags: dict[str, Leg] = {}
 
     def ask(self, dialog: Dialog, request: Request, done: Done) -> ClientTransaction:
-        """Send a request of a dialog that is no INVITE, and answer a demand for a password once."""
+        """Send a request of a dialog that is no INVITE; a demand for a password is answered."""
         return self.transactions.request(request, dialog.route(self.network), Asking(self, dialog, done))
 
 
 class Asking:
     """The client of one request within a dialog."""
 
-    __slots__ = ("_dialog", "_done", "_stack", "_tried")
+    __slots__ = ("_demands", "_dialog", "_done", "_stack")
 
     def __init__(self, stack: Stack, dialog: Dialog, done: Done) -> None:
         self._stack = stack
         self._dialog = dialog
         self._done = done
-        self._tried = False
+        self._demands = 0
         stack.asking += 1
 
     def responded(self, tx: ClientTransaction, response: Response) -> None:
         status = response.status
         if status < 200:
             return
-        if status in _CHALLENGES and not self._tried:
-            self._tried = True
+        if status in _CHALLENGES and self._demands < MOST_DEMANDS:
+            self._demands += 1
             again = authorised(self._stack, self._dialog, tx.request, response, tx.flow)
             if again is not None:
                 self._stack.transactions.request(again, tx.flow, self)
@@ -85,21 +88,27 @@ def ignored(status: int, response: Response | None) -> None:
 def authorised(
     stack: Stack, dialog: Dialog, request: Request, response: Response, flow: Flow
 ) -> Request | None:
-    """The request again with an answer to its challenge (RFC 3261 section 22.2); None when we have none."""
+    """The request again with an answer to its challenge (RFC 3261 section 22.2); None when we have none, or
+    when the password that it carried already was not taken."""
     credentials = stack.credentials(flow)
     if credentials is None:
         return None
     proxy = response.status == 407
     challenges = response.headers.get("Proxy-Authenticate" if proxy else "WWW-Authenticate", [])
+    name = "Proxy-Authorization" if proxy else "Authorization"
+    if name in request.headers:
+        challenge = digest.choose(challenges, credentials)
+        if challenge is None or not challenge.stale:
+            return None
     value = digest.answer(
         challenges, credentials, request.method, request.uri, request.body, cnonce=token_hex(8)
     )
     if value is None:
         return None
     dialog.local_seq += 1
-    headers = {name: list(values) for name, values in request.headers.items() if name != "Via"}
+    headers = {key: list(values) for key, values in request.headers.items() if key != "Via"}
     headers["CSeq"] = [f"{dialog.local_seq} {request.method}"]
-    headers["Proxy-Authorization" if proxy else "Authorization"] = [value]
+    headers[name] = [value]
     return Request(request.method, request.uri, headers, request.body)
 
 

@@ -115,10 +115,14 @@ class Switchboard:
 
     def given_up(self, tx: ServerTransaction) -> None:
         caller = self._unanswered.get(tx)
-        if caller is None or caller.phase is not Phase.EARLY:
+        if caller is not None:
+            if caller.phase is Phase.EARLY:
+                self._end(caller, "", bye=False)
             return
-        caller.refuse(487)
-        self._gone(caller)
+        leg = self.stack.tags.get(tx.request.to_tag)
+        if leg is not None and leg.serving is not None and leg.serving.tx is tx:
+            serving, leg.serving = leg.serving, None
+            serving.abandon()
 
     # Desk: requests within a call
 
@@ -128,11 +132,10 @@ class Switchboard:
             leg.user.hung_up()
             return
         handover = self.handovers.get(leg)
-        if handover is not None and handover.agent is leg:
+        if handover is not None and handover.agent is leg and handover.replaces:
             leg.leave()
-            self.forget(leg)
-            if handover.agent_left():
-                return
+            handover.agent_left()
+            return
         self._end(leg, request.get("Reason"), bye=False)
 
     def informed(self, leg: Leg, tx: ServerTransaction) -> None:
@@ -151,7 +154,14 @@ class Switchboard:
             if name in request.headers:
                 passed.headers[name] = request.headers[name]
         passed.body = request.body
-        other.ask(passed, partial(_answer_as, tx))
+        other.ask(passed, partial(self._answer_as, tx, other))
+
+    def _answer_as(self, tx: ServerTransaction, other: Leg, status: int, response: Response | None) -> None:
+        """The far end's word on what was passed on to it; RFC 3261 section 12.2.1.2 when it is gone."""
+        gone = response is None or status in {408, 481}
+        reply(tx, 500 if gone or status in {401, 407} else status)
+        if gone and not other.is_over:
+            other.user.lost(other, f"what was passed on to it was answered {status}")
 
     def referred(self, leg: Leg, tx: ServerTransaction) -> None:
         if leg.peer is None or leg.phase is not Phase.CONNECTED or self.listener is None:
@@ -185,7 +195,7 @@ class Switchboard:
             if agent.partner is not None:
                 self.rooms[caller].describe(agent, sdp)
             elif caller.agents == [agent] and caller.phase is Phase.EARLY and caller.partner is None:
-                caller.early(sdp, agent)
+                caller.early(sdp)
         if not agent.rings:
             agent.rings = True
             self.listener.ringing(agent.id)
@@ -230,16 +240,27 @@ class Switchboard:
         if leg.id not in self.legs:
             return
         peer, phase = leg.peer, leg.phase
-        if bye and phase is Phase.CONNECTED:
-            leg.bye()
-        elif bye and isinstance(leg, Caller):
-            leg.refuse(503 if self.closing else 500)
-        elif bye and isinstance(leg, Agent):
+        if phase is Phase.EARLY and isinstance(leg, Caller):
+            leg.refuse(487 if not bye else 503 if self.closing else 500)
+        elif phase is Phase.EARLY and isinstance(leg, Agent):
             leg.release()
-        leg.leave()
+        elif bye:
+            leg.bye()
+        if not leg.is_over:
+            leg.leave()
         if peer is not None and peer.peer is leg:
-            self.end_quietly(peer, reason)
+            if self._is_transferring(leg):
+                peer.peer = None
+                if peer.partner is leg:
+                    peer.partner = None
+            else:
+                self.end_quietly(peer, reason)
         self._gone(leg, refused=because if phase is Phase.EARLY and isinstance(leg, Agent) else "")
+
+    def _is_transferring(self, leg: Leg) -> bool:
+        """The other side waits for the phone that this leg has asked for."""
+        referral = self.referrals.get(leg)
+        return referral is not None and referral.accepted and not referral.over
 
     def _gone(self, leg: Leg, *, refused: str = "") -> None:
         self.forget(leg)
@@ -263,7 +284,9 @@ class Switchboard:
     def forget(self, leg: Leg) -> None:
         self.legs.pop(leg.id, None)
         if self.referrals:
-            self.referrals.pop(leg, None)
+            referral = self.referrals.pop(leg, None)
+            if referral is not None:
+                referral.answer(487)
         handover = self.handovers.pop(leg, None) if self.handovers else None
         if handover is not None and handover.caller is leg:
             handover.stop()
@@ -277,10 +300,6 @@ class Switchboard:
             room = self.rooms.get(leg.caller)
             if room is not None:
                 room.leave(leg)
-
-
-def _answer_as(tx: ServerTransaction, status: int, response: Response | None) -> None:
-    reply(tx, status if response is not None else 500)
 
 
 def _forwards(request: Request) -> int:

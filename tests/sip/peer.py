@@ -53,7 +53,8 @@ class Message:
     @property
     def identity(self) -> tuple[str, str, str]:
         """The same for retransmissions of one message."""
-        return self.start, self["Via"], self["CSeq"] + self["Call-ID"]
+        parts = (self["CSeq"], self["Call-ID"], self["To"], self["RSeq"], self.body)
+        return self.start, self["Via"], "\n".join(parts)
 
 
 def parse(data: bytes, source: tuple[str, int]) -> Message:
