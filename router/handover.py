@@ -5,7 +5,7 @@ Spec: call flow, Connecting the call (`gBridgeTransfer`).
 
 from __future__ import annotations
 
-from router import moves
+from router import moves, transfer
 from router.call import Call
 from router.commands import Explain, HandOver, Record
 from router.events import TimerKind
@@ -31,13 +31,16 @@ def after_answer(flow: Flow, at: float, peer: str) -> Turn:
 
 
 def told(flow: Flow, at: float, status: int, reason: str) -> Turn:
-    """What the PBX says; only success ends the call here."""
-    if not flow.handing:
-        return flow, ()  # said too late: the call is bridged for good
+    """What the PBX says; only success ends the call here, however late it comes."""
     if 200 <= status < 300:
-        done = Explain(at, HandOverDone(flow.handing))
+        peer = flow.call.peer
+        done = Explain(at, HandOverDone(peer.name if peer else ""))
         record = Record(at, flow.result, 200, flow.agent, flow.answered)
-        return flow.but(stage=Stage.ENDED, talking=None), (done, record)
+        called_off = transfer.called_off(flow)
+        ended = flow.but(stage=Stage.ENDED, rung=(), talking=None, transfer=None)
+        return ended, (*called_off, done, record)
+    if not flow.handing:
+        return flow, ()  # the call is bridged already
     answer = "says nothing" if status == 408 else f"refuses it ({phrase(status, reason)})"
     flow, stop = moves.no_side_timer(flow)
     return flow.but(handing=""), (*stop, Explain(at, Bridged(f"{flow.handing} {answer}")))

@@ -10,7 +10,7 @@ import pytest
 from router.model import Group, Strategy
 from router.ports import LegId
 from tests.fakes.signalling import FakeSignalling
-from tests.router.office import AGAIN, AWAY, group, overflow_to, person
+from tests.router.office import AGAIN, AWAY, forwarded_to, group, overflow_to, person
 from tests.router.test_engine import House
 
 OFFICES: list[Group] = [
@@ -18,7 +18,16 @@ OFFICES: list[Group] = [
     group(AWAY, ["B", "C", "D"], manager_number="201", name="Team", strategy=Strategy.ALL_AT_ONCE),
     group(AWAY, ["B", person("E", address="")], manager_number="202", name="Again", overflow=AGAIN),
     group(AWAY, manager_number="203", name="Over", overflow=overflow_to("900")),
+    group(
+        person("M", forwards=forwarded_to("0791112233")),
+        ["B"],
+        manager_number="204",
+        name="Hello",
+        announcement="/var/welcome.wav",
+        manager_timeout=10,
+    ),
 ]
+CONTACTS = ["sip:0797@10.0.0.9", "sip:200@10.0.0.9", "sip:x@10.0.0.9", ""]
 
 
 class Chaos:
@@ -31,9 +40,10 @@ class Chaos:
 
     def turn(self) -> None:
         house, chance = self.house, self.chance
-        match chance.randrange(8):
+        house.sip.run()
+        match chance.randrange(10):
             case 0 | 1 if house.sip.legs_in_use < house.sip.capacity:  # else the C library answers by itself
-                self.callers.append(house.sip.invite(chance.choice(["200", "201", "202", "203", "999"])))
+                self.invite()
             case 2 | 3 | 4:
                 self.phone()
             case 5 if self.callers:
@@ -43,6 +53,33 @@ class Chaos:
             case 7:
                 house.sip.slow_to_die = chance.random() < 0.5
                 house.sip.forget_all()
+                house.sip.has_media_server = chance.random() < 0.8
+            case 8 | 9 if self.callers:
+                self.between(chance.choice(self.callers[-12:]))
+
+    def invite(self) -> None:
+        chance = self.chance
+        number = chance.choice(["200", "201", "202", "203", "204", "999"])
+        caller = self.house.sip.invite(
+            number,
+            peer=chance.choice(["", "pbx"]),
+            private=chance.random() < 0.2,
+            diversions=chance.choice([0, 0, 0, 4, 5]),
+        )
+        self.callers.append(caller)
+
+    def between(self, caller: LegId) -> None:
+        """What happens to a call besides phones: its announcement ends, the PBX answers, it is transferred."""
+        sip, chance, leg = self.house.sip, self.chance, self.house.sip.legs[caller]
+        if leg.is_over:
+            return
+        if leg.playing:
+            sip.hears(caller, chance.choice(["", "", "no such file"]))
+        elif leg.handing and chance.random() < 0.5:
+            sip.takes_over(caller, chance.choice([200, 408, 603]))
+        elif leg.state == "connected" and leg.peer is not None:
+            asker = chance.choice([leg.peer, leg.peer, caller])
+            sip.transfers(asker, chance.choice(["C", "0791112244", "nobody", "200"]))
 
     def phone(self) -> None:
         sip, chance = self.house.sip, self.chance
@@ -73,11 +110,12 @@ def _play(sip: FakeSignalling, leg: LegId, chance: random.Random) -> None:
             listener.answered(leg)
         case 2:
             found.state = "refused"
-            listener.refused(leg, chance.choice([404, 480, 486, 503, 603]), "")
+            status = chance.choice([302, 302, 404, 480, 486, 488, 503, 603])
+            listener.refused(leg, status, "", chance.choice(CONTACTS))
 
 
 @pytest.mark.parametrize("capacity", [4, 16, 64])
-@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("seed", range(12))
 def test_any_order_of_events_leaves_one_record_a_call_and_nothing_else(seed: int, capacity: int) -> None:
     chaos = Chaos(seed, capacity)
     house = chaos.house
@@ -86,8 +124,10 @@ def test_any_order_of_events_leaves_one_record_a_call_and_nothing_else(seed: int
         assert house.sip.legs_in_use <= capacity
     for caller in chaos.callers:
         house.sip.hang_up(caller)
+    house.sip.run()
     house.sip.forget_all()
     assert house.is_quiet()
+    assert not len(house.engine._lines), "nobody is left in a call"
     engine = house.engine
     assert len(house.records.kept) + engine.refusals_unrecorded == engine.calls_total == len(chaos.callers)
     assert all(count == 1 for count in Counter(record["id"] for record in house.records.kept).values())

@@ -92,7 +92,7 @@ class AnyCall(RuleBasedStateMachine):
         self.playing = False
         self.moving: Leg | None = None
         """The leg that is told of a transfer."""
-        self.asked_pbx = False
+        self.asked_pbx = self.waits_for_pbx = False
 
     @initialize(call=calls(), lines=st.integers(1, 4))
     def offered(self, call: Call, lines: int) -> None:
@@ -152,8 +152,11 @@ class AnyCall(RuleBasedStateMachine):
             for leg, state in self.legs.items():
                 if state == "connected":
                     self.legs[leg] = "ended"
+        elif not was_asked and status == 200:
+            return  # nobody has asked: it does not come
+        waited, self.waits_for_pbx = self.waits_for_pbx, False
         commands = self.happens(HandedOver(self.now, status))
-        assert bool(commands) == was_asked
+        assert bool(commands) == (waited or (was_asked and status == 200))
 
     @precondition(lambda self: self.started)
     @rule(data=st.data())
@@ -219,7 +222,7 @@ class AnyCall(RuleBasedStateMachine):
             if event.timer.kind is TimerKind.ANNOUNCEMENT and event.timer == self.flow.side_timer:
                 self.playing = False
             if event.timer.kind is TimerKind.HAND_OVER and event.timer == self.flow.side_timer:
-                self.asked_pbx = False
+                self.waits_for_pbx = False
         self.flow, commands = step(self.flow, event)
         assert not (was_over and commands), "after the end there is nothing to do"
         for command in commands:
@@ -231,7 +234,7 @@ class AnyCall(RuleBasedStateMachine):
             assert not {"rung", "connected"} & set(self.legs.values()), "nothing is left behind"
             assert not self.shown, "no notification outlives its call"
             assert self.moving is None, "who asked for a transfer learns how it went"
-            self.playing = self.asked_pbx = False
+            self.playing = self.asked_pbx = self.waits_for_pbx = False
         if self.shown:
             rung = tuple(self.names[rung.leg] for rung in self.flow.rung)
             assert self.shown == rung, "assistants see who rings now"
@@ -279,7 +282,7 @@ class AnyCall(RuleBasedStateMachine):
             case HandOver(leg):
                 assert self.legs[leg] == "connected"
                 assert not self.asked_pbx
-                self.asked_pbx = True
+                self.asked_pbx = self.waits_for_pbx = True
         if self.moving is not None and self.legs[self.moving] == "left":
             self.moving = None  # gone: it is told nothing any more
 

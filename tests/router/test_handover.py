@@ -76,8 +76,16 @@ def test_silence_of_the_pbx_leaves_the_call_bridged() -> None:
     call = answered()
     call.waits(handover.WAIT)
     assert call.told()[-1] == "the call stays on this router: pbx says nothing"
-    assert call.handed_over(200) == []
+    assert call.handed_over(603) == []
     call.hangs_up("M")
+    assert call.record().result is Result.ANSWERED
+
+
+def test_pbx_that_takes_the_call_over_late_has_it_all_the_same() -> None:
+    call = answered()
+    call.waits(handover.WAIT + 5)
+    call.transfers("M", "0791112233")
+    assert call.handed_over(200) == ["stop 0791112233", "tell M 487"]
     assert call.record().result is Result.ANSWERED
 
 
