@@ -119,4 +119,6 @@ class Housekeeping:
             self.pending = await self._spool.do(self._ingest.pending)
 
     async def _read_table(self) -> Content:
-        return await self._store.do(lambda store: content_of(store.routing_table(self._announcements)))
+        return await self._store.do(
+            lambda store: content_of(partial(store.routing_table, self._announcements))
+        )

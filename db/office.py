@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from operator import attrgetter
 
 from router.model import (
     Contact,
@@ -85,16 +86,19 @@ class Office:
 
     def in_order(self) -> Office:
         """The same office in the one order that files and stores are compared in."""
-        kinds = list(ForwardKind)
         return Office(
-            users=tuple(
-                replace(user, forwards=tuple(sorted(user.forwards, key=lambda each: kinds.index(each.kind))))
-                for user in sorted(self.users, key=lambda user: user.user)
-            ),
-            groups=tuple(sorted(self.groups, key=lambda team: team.name)),
+            users=tuple(_in_order(user) for user in sorted(self.users, key=attrgetter("user"))),
+            groups=tuple(sorted(self.groups, key=attrgetter("name"))),
             contacts=tuple(sorted(self.contacts, key=lambda each: (each.name, each.numbers, each.rank))),
             variables=dict(sorted(self.variables.items())),
         )
+
+
+def _in_order(user: User) -> User:
+    if len(user.forwards) < 2:
+        return user
+    kinds = list(ForwardKind)
+    return replace(user, forwards=tuple(sorted(user.forwards, key=lambda each: kinds.index(each.kind))))
 
 
 @dataclass(frozen=True, slots=True)

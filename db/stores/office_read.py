@@ -32,39 +32,48 @@ def read(connection: Connection) -> Office:
 
 def _users(connection: Connection) -> tuple[User, ...]:
     roles: dict[str, set[str]] = {}
-    for row in connection.execute(select(tables.user_role)):
-        roles.setdefault(row.user, set()).add(row.role)
+    for user, role in connection.execute(select(tables.user_role.c.user, tables.user_role.c.role)).all():
+        roles.setdefault(user, set()).add(role)
     forwards: dict[str, list[Forward]] = {}
     for row in connection.execute(select(tables.forwarding)):
         forwards.setdefault(row.user, []).append(Forward(ForwardKind(row.kind), row.target))
-    query = select(tables.users, tables.presence.c.state, tables.presence.c.message).join(tables.presence)
+    people, presence = tables.users.c, tables.presence.c
+    # By position, and no column more: there may be a hundred thousand people.
+    query = select(
+        people.user, people.name, people.address, people.number, people.password_hash,
+        presence.state, presence.message,
+    ).join_from(tables.users, tables.presence)  # fmt: skip
+    states = {state.value: state for state in Presence}
     return tuple(
         User(
-            user=row.user,
-            name=row.name,
-            address=row.address,
-            number=row.number,
-            roles=frozenset(roles.get(row.user, ())),
-            presence=Presence(row.state),
-            message=row.message,
-            forwards=tuple(forwards.get(row.user, ())),
-            password_hash=row.password_hash,
+            user,
+            name,
+            address,
+            number,
+            frozenset(roles.get(user, ())),
+            states[state],
+            message,
+            tuple(forwards.get(user, ())),
+            password_hash,
         )
-        for row in connection.execute(query)
+        for user, name, address, number, password_hash, state, message in connection.execute(query).all()
     )
 
 
 def _groups(connection: Connection) -> tuple[Team, ...]:
     managers: dict[int, str] = {}
     members: dict[int, list[str]] = {}
-    for row in connection.execute(select(tables.member).order_by(tables.member.c.position)):
-        if row.is_manager:
-            managers[row.group_id] = row.user
+    member, vip = tables.member.c, tables.vip_entry.c
+    in_groups = select(member.group_id, member.user, member.is_manager).order_by(member.position)
+    for group_id, user, is_manager in connection.execute(in_groups).all():
+        if is_manager:
+            managers[group_id] = user
         else:
-            members.setdefault(row.group_id, []).append(row.user)
+            members.setdefault(group_id, []).append(user)
     entries: dict[int, list[VipEntry]] = {}
-    for row in connection.execute(select(tables.vip_entry).order_by(tables.vip_entry.c.position)):
-        entries.setdefault(row.group_id, []).append(VipEntry(row.pattern, row.description, row.expires))
+    listed = select(vip.group_id, vip.pattern, vip.description, vip.expires).order_by(vip.position)
+    for group_id, pattern, description, expires in connection.execute(listed).all():
+        entries.setdefault(group_id, []).append(VipEntry(pattern, description, expires))
     return tuple(
         Team(
             name=row.name,

@@ -134,7 +134,7 @@ class Store:
         self.table = table
 
     async def read(self) -> Content:
-        return content_of(self.table)
+        return content_of(lambda: self.table)
 
 
 def publisher(path: Path, store: Store, names: Names, *peers: Peer) -> Publisher:

@@ -200,7 +200,7 @@ async def publish(store: Path, size: Size) -> float:
     publisher = Publisher(
         store.with_name("routing.json"),
         Fixed(PEERS),
-        lambda: keeper.do(lambda opened: content_of(opened.routing_table())),
+        lambda: keeper.do(lambda opened: content_of(opened.routing_table)),
         Hosts(),
         Errands("bench"),
     )
