@@ -6,6 +6,7 @@ import contextlib
 import ctypes
 import gc
 import logging
+import re
 import resource
 import socket
 import sys
@@ -17,6 +18,7 @@ from typing import Any
 import pjsua2 as pj
 
 from router.pjsua.crowd import Doorkeeper
+from router.pjsua.hooks import announce_calls_late
 
 log = logging.getLogger(__name__)
 
@@ -28,6 +30,7 @@ _WARNINGS = 2
 _WARNINGS_A_SECOND = 5
 _ELSEWHERE = "192.0.2.1"  # RFC 5737: no machine has it, so the default route answers
 _ADDRESS_IN_USE = 120000 + 98  # PJ_STATUS_FROM_OS(EADDRINUSE)
+_CONNECTION = re.compile(r"^c=IN IP4 (\d+\.\d+\.\d+\.\d+)\s*$", re.MULTILINE)
 LINGER = 1.0
 """PJ_IOQUEUE_KEY_FREE_DELAY is 0.5 s, and its thread has to notice."""
 _SPARE_HANDLES = 4
@@ -85,6 +88,7 @@ class Endpoint:
         self, listen: str, port: int, rtp_ports: range, account: Callable[[], Any], most_legs: int
     ) -> None:
         """Serve SIP on UDP at 127.0.0.1:`port`, RTP on `listen`. Raise EngineError if that cannot be."""
+        self._everywhere = listen in WILDCARDS
         self._c = exported_functions()
         self._c.pj_log_set_level(0)  # the library's first lines would go to stdout
         allowed = min(most_legs, len(rtp_ports) // 2, _descriptors() // 2)
@@ -94,7 +98,8 @@ class Endpoint:
         try:
             self._endpoint.libInit(_endpoint_config(self._warnings, allowed))
             self.capacity = min(allowed, int(self._c.pjsua_call_get_max_count()))
-            self._doorkeeper = Doorkeeper(self._c)
+            announce_calls_late(self._c)
+            self._doorkeeper = Doorkeeper(self._c, self._prepare)
             self._listen(port)
             self._endpoint.audDevManager().setNullDev()
             self._endpoint.libStart()
@@ -138,6 +143,15 @@ class Endpoint:
     def _use_srtp(self, use: int) -> None:
         if self._settings.mediaConfig.srtpUse != use:
             self._settings.mediaConfig.srtpUse = use
+            self.account.modify(self._settings)
+
+    def _prepare(self, offer: str) -> None:
+        """When listening everywhere, show who offers the address that he has a route to."""
+        if not self._everywhere:
+            return
+        address = address_for(offer)
+        if self._settings.mediaConfig.transportConfig.publicAddress != address:
+            self._settings.mediaConfig.transportConfig.publicAddress = address
             self.account.modify(self._settings)
 
     def close_door(self, *, full: bool) -> None:
@@ -213,6 +227,13 @@ def local_address(towards: str = _ELSEWHERE) -> str:
         except OSError:
             return LOOPBACK
         return str(probe.getsockname()[0])
+
+
+def address_for(description: str) -> str:
+    """Our address on the way to where a description wants to hear; the default route's if it does not say."""
+    far = _CONNECTION.findall(description)
+    known = [address for address in far if address != "0.0.0.0"]
+    return local_address(known[-1]) if known else local_address()
 
 
 def exported_functions() -> ctypes.CDLL:

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 import pjsua2 as pj
 
 from router.pjsua import dtmf
-from router.pjsua.endpoint import WILDCARDS, local_address
+from router.pjsua.endpoint import WILDCARDS, address_for
 from router.pjsua.wanted import Wanted
 
 log = logging.getLogger(__name__)
@@ -30,10 +30,14 @@ class Leg:
     wanted: Wanted = field(default_factory=lambda: Wanted(""))
     has_offer: bool = True
     confirmed: bool = False
+    began: float = 0.0
+    """When it was confirmed."""
     ending: bool = False
     port: Any = None
     """Its place on the bridge, an AudioMedia; None while it has no media."""
     held: bool = False
+    listens: bool = False
+    """Its far end takes what we send."""
     player: Any = None
     announcing: bool = False
     """Its announcement is to come or being played: nobody else hears this leg, nor does it hear anybody."""
@@ -137,14 +141,14 @@ class LegCall(pj.Call):  # type: ignore[misc]
             self._sink.digit(leg, digit)
 
     def onCallSdpCreated(self, prm: Any) -> None:  # noqa: N802
-        """When listening everywhere, show each far end the address it has a route to."""
+        """When listening everywhere, show a far end that has moved the address it has a route to."""
         leg = self.leg
         if not self._everywhere or leg is None:
             return
         try:
-            far, ours = _CONNECTION.search(prm.remSdp.wholeSdp), prm.sdp.wholeSdp
-            if far and far[1] != "0.0.0.0" and len(ours) < _LONGEST_SDP and ours.endswith("\n"):
-                address = local_address(far[1])
+            theirs, ours = prm.remSdp.wholeSdp, prm.sdp.wholeSdp
+            if theirs and len(ours) < _LONGEST_SDP and ours.endswith("\n"):
+                address = address_for(theirs)
                 shown = _CONNECTION.sub(f"c=IN IP4 {address}", _ORIGIN.sub(rf"\g<1>{address}", ours))
                 if shown != ours:
                     prm.sdp.wholeSdp = shown

@@ -38,6 +38,8 @@ MOST_LEGS = 400
 SILENCE = 60.0
 ASK_EVERY = 60.0
 """Seconds after which the router is asked (OPTIONS) whether it still has a leg's dialog."""
+LISTENS_WITHIN = 8.0
+"""Seconds for which an announcement waits after the ACK, which may put the leg on hold to begin with."""
 CLOSE_WITHIN = 1.5
 _TAIL = 0.12
 """Seconds an announcement is left in the bridge and in jitter buffers after its last sample was due."""
@@ -219,8 +221,12 @@ class MediaServer:
                 return
             leg.announcing = True
         self._conferences.enter(leg)
-        with self._endpoint.offering("offer" if leg.has_offer else leg.wanted.srtp):
-            leg.call.answer(_answer(200))
+        try:
+            with self._endpoint.offering("offer" if leg.has_offer else leg.wanted.srtp):
+                leg.call.answer(_answer(200))
+        except pj.Error as exc:
+            log.info("conference %s: no answer to that offer: %s", leg.wanted.conference, exc.reason)
+            self._hang_up(leg, 488)
 
     def _refuse(self, leg: Leg, status: int, problem: str) -> None:
         log.info("INVITE refused with %d: %s", status, problem)
@@ -234,16 +240,16 @@ class MediaServer:
 
     def _begin(self, leg: Leg) -> None:
         """The ACK has come; with a late offer the media is up only now."""
-        leg.heard = leg.asked = time.monotonic()
+        leg.began = leg.heard = leg.asked = time.monotonic()
         self._rewire(leg)
 
     def _rewire(self, leg: Leg) -> None:
         """The media of a leg is there, or is another."""
-        leg.port, leg.held = _media(leg.call)
+        leg.port, leg.held, leg.listens = _media(leg.call)
         leg.packets, leg.heard = -1, time.monotonic()
         if leg.player is not None and leg.port is not None:
             leg.player.startTransmit(leg.port)
-        elif leg.announcing and leg.confirmed and leg.port is not None:
+        elif leg.announcing and leg.confirmed and leg.listens:
             self._play(leg)
         self._conferences.connect(leg)
 
@@ -287,14 +293,14 @@ class MediaServer:
         log.warning("the router has no leg of conference %s any more: it is ended", leg.wanted.conference)
         self._hang_up(leg)
 
-    def _hang_up(self, leg: Leg) -> None:
-        """BYE, or a refusal; its end is reported when the router has answered."""
+    def _hang_up(self, leg: Leg, status: int = 500) -> None:
+        """BYE, or a refusal with `status`; its end is reported when the router has answered."""
         if leg.ending:
             return
         leg.ending = True
         self._conferences.leave(leg)
         options = pj.CallOpParam()
-        options.statusCode = 500
+        options.statusCode = status
         try:
             leg.call.hangup(options)
         except pj.Error as exc:
@@ -320,6 +326,8 @@ class MediaServer:
                 self._guarded(leg, self._look_at, now)
 
     def _look_at(self, leg: Leg, now: float) -> None:
+        if leg.announcing and leg.player is None and now - leg.began > LISTENS_WITHIN:
+            self._played(leg, "failed: the far end does not listen")
         if self._quality.silent(leg, now):
             inform(leg, NEWS, "silent")
         if now - leg.asked >= self._ask_every:
@@ -353,8 +361,8 @@ def _wanted(invite: str, offer: str, source: str) -> Wanted:
     return asked
 
 
-def _media(call: Any) -> tuple[Any, bool]:
-    """The place of a call on the bridge, None if it has no media; and whether its far end holds it."""
+def _media(call: Any) -> tuple[Any, bool, bool]:
+    """Where a call is on the bridge, None if it has no media; whether its far end holds it, and listens."""
     info = call.getInfo()  # held on to: its parts are part of it
     for media in info.media:
         if media.type == pj.PJMEDIA_TYPE_AUDIO and media.status in (
@@ -363,7 +371,7 @@ def _media(call: Any) -> tuple[Any, bool]:
         ):
             held = media.status == pj.PJSUA_CALL_MEDIA_REMOTE_HOLD or not media.dir & pj.PJMEDIA_DIR_DECODING
             try:
-                return call.getAudioMedia(-1), held
+                return call.getAudioMedia(-1), held, bool(media.dir & pj.PJMEDIA_DIR_ENCODING)
             except pj.Error:
-                return None, held
-    return None, True
+                break
+    return None, True, False

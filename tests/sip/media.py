@@ -156,12 +156,14 @@ def line(peer: Peer, server: Media, conference: str, voice: Voice, parameters: s
     return Line(peer, dialog, voice, ok)
 
 
-def late(peer: Peer, server: Media, conference: str, voice: Voice, parameters: str = "") -> Line:
-    """The same, the offer being the server's."""
+def late(
+    peer: Peer, server: Media, conference: str, voice: Voice, parameters: str = "", *, answer: str = ""
+) -> Line:
+    """The same, the offer being the server's. `answer`: instead of the voice's own."""
     dialog = invite(peer, server, conference, "", parameters)
     ok = peer.receive(200)
     dialog.remote = ok["To"]
     dialog.target = ok["Contact"].partition("<")[2].partition(">")[0]
-    dialog.request("ACK", voice.sdp())
+    dialog.request("ACK", answer or voice.sdp())
     voice.towards(ok.body)
     return Line(peer, dialog, voice, ok)

@@ -13,6 +13,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from random import Random
 
 HOST = "127.0.0.1"
 RATE = 8000
@@ -198,6 +199,52 @@ def where(sdp: str) -> tuple[str, int]:
     assert address, sdp
     assert port, sdp
     return address[1], int(port[1])
+
+
+STRANGE = (
+    "a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:AAAA",
+    "a=crypto:x y",
+    "a=ptime:0",
+    "a=ptime:99999999",
+    "a=rtcp:99999 IN IP4 x",
+    "a=fmtp:101 0-999999999999",
+    "a=rtpmap:0 PCMU/0",
+    "a=rtpmap:0 /8000/9",
+    "a=rtpmap:101 telephone-event/99999999999",
+    "c=IN IP6 ::1",
+    "c=IN IP4 host.example",
+    "c=IN IP4 255.255.255.255",
+    "m=audio 0 RTP/AVP 0",
+    "m=audio 70000 RTP/AVP 0",
+    "m=audio 4000/9 RTP/AVP 0 8 101",
+    "m=video 4000 RTP/AVP 99",
+    "m=text 4000 RTP/AVP 98",
+    "m=audio 4000 UDP/TLS/RTP/SAVP 0",
+    "b=AS:-1",
+    "a=inactive",
+    "a=" + "x" * 500,
+    "m=application 1 TCP/MRCPv2 1",
+    "o=-",
+)
+"""Lines of descriptions that are wrong, or unusual, or both."""
+
+
+def mangled(sdp: str, random: Random) -> str:
+    lines = sdp.splitlines()
+    for _ in range(random.randint(1, 4)):
+        at = random.randrange(len(lines))
+        match random.randrange(4):
+            case 0 if len(lines) > 1:
+                del lines[at]
+            case 1:
+                lines.insert(at, random.choice(STRANGE))
+            case 2:
+                lines.append(lines[at])
+            case _:
+                place = random.randrange(max(1, len(lines[at])))
+                damage = random.choice(("", "0", "-", "\0", "ü", "9999999999", " ", "/"))
+                lines[at] = lines[at][:place] + damage + lines[at][place + 1 :]
+    return "\r\n".join(lines) + "\r\n"
 
 
 @contextlib.contextmanager

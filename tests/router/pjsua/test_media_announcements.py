@@ -147,3 +147,14 @@ def test_a_file_that_has_been_replaced_is_read_anew(server: Media, caller: Peer,
     (tmp_path / "new.wav").rename(tmp_path / "welcome.wav")
     with announced(server, caller, parameters) as leg:
         leg.voice.until_hears(1200)
+
+
+def test_it_waits_for_a_caller_who_does_not_listen_yet(server: Media, caller: Peer, tmp_path: Path) -> None:
+    with voice(500) as first:
+        parameters = recorded(tmp_path / "welcome.wav")
+        leg = late(caller, server, "a", first, parameters, answer=first.sdp(direction="inactive"))
+        first.until_silence()
+        caller.nothing(within=SECONDS + 0.3)
+        leg.change()
+        first.until_hears(SPOKEN)
+        assert leg.told() == "played"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tests.sip.media import Media, invite, late, line
 from tests.sip.peer import Peer
-from tests.sip.rtp import PCMA, voice, where
+from tests.sip.rtp import PCMA, PCMU, voice, where
 
 
 def test_a_tone_on_one_leg_is_heard_on_the_other_and_back(server: Media, caller: Peer, phone: Peer) -> None:
@@ -141,3 +141,23 @@ def test_an_offer_that_is_taken_back_leaves_nothing(server: Media, caller: Peer)
         dialog.request("BYE")
         caller.receive(200)
         server.until(legs_in_use=0, conferences=0)
+
+
+NOBODY_YET = (
+    "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\n"
+    f"m=audio 9 RTP/AVP {PCMU} 101\r\n"
+    "a=rtpmap:101 telephone-event/8000\r\na=inactive\r\n"
+)
+
+
+def test_a_phone_that_has_not_answered_yet_comes_in_by_re_invite(
+    server: Media, caller: Peer, phone: Peer
+) -> None:
+    """The router cannot keep a late offer waiting for as long as a phone rings."""
+    with voice(500) as first, voice(1000) as second:
+        line(caller, server, "a", first)
+        leg = late(phone, server, "a", second, answer=NOBODY_YET)
+        first.until_silence()
+        second.towards(leg.change().body)
+        second.until_hears(500)
+        first.until_hears(1000)

@@ -15,6 +15,8 @@ from tests.sip.media import Media, invite, late, line, media
 from tests.sip.peer import Peer
 from tests.sip.rtp import Voice, voice
 
+SUITE = "AES_CM_128_HMAC_SHA1_80"
+
 
 @pytest.fixture
 def far(tmp_path: Path) -> Iterator[Media]:
@@ -54,10 +56,10 @@ def test_speech_passes_from_plain_to_secure_and_back(
         first.until_hears(1000)
 
 
-def secured(one: Voice, sdp: str = "") -> str:
+def secured(one: Voice, sdp: str = "", tag: str = "1") -> str:
     key = base64.b64encode(os.urandom(30)).decode()
     sdp = (sdp or one.sdp()).replace("RTP/AVP", "RTP/SAVP")
-    return f"{sdp}a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:{key}\r\n"
+    return f"{sdp}a=crypto:{tag} {SUITE} inline:{key}\r\n"
 
 
 def test_what_goes_over_the_wire_is_not_the_speech(server: Media, caller: Peer, phone: Peer) -> None:
@@ -67,7 +69,7 @@ def test_what_goes_over_the_wire_is_not_the_speech(server: Media, caller: Peer, 
         ok = caller.receive(200)
         dialog.answered(ok)
         assert " RTP/SAVP " in ok.body
-        assert "AES_CM_128_HMAC_SHA1_80" in ok.body
+        assert SUITE in ok.body
         first.until_received(30)
         assert first.hears(1000) < 0.1
         assert all(len(frame) == 170 for frame in first.heard)  # with the authentication tag
@@ -97,3 +99,22 @@ def test_one_legs_srtp_says_nothing_of_the_next_one(server: Media, caller: Peer,
         plain = late(phone, server, "a", second)
         assert "a=crypto:" in secure.ok.body
         assert "a=crypto:" not in plain.ok.body
+
+
+def test_the_key_that_was_offered_is_kept_when_the_phone_comes_in_later(server: Media, caller: Peer) -> None:
+    """The phone has been given our offer with its key; the re-INVITE with its answer must not change that."""
+    with voice(500) as first:
+        dialog = invite(caller, server, "a", "", ";srtp=require")
+        ok = caller.receive(200)
+        (offered,) = (one for one in _cryptos(ok.body) if SUITE in one)
+        tag = offered.split()[0].removeprefix("a=crypto:")
+        dialog.remote = ok["To"]
+        dialog.target = ok["Contact"].partition("<")[2].partition(">")[0]
+        dialog.request("ACK", secured(first, first.sdp(direction="inactive"), tag))
+        dialog.request("INVITE", secured(first, tag=tag))
+        (ours,) = _cryptos(caller.receive(200).body)
+        assert ours.split() == offered.split()
+
+
+def _cryptos(sdp: str) -> list[str]:
+    return [line for line in sdp.splitlines() if line.startswith("a=crypto:")]
