@@ -129,9 +129,20 @@ def test_a_killed_router_is_back_within_two_seconds_and_nobody_else_notices(shar
     assert router["last_exit"] == "killed by SIGKILL"
 
 
-def is_new(one: LocalAppliance, old: int) -> bool:
-    router = request(one, "status")["services"][0]
-    return router["state"] == "ready" and router["pid"] != old
+def is_new(one: LocalAppliance, old: int, name: str = "router") -> bool:
+    (service,) = (found for found in request(one, "status")["services"] if found["name"] == name)
+    return bool(service["state"] == "ready" and service["pid"] != old)
+
+
+def test_a_killed_media_server_is_back_and_nobody_else_notices(shared: LocalAppliance) -> None:
+    one = shared
+    before = pids(one)
+    os.kill(before["media"], signal.SIGKILL)
+    until(lambda: is_new(one, before["media"], "media"))
+    assert {**pids(one), "media": 0} == {**before, "media": 0}
+    media = one.service("media")
+    assert media["last_exit"] == "killed by SIGKILL"
+    assert media["facts"]["capacity"] >= 4
 
 
 def test_an_interrupt_ends_everything_within_five_seconds_with_exit_code_zero(appliance: Make) -> None:
