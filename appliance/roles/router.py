@@ -5,7 +5,6 @@ No database, no asyncio: it reads the routing table from a file and leaves call 
 
 from __future__ import annotations
 
-import gc
 import logging
 import signal
 import time
@@ -22,6 +21,7 @@ from appliance.roles.timers import TimerHeap
 from appliance.routing_file import RoutingFile
 from router.engine import Engine
 from router.model import RoutingTable
+from router.pjsua.quiet import Housekeeping
 from router.sip.net import NetworkError
 from router.sip.peering import Peering
 from router.sip.signalling import SipSignalling
@@ -77,9 +77,6 @@ def _serve(config: Config, log_lines: LoopLog, stopping: Callable[[], bool]) -> 
         reporter.ready(facts())
         log.info("ready on %s:%d, %d call legs", config.listen, config.sip_port, signalling.capacity)
         watch = _Watch(file, engine, peering, facts)
-        # A full collection looks through everything else: 45 ms less once the program itself is left out.
-        gc.collect()
-        gc.freeze()
         _Loop(signalling, timers, reporter, watch, facts, log_lines).turn_until(stopping)
         end_within(STOP_WITHIN)
         log.info("stopping, %d calls are ended", engine.calls_now)
@@ -184,8 +181,9 @@ class _Loop:
 
     def turn_until(self, stopping: Callable[[], bool]) -> None:
         next_facts = 0.0
+        housekeeping = Housekeeping()
         while not stopping():
-            self.signalling.pump(0.0 if self.watch.is_busy else self.timers.wait(TURN))
+            messages = self.signalling.pump(0.0 if self.watch.is_busy else self.timers.wait(TURN))
             self.timers.turn()
             now = time.monotonic()
             self.watch.turn(now)
@@ -194,3 +192,4 @@ class _Loop:
                 self.reporter.facts(self.facts())
             self.reporter.turn(now)
             self.log_lines.turn(now)
+            housekeeping.turn(now, quiet=not messages and not self.signalling.legs_in_use)

@@ -58,6 +58,7 @@ class ClientTable:
             self.leave(one)
         for one in self._long.over(now):
             self.leave(one)
+            one.forget()
 
 
 class Absorbing:
@@ -75,6 +76,9 @@ class Absorbing:
     def receive(self, answer: Response) -> None:
         if self._ack and answer.status >= 300:
             self._flow.send(self._ack)
+
+    def forget(self) -> None:
+        """Nobody is kept."""
 
 
 class ClientTransaction(ABC):
@@ -124,6 +128,12 @@ class ClientTransaction(ABC):
     def receive(self, answer: Response) -> None:
         """A response with this branch and method came."""
 
+    def forget(self) -> Client:
+        """Tell its client nothing more: the two hold each other, and no collector looks for such rings. The
+        client that it had."""
+        client, self._client = self._client, _NOBODY
+        return client
+
     def broken(self, reason: str) -> None:
         """The transport is gone: `failed` with 503, unless the outcome is known."""
         if not self.final:
@@ -159,7 +169,7 @@ class ClientTransaction(ABC):
         self.final = True
         self._data = b""
         self._table.leave(self)
-        self._client.failed(self, status, reason)
+        self.forget().failed(self, status, reason)
 
 
 class OtherClientTransaction(ClientTransaction):
@@ -185,7 +195,7 @@ class OtherClientTransaction(ClientTransaction):
             self._table.leave(self)
         else:
             self._table.linger(Absorbing(self), short=True)
-        self._client.responded(self, answer)
+        self.forget().responded(self, answer)
 
 
 class InviteClientTransaction(ClientTransaction):
@@ -236,7 +246,7 @@ class InviteClientTransaction(ClientTransaction):
             self._table.leave(self)
         else:
             self._table.linger(Absorbing(self, ack))
-        self._client.responded(self, answer)
+        self.forget().responded(self, answer)
 
     def cancel(self) -> None:
         """RFC 3261 section 9.1: goes out after the first provisional response, not before.
