@@ -87,7 +87,7 @@ def _announces(fact: Announces) -> str:
 def _announcement_over(fact: AnnouncementOver) -> str:
     if fact.problem:
         return f"announcement: {numbers.tidy(fact.problem, 120)}; the call goes on"
-    return f"announcement heard for {duration(fact.seconds)}"
+    return f"announcement heard for {duration(fact.seconds)}" if fact.seconds else "announcement heard"
 
 
 def _redirected(fact: Redirected) -> str:
