@@ -164,9 +164,6 @@ class LegCall(pj.Call):  # type: ignore[misc]
     def onCallMediaTransportState(self, prm: Any) -> None:  # noqa: N802
         """Several times a leg: said here so that PJSUA2 does not go back to C++ for nothing."""
 
-    def onCreateMediaTransport(self, prm: Any) -> None:  # noqa: N802
-        """Likewise; the transport stays as it is."""
-
     def onCallRedirected(self, prm: Any) -> int:  # noqa: N802, ARG002
         return int(pj.PJSIP_REDIRECT_STOP)
 
