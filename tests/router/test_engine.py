@@ -9,9 +9,12 @@ import pytest
 
 from router.admission import RETRY_AFTER
 from router.engine import Engine
+from router.events import Event
+from router.flow import step
 from router.legs import SILENCE
 from router.model import Contact, Group, Settings, ShowVip, VipEntry
 from router.ports import Identity
+from router.state import Flow, Turn
 from router.talking import LONGEST_TALK
 from tests.fakes.clock import START, FakeClock
 from tests.fakes.records import KeptRecords, Published
@@ -472,6 +475,48 @@ def test_after_an_error_the_managers_phone_is_rung_once(at: str) -> None:
     assert (record["result"], record["agent"]) == ("answered", "M")
     assert "an error in the router: the rules are left aside" in house.steps()
     assert "the group's data cannot be used, so the manager's phone is rung: M rings" in house.steps()
+    assert house.is_quiet()
+
+
+@pytest.mark.parametrize("failing", [1, 2])
+def test_rules_that_fail_in_the_midst_of_a_call_leave_it_to_the_managers_phone(
+    failing: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house = House(group(AWAY, ["B", "C"], assistant_timeout=20))
+    caller = house.sip.invite("200")
+    house.sip.rings("B")
+    left = [failing]
+
+    def fails(flow: Flow, event: Event) -> Turn:
+        if left[0]:
+            left[0] -= 1
+            raise KeyError("a rule")
+        return step(flow, event)
+
+    monkeypatch.setattr("router.engine.step", fails)
+    house.clock.advance(20)
+    if failing == 1:
+        assert house.sip.ringing_phones() == ["M"]
+        assert house.published.of("notice")[-1]["why"] == "an error"
+        house.clock.advance(180)
+        assert house.steps()[-1] == (
+            "the manager did not take the call: the caller gets 480 Temporarily Unavailable"
+        )
+    else:
+        assert house.sip.legs[caller].status == 500
+    assert house.is_quiet()
+
+
+def test_caller_who_hangs_up_is_not_replaced_by_a_ringing_manager(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(flow: Flow, event: Event) -> Turn:
+        raise KeyError("a rule")
+
+    house = House(group(AWAY, ["B"]))
+    caller = house.sip.invite("200")
+    monkeypatch.setattr("router.engine.step", fails)
+    house.sip.hang_up(caller)
+    assert house.sip.dialled() == ["B"]
+    assert house.records.kept[0]["result"] == "failed"
     assert house.is_quiet()
 
 
