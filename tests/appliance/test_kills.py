@@ -68,18 +68,28 @@ class Kernel:
 @dataclass(frozen=True)
 class Life:
     """A router's life: `records` at most, cut short after `router_dies` steps; the supervisor looks in
-    `turns` times meanwhile, and is killed after `supervisor_dies` steps."""
+    `turns` times meanwhile, and is killed after `supervisor_dies` steps. `largest`: bytes of a file."""
 
     records: int
     router_dies: int | None
     cut: int
     turns: int
     supervisor_dies: int | None
+    largest: int = 150
 
 
 steps = st.none() | st.integers(0, 30)
 lives = st.lists(
-    st.builds(Life, st.integers(0, 12), steps, st.integers(0, 10), st.integers(0, 3), steps), max_size=8
+    st.builds(
+        Life,
+        st.integers(0, 12),
+        steps,
+        st.integers(0, 10),
+        st.integers(0, 3),
+        steps,
+        st.sampled_from([150, 10_000]),
+    ),
+    max_size=8,
 )
 
 
@@ -99,7 +109,7 @@ class House:
         self.calls.die_at = life.supervisor_dies
         self.kernel.die_at, self.kernel.cut = life.router_dies, life.cut
         try:
-            writer = Spool(self.folder, largest=150, sync_every=3600)
+            writer = Spool(self.folder, largest=life.largest, sync_every=3600)
             for number in range(life.records):
                 if number < life.turns:
                     self.look()
