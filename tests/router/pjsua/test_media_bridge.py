@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from tests.sip.media import Media, invite, late, line
+from pathlib import Path
+
+import pytest
+
+from tests import needs
+from tests.sip.media import Media, invite, late, line, media
 from tests.sip.peer import Peer
 from tests.sip.rtp import PCMA, PCMU, voice, where
 
@@ -159,5 +164,20 @@ def test_a_phone_that_has_not_answered_yet_comes_in_by_re_invite(
         leg = late(phone, server, "a", second, answer=NOBODY_YET)
         first.until_silence()
         second.towards(leg.change().body)
+        second.until_hears(500)
+        first.until_hears(1000)
+
+
+@pytest.mark.parametrize(("listen", "shown"), [("127.0.0.2", "127.0.0.2"), ("0.0.0.0", "127.0.0.1")])
+def test_speech_comes_in_where_the_appliance_listens(
+    *, tmp_path: Path, caller: Peer, phone: Peer, listen: str, shown: str
+) -> None:
+    """Listening everywhere, each far end is shown the address that it has a route to."""
+    needs.pjsua2()
+    with media(tmp_path / "copies", listen=listen) as server, voice(500) as first, voice(1000) as second:
+        one = line(caller, server, "a", first)
+        line(phone, server, "a", second)
+        for ok in (one.ok, one.change()):
+            assert where(ok.body)[0] == shown
         second.until_hears(500)
         first.until_hears(1000)
