@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import selectors
 import socket
 import time
 from collections import deque
 from collections.abc import Callable
 from contextlib import ExitStack
+from selectors import EVENT_READ
 from typing import Any
 
 from router.sip.doors import Door
 from router.sip.flows import Flow, NetworkError, literal, wildcards
+from router.sip.poller import Poller
 from router.sip.streams import Streams
 from router.sip.tls import Tls, TlsFiles
 from router.sip.udp import UdpDoor
@@ -58,9 +59,10 @@ class Network:
         self._hosts = dict(wildcards(listen))
         self._udp: dict[socket.AddressFamily, UdpDoor] = {}
         with ExitStack() as undo:
-            self._selector = undo.enter_context(selectors.DefaultSelector())
+            self._poller = Poller()
+            undo.callback(self._poller.close)
             self._streams = Streams(
-                self._selector, received=received, broken=self._report, in_use=in_use, now=now
+                self._poller, received=received, broken=self._report, in_use=in_use, now=now
             )
             undo.callback(self._streams.close)
             self.port = self._open_plain(port, undo)
@@ -114,9 +116,7 @@ class Network:
         """One turn: wait, deliver what came, tell what broke; the number of messages delivered."""
         if self._reports:
             max_wait_s = 0.0
-        count = 0
-        for key, mask in self._selector.select(min(max_wait_s, _HOUSEKEEPING_S)):
-            count += key.data(mask)
+        count = self._poller.turn(min(max_wait_s, _HOUSEKEEPING_S))
         now = self._now()
         if now >= self._next_housekeeping:
             self._next_housekeeping = now + _HOUSEKEEPING_S
@@ -151,7 +151,7 @@ class Network:
                     raise
         for family, door in udp.items():
             self._udp[family] = door
-            self._selector.register(door, selectors.EVENT_READ, door.ready)
+            self._poller.register(door, EVENT_READ, door.ready)
         for listening in streams:
             self._streams.listen(listening)
         return streams[0].port

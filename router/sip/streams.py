@@ -9,12 +9,13 @@ import socket
 from collections import Counter
 from collections.abc import Callable, Iterator
 from itertools import chain
-from selectors import EVENT_READ, BaseSelector
+from selectors import EVENT_READ
 
 from router.sip.doors import Door
 from router.sip.flows import Flow, NetworkError
 from router.sip.message import Message
 from router.sip.pipe import Pipe, PlainPipe
+from router.sip.poller import Poller
 from router.sip.stream import IDLE_S, Stream
 
 MOST = 1000
@@ -33,7 +34,7 @@ class Streams:
 
     def __init__(
         self,
-        selector: BaseSelector,
+        poller: Poller,
         *,
         received: Callable[[Message, Flow], None],
         broken: Callable[[Flow, str], None],
@@ -42,7 +43,7 @@ class Streams:
     ) -> None:
         self.now = now
         self._most = _allowed()
-        self._selector = selector
+        self._poller = poller
         self._received = received
         self._broken = broken
         self._in_use = in_use
@@ -117,11 +118,11 @@ class Streams:
         stream.begin()
 
     def listen(self, door: Door) -> None:
-        self._selector.register(door, EVENT_READ, door.ready)
+        self._poller.register(door, EVENT_READ, door.ready)
 
     def pause(self, door: Door) -> None:
         """No descriptor is left: a door that cannot be served is not to wake us for a while."""
-        self._selector.unregister(door)
+        self._poller.unregister(door)
         self._paused.append(door)
 
     def keep_house(self, now: float) -> None:
@@ -149,7 +150,7 @@ class Streams:
     # What the streams themselves tell (stream.Keeper).
 
     def wait_for(self, stream: Stream, events: int) -> None:
-        self._selector.modify(stream, events, stream.ready)
+        self._poller.modify(stream, events, stream.ready)
 
     def delivered(self, stream: Stream, message: Message) -> None:
         if stream in self._strangers:
@@ -164,7 +165,7 @@ class Streams:
             self._known[stream] = None
 
     def ended(self, stream: Stream, problem: str) -> None:
-        self._selector.unregister(stream)
+        self._poller.unregister(stream)
         self._strangers.pop(stream, None)
         self._known.pop(stream, None)
         self._counts["ended"] += 1
@@ -182,7 +183,7 @@ class Streams:
 
     def _own(self, stream: Stream) -> None:
         self._by_remote.setdefault(_key(stream), stream)
-        self._selector.register(stream, stream.wanted, stream.ready)
+        self._poller.register(stream, stream.wanted, stream.ready)
 
     def _all(self) -> Iterator[Stream]:
         return chain(self._strangers, self._known)

@@ -85,6 +85,8 @@ class UdpDoor:
         self._socket = _bound(family, host, port)
         self._recvfrom = self._socket.recvfrom
         self.sendto = self._socket.sendto
+        self._budget = 1
+        """Datagrams to be read in the next turn."""
         self.port: int = self._socket.getsockname()[1]
 
     def fileno(self) -> int:
@@ -98,8 +100,8 @@ class UdpDoor:
     def ready(self, _mask: int) -> int:
         """Deliver what waits, at most A_TURN datagrams; the number delivered."""
         recvfrom, received, flows = self._recvfrom, self._received, self._flows
-        count = 0
-        for _ in range(A_TURN):
+        count, left = 0, self._budget
+        while left:
             try:
                 data, address = recvfrom(LARGEST)
             except BlockingIOError:
@@ -108,6 +110,7 @@ class UdpDoor:
                 # An ICMP report of something sent earlier: it says nothing about what waits to be read.
                 self._hear_reports()
                 continue
+            left -= 1
             # Both ends of a method name or "SIP/2.0" are printable; STUN, RTP and keep-alives are not.
             if len(data) < _SHORTEST or not 32 < data[0] < 127:
                 data = data.lstrip(b"\r\n")
@@ -116,6 +119,8 @@ class UdpDoor:
                     continue
             count += 1
             received(data, flows.get(address) or self._met(address))
+        # Alone, a datagram is not worth a second look, which finds nothing; more come where more have come.
+        self._budget = 1 if left else min(4 * self._budget, A_TURN)
         self._counts["received"] += count
         if not count:
             self._hear_reports()

@@ -235,10 +235,8 @@ def test_what_broke_is_told_at_the_end_of_the_turn_and_what_that_breaks_in_the_n
             udp.sendto(request(), ("127.0.0.1", network.port))
             assert network.pump(PATIENCE_S) == 1
             assert order == ["received", "sent", "broken"]
-            select, waits = network._selector.select, []
-            monkeypatch.setattr(
-                network._selector, "select", lambda wait: (waits.append(wait), select(wait))[1]
-            )
+            turn, waits = network._poller.turn, []
+            monkeypatch.setattr(network._poller, "turn", lambda wait: (waits.append(wait), turn(wait))[1])
             network.pump(PATIENCE_S)
             assert order == ["received", "sent", "broken", "broken"]
             assert waits == [0]  # what there is to tell does not wait for the network

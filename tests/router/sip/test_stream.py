@@ -333,9 +333,9 @@ def test_without_descriptors_the_door_rests_instead_of_spinning(
             return actual.fileno()
 
     (door,) = (
-        key.data.__self__
-        for key in network.net._selector.get_map().values()
-        if isinstance(key.data.__self__, doors.Door)
+        handler.__self__
+        for handler in network.net._poller._handlers.values()
+        if isinstance(handler.__self__, doors.Door)
     )
     actual = door._socket
     network.net.pump(0)  # housekeeping is done for now
