@@ -12,11 +12,9 @@ from datetime import datetime
 from functools import partial
 from uuid import uuid4
 
-from router import admission, hunting, numbers
+from router import admission, numbers
 from router.admission import Load
-from router.announcing import HEARD
 from router.bulletin import Bulletin
-from router.call import Call, Opening
 from router.commands import (
     Record,
     Result,
@@ -36,12 +34,12 @@ from router.events import (
     TimerId,
     TransferAsked,
 )
+from router.failsafe import FailSafe
 from router.flow import step
 from router.legs import Legs
 from router.lines import Lines
 from router.live import LiveCall, call_record
-from router.model import Group, RoutingTable
-from router.opening import opening
+from router.model import RoutingTable
 from router.performer import Performer
 from router.ports import (
     CallRecords,
@@ -53,7 +51,7 @@ from router.ports import (
     TransferRequest,
 )
 from router.reception import Candidates, Reachable, Reception
-from router.state import Flow, Stage
+from router.state import Flow
 
 log = logging.getLogger(__name__)
 
@@ -98,17 +96,21 @@ class Engine:
             timed_out=self._timed_out,
             finished=self._finish,
         )
+        self._fail_safe = FailSafe()
         self._door = Door(signalling, clock, self._bulletin, self._keep)
         self.use(table)
         self.calls_total = 0
         self.peak = 0
         self.refused_busy = 0
         self.records_failed = 0
-        self.fail_safe = 0
 
     @property
     def calls_now(self) -> int:
         return len(self._calls)
+
+    @property
+    def fail_safe(self) -> int:
+        return self._fail_safe.used
 
     @property
     def refusals_unrecorded(self) -> int:
@@ -182,7 +184,7 @@ class Engine:
             self._door.turn_away(incoming, 404, "no group has this number", caller=caller)
             return
         now = self._clock.now()
-        call, first, wanted = self._decide(reception, group, incoming, now)
+        call, first, wanted = self._fail_safe.decide(reception, group, incoming, now, self._lines)
         alive = len(self._calls) + len(self._legs) + 1
         load = Load(signalling.capacity, signalling.legs_in_use, alive, self._performer.promised)
         lines = admission.phones_at_once(load, wanted)
@@ -193,22 +195,6 @@ class Engine:
             self._door.turn_away(incoming, 503, because, caller=caller, group=group.name)
             return
         self._begin(incoming, reception, Flow.of(call, first, lines=lines), now)
-
-    def _decide(
-        self, reception: Reception, group: Group, incoming: IncomingCall, now: datetime
-    ) -> tuple[Call, Opening, int]:
-        """The call, who is rung first, and how many phones at once; by the fail-safe when the rules fail."""
-        try:
-            call = reception.call(group, incoming, now, self._lines)
-            first = opening(call)
-            return call, first, hunting.most_at_once(call, first)
-        except Exception:
-            safe = reception.fail_safe(group, incoming)
-            if safe is None:
-                raise
-            log.exception("group %s: %s, the call goes to the manager's phone", group.name, UNUSABLE)
-            self.fail_safe += 1
-            return safe, opening(safe), 1
 
     def _begin(self, incoming: IncomingCall, reception: Reception, flow: Flow, now: datetime) -> None:
         call = flow.call
@@ -279,32 +265,14 @@ class Engine:
         log.exception("call %s: error", live.id)
         if self._calls.get(live.incoming.leg) is not live:
             return
-        flow = live.flow
-        safe = None
-        if not (hopeless or live.connected or flow.call.is_fail_safe):
-            safe = self._safe_call(live)
-        if safe is None:
+        instead = None if hopeless else self._fail_safe.instead(live)
+        if instead is None:
             self._break_off(live, BROKEN, 500)
             return
         self._let_go(live)
-        self.fail_safe += 1
         self._bulletin.step(live, self._at(live), RESCUED)
-        plan = HEARD if flow.stage is Stage.ANNOUNCING else flow.plan
-        live.flow = Flow.of(safe).but(
-            legs=flow.legs,
-            timers=flow.timers,
-            alerted=flow.picked_up,
-            picked_up=flow.picked_up,
-            plan=plan,
-        )
+        live.flow = instead
         self._happened(live, CallOffered(self._at(live)))
-
-    def _safe_call(self, live: LiveCall) -> Call | None:
-        try:
-            return live.reception.fail_safe(live.flow.call.group, live.incoming)
-        except Exception:
-            log.exception("call %s: no way to the manager's phone", live.id)
-            return None
 
     def _let_go(self, live: LiveCall) -> None:
         """End the outgoing legs and stop what waits, in whatever state they are."""

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from typing import assert_never
 
-from router import announcing, hunting, moves, overflow, refusals, talking
-from router.call import Call, Phone, Role, Skip, Why
+from router import announcing, choices, hunting, moves, overflow, refusals, talking
+from router.call import Role, Why
 from router.commands import AcceptTransfer, Alert, Command, Explain, Result
-from router.endings import abandon, refuse
+from router.endings import abandon, overflow_failed, refuse, ring_number
 from router.events import (
     Announced,
     Answered,
@@ -36,8 +36,8 @@ from router.facts import (
     Stopped,
     TimeIsOver,
 )
-from router.forwarding import MOST_DIVERSIONS, problem
-from router.model import Person, Strategy
+from router.forwarding import MOST_DIVERSIONS
+from router.model import Strategy
 from router.notices import notices, with_notices
 from router.state import Flow, Rung, Stage, Turn
 
@@ -149,7 +149,7 @@ def _round(flow: Flow, at: float) -> Turn:
         return _hunt(flow.but(why=Why.DECLINED), at)
     phones = [(opening.manager, opening.why)]
     if opening.parallel and flow.lines > 1:
-        phones += [(phone, Why.PARALLEL) for phone in _candidates(flow)[:1]]
+        phones += [(phone, Why.PARALLEL) for phone in choices.candidates(flow)[:1]]
     flow, ring = moves.ring(flow.but(stage=Stage.MANAGER), phones, at)
     flow, timer = moves.phone_timer(flow, 0 if opening.alone else flow.call.group.manager_timeout)
     return flow, ring + timer
@@ -162,12 +162,12 @@ def _hunt(flow: Flow, at: float) -> Turn:
     group, timeout = flow.call.group, flow.call.group.assistant_timeout
     said: tuple[Command, ...] = ()
     if flow.round == 1:
-        said = tuple([Explain(at, Skipped(phone, skip)) for phone, skip in _skipped(flow.call)])
+        said = tuple([Explain(at, Skipped(phone, skip)) for phone, skip in choices.skipped(flow.call)])
     flow = flow.but(stage=Stage.HUNT)
     spent = [r for r in flow.rung if timeout and at - r.since >= timeout]
     flow, stop = moves.stop(flow, spent, at, Outcome.NO_ANSWER)
     ringing = tuple([rung.phone for rung in flow.rung])
-    flow = flow.but(waves=hunting.waves(ringing + _candidates(flow), group.strategy, flow.lines))
+    flow = flow.but(waves=hunting.waves(ringing + choices.candidates(flow), group.strategy, flow.lines))
     if not ringing:
         if not flow.waves:
             said = (*said, Explain(at, NobodyToHunt(flow.why)))
@@ -196,30 +196,18 @@ def _end_of_list(flow: Flow, at: float, *, in_time: bool = True) -> Turn:
         return refuse(flow, at, 480, "the manager did not take the call", Result.REFUSED)
     fresh = flow.but(tried=frozenset())
     match overflow.at_end(
-        flow.call.group, flow.round, rung=flow.legs > 0, again=in_time and _somebody_left(fresh)
+        flow.call.group, flow.round, rung=flow.legs > 0, again=in_time and choices.somebody_left(fresh)
     ):
         case overflow.Again():
             fresh = fresh.but(round=flow.round + 1)
             after, commands = _round(fresh, at)
             return after, (Explain(at, NextRound(fresh.round, overflow.ROUNDS)), *commands)
         case overflow.RingNumber(number):
-            return _ring_number(flow, number, at)
+            return ring_number(flow, number, at)
         case overflow.Busy(status, because):
             return refuse(flow, at, status, because, Result.BUSY if status == 486 else Result.REFUSED)
         case never:
             assert_never(never)
-
-
-def _ring_number(flow: Flow, number: str, at: float) -> Turn:
-    """The overflow number gets the longest wait for itself."""
-    if because := problem(number, flow.call.house):
-        return refuse(flow, at, 486, f"the overflow number is not called: {because}", Result.BUSY)
-    person = Person(user="", name=number, address=number)
-    phone = Phone(Role.OVERFLOW, person, diverted_by=flow.call.dialled)
-    flow, ring = moves.ring(flow.but(stage=Stage.OVERFLOW, waves=()), [(phone, Why.OVERFLOW)], at)
-    flow, stop = moves.phone_timer(flow, 0)
-    flow, timer = moves.call_timer(flow, overflow.LONGEST_WAIT)
-    return flow, (*stop, *ring, *timer)
 
 
 def _alert(flow: Flow, rung: Rung) -> Turn:
@@ -232,12 +220,12 @@ def _gives_way(flow: Flow, rung: Rung, at: float, status: int) -> Turn:
     declined = flow.declined | {rung.phone.person.user} if status >= 600 else flow.declined
     flow = flow.but(rung=tuple([r for r in flow.rung if r is not rung]), declined=declined)
     if flow.stage is Stage.OVERFLOW:
-        return _overflow_failed(flow, at, status)
+        return overflow_failed(flow, at, status)
     if flow.opening.direct:
         answer = status if status in {486, 600, 603} else 480
         return refuse(flow, at, answer, "the manager did not take the call", Result.REFUSED)
     if rung.phone.role is not Role.ASSISTANT:
-        return _hunt(flow.but(why=_why_not(rung.phone, status)), at)
+        return _hunt(flow.but(why=choices.why_not(rung.phone, status)), at)
     if flow.rung:
         return flow, ()
     return _next_wave(flow, at)
@@ -261,42 +249,7 @@ def _waited_out(flow: Flow, at: float) -> Turn:
     flow, stop = moves.stop(flow.but(call_timer=None), flow.rung, at, Outcome.NO_ANSWER)
     said = (Explain(at, TimeIsOver(overflow.LONGEST_WAIT)),)
     if flow.stage is Stage.OVERFLOW:
-        flow, rest = _overflow_failed(flow, at, 0)
+        flow, rest = overflow_failed(flow, at, 0)
     else:
         flow, rest = _end_of_list(flow.but(waves=()), at, in_time=False)
     return flow, stop + said + rest
-
-
-def _overflow_failed(flow: Flow, at: float, status: int) -> Turn:
-    """The overflow number's "busy" is passed on; for every other reason the caller hears "unavailable"."""
-    answer = 486 if status in {486, 600} else 480
-    return refuse(flow, at, answer, "the overflow number did not take the call", Result.OVERFLOW)
-
-
-def _candidates(flow: Flow) -> tuple[Phone, ...]:
-    """The assistants still to be offered the call in this round, in hunting order; the one that the manager's
-    calls are forwarded to comes first."""
-    out, first = flow.tried | flow.declined, flow.opening.first
-    left = [phone for phone in hunting.available(flow.call) if phone.person.user not in out]
-    if first:
-        left.sort(key=lambda phone: phone.person.user != first)
-    return tuple(left)
-
-
-def _somebody_left(flow: Flow) -> bool:
-    manager = flow.opening.manager
-    if manager is not None and manager.person.user not in flow.declined:
-        return True
-    return not flow.opening.alone and bool(_candidates(flow))
-
-
-def _skipped(call: Call) -> list[tuple[Phone, Skip]]:
-    reasons = [(phone, hunting.absence(phone, call)) for phone in hunting.assistants(call.group)]
-    return [(phone, skip) for phone, skip in reasons if skip is not None]
-
-
-def _why_not(phone: Phone, status: int) -> Why:
-    """Why the manager did not take the call, by the phone's final response."""
-    if phone.role is Role.FORWARDED:
-        return Why.FORWARD_FAILED
-    return {486: Why.LINE_BUSY, 600: Why.LINE_BUSY, 603: Why.DECLINED}.get(status, Why.NOT_REACHED)
