@@ -91,11 +91,6 @@ def password_variable(name: str) -> str:
     return f"CALLISTO_PEER_{name.upper().replace('-', '_')}_PASSWORD"
 
 
-def shown(peer: Peer) -> str:
-    """Where a peer is, for people."""
-    return f"{peer.host}:{peer.port};transport={peer.transport}"
-
-
 # Each form as names with their settings
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO
 
@@ -39,6 +40,12 @@ class RoutingFile:
         self._file: BinaryIO | None = None
         self._reader = TableReader()
         self._last: RoutingTable | None = None
+        self._written: datetime | None = None
+
+    @property
+    def written(self) -> datetime | None:
+        """When the table that was read last was written."""
+        return self._written
 
     @property
     def is_reading(self) -> bool:
@@ -63,6 +70,7 @@ class RoutingFile:
                 if self._clock() >= end:
                     return None
             self._last = self._reader.table()
+            self._written = datetime.fromtimestamp(os.fstat(self._file.fileno()).st_mtime).astimezone()
         except BaseException:
             self.close()
             raise

@@ -8,12 +8,13 @@ from datetime import datetime
 from pathlib import Path
 
 from appliance.lifecycle import State
-from appliance.services.ports import UnitState
+from appliance.services.ports import Unit, UnitState
+from router.model import Peer
 
 
 @dataclass(frozen=True, slots=True)
 class About:
-    """What does not change while the supervisor lives. `trunk` in words, empty for none."""
+    """What does not change while the supervisor lives. `peers`: as they are configured."""
 
     version: str
     edition: str
@@ -21,7 +22,7 @@ class About:
     listen: str
     ports: Mapping[str, int]
     state: Path
-    trunk: str
+    peers: tuple[Peer, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,12 +53,38 @@ def status(
         "listen": about.listen,
         "ports": dict(about.ports),
         "state": str(about.state),
-        "trunk": about.trunk,
+        "peers": _peers(about.peers, next((facts for unit, facts in services if _is_router(unit)), {})),
         "services": [_service(unit, facts, now) for unit, facts in services],
         "jobs": list(jobs),
         "store": _store(store),
         "spool": {"pending": pending},
         "host": dict(host),
+    }
+
+
+def _is_router(unit: UnitState) -> bool:
+    return unit.unit is Unit.ROUTER and unit.state is State.READY
+
+
+def _peers(configured: Sequence[Peer], router: Mapping[str, object]) -> list[dict[str, object]]:
+    """What the router tells of each peer, and of one that it does not know, why: its name has no address."""
+    told = router.get("peers")
+    known = {one.get("name"): one for one in told if isinstance(one, dict)} if isinstance(told, list) else {}
+    return [_peer(peer, known.get(peer.name), asked=isinstance(told, list)) for peer in configured]
+
+
+def _peer(peer: Peer, told: Mapping[str, object] | None, *, asked: bool) -> dict[str, object]:
+    found = told or {}
+    problem = f"host {peer.host} has no known address" if asked and told is None else ""
+    return {
+        "name": peer.name,
+        "address": f"{peer.host}:{peer.port}",
+        "transport": peer.transport,
+        "priority": peer.priority,
+        "state": found.get("state", "unknown"),
+        "since": found.get("since"),
+        "registered": found.get("registered") is True if peer.register else None,
+        "problem": found.get("problem") or problem,
     }
 
 

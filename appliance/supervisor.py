@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
 from datetime import datetime
 
-from appliance import lifecycle, peers_config, sysinfo
+from appliance import lifecycle, sysinfo
 from appliance.clock import local_zone
 from appliance.config import Config
 from appliance.control.protocol import RefusedError, Request
@@ -63,8 +63,8 @@ class Supervisor:
         self._house = Housekeeping(config, store, self._plans)
 
     @property
-    def router_facts(self) -> Mapping[str, object]:
-        return self._facts[Unit.ROUTER]
+    def media_facts(self) -> Mapping[str, object]:
+        return self._facts[Unit.MEDIA]
 
     @property
     def table(self) -> RoutingTable | None:
@@ -187,9 +187,8 @@ def _unit(request: Request) -> Unit:
 
 def _about(config: Config, version: str) -> About:
     ports = {"telnet": config.telnet_port, "sip": config.sip_port, "web": config.web_port}
-    trunk = ", ".join(f"{peer.name} {peers_config.shown(peer)}" for peer in config.peers)
     started = datetime.now().astimezone()
-    return About(version, config.edition, started, config.listen, ports, config.state, trunk)
+    return About(version, config.edition, started, config.listen, ports, config.state, config.peers)
 
 
 def _children(config: Config, env: Mapping[str, str]) -> tuple[Child, ...]:

@@ -18,19 +18,19 @@ def lines(
     version: str,
     *,
     states: Sequence[UnitState],
-    router_facts: Mapping[str, object],
+    media_facts: Mapping[str, object],
     table: RoutingTable | None,
     user: str,
     password: str | None,
 ) -> list[str]:
-    """`password`: a new one that nobody has seen yet; `router_facts`: as the router tells them."""
+    """`password`: a new one that nobody has seen yet; `media_facts`: as the media server tells them."""
     host = platform.node() if config.listen == "0.0.0.0" else config.listen
     said = ["", _headline(version, states), f"  Telnet   telnet {host} {config.telnet_port}"]
     said += [f"  Calls    {call}" for call in _calls(config, host, table)]
     said.append(f"  Browser  http://{host}:{config.web_port}/")
     if password:
         said.append(f"  Log in   {user}, password {password}   (shown only this once)")
-    said += _engine(router_facts)
+    said += _engine(media_facts)
     return [*said, "Ctrl-C stops everything.", ""]
 
 
@@ -56,6 +56,7 @@ def _engine(facts: Mapping[str, object]) -> list[str]:
         return []
     legs = facts.get("capacity")
     return [
-        f"  Note     this is the stock SIP engine, for {legs} call legs: a call takes one and one for each",
-        "           phone that rings. `make engine` builds one for 2048.",
+        f"  Note     the media server has the stock engine, for {legs} call legs: announcements and",
+        "           conversions for two calls at a time; plain calls need none. `make engine` builds one for",
+        "           2048.",
     ]

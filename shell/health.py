@@ -1,18 +1,13 @@
-"""Reading the supervisor's status: what is known about the machine, and what is wrong with it. Pure.
-
-Whatever is missing or of another kind reads as unknown.
-"""
+"""What the supervisor's status tells about the machine, and what is wrong with it. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any
 
+from shell import peers
 from shell.ports import Status
+from shell.reading import UNKNOWN, instant, number, service, table, tables, text
 
-UNKNOWN = "unknown"
 GOOD_STATES = frozenset({"ready", "running", "up", "active"})
 DISK_FULL = 0.05
 """A part of the disk: less than this free needs somebody to act."""
@@ -41,9 +36,10 @@ def problems(status: Status) -> tuple[str, ...]:
         for service in tables(status, "services")
         if text(service, "state") not in GOOD_STATES
     ]
+    found.extend(peers.problems(status))
     store = table(status, "store")
     if error := text(store, "error"):
-        found.append(f"store: {error}")
+        found.append(f"store: {error}{_routing(status)}")
     host = table(status, "host")
     for what, limit in (("disk", DISK_FULL), ("memory", MEMORY_FULL)):
         size, free = number(host, f"{what}_mb"), number(host, f"{what}_free_mb")
@@ -57,35 +53,7 @@ def problems(status: Status) -> tuple[str, ...]:
     return tuple(found)
 
 
-def table(data: Mapping[str, Any], key: str) -> Mapping[str, Any]:
-    found = data.get(key)
-    return found if isinstance(found, Mapping) else {}
-
-
-def tables(data: Mapping[str, Any], key: str) -> tuple[Mapping[str, Any], ...]:
-    found = data.get(key)
-    return tuple(each for each in found if isinstance(each, Mapping)) if isinstance(found, list) else ()
-
-
-def text(data: Mapping[str, Any], key: str) -> str:
-    """Empty when it is not there."""
-    found = data.get(key)
-    return "" if found is None or isinstance(found, Mapping | list) else str(found)
-
-
-def number(data: Mapping[str, Any], key: str) -> float | None:
-    found = data.get(key)
-    return float(found) if isinstance(found, int | float) and not isinstance(found, bool) else None
-
-
-def instant(data: Mapping[str, Any], key: str) -> datetime | None:
-    """An ISO time with its zone."""
-    try:
-        found = datetime.fromisoformat(text(data, key))
-    except ValueError:
-        return None
-    return found if found.tzinfo is not None else None
-
-
-def service(status: Status, name: str) -> Mapping[str, Any]:
-    return next((each for each in tables(status, "services") if text(each, "name") == name), {})
+def _routing(status: Status) -> str:
+    """What calls are routed by while the store cannot be read."""
+    of = instant(table(service(status, "router"), "facts"), "table_of")
+    return f"; calls are routed by the table of {of:%a %Y-%m-%d %H:%M}" if of else ""

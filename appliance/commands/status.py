@@ -13,6 +13,7 @@ from appliance.config import Config
 from appliance.control.client import ControlClient, ControlUnavailableError
 from appliance.control.protocol import RefusedError
 from shell.layout import duration
+from shell.peers import PeerState, peers
 
 DONE, REFUSED, NOTHING_RUNS = 0, 1, 3
 WITHIN = 5.0
@@ -52,12 +53,17 @@ def lines(status: Mapping[str, Any]) -> Iterator[str]:
         yield f"{row}  {one['last_exit'] or '-'}"
     yield ""
     yield from _router(status)
+    yield from _media(status)
+    for peer in peers(status):
+        yield f"Peer     {_peer(peer)}"
     for job in status["jobs"]:
         last = f"; last {_moment(job['last_run'])}: {job['last_result']}" if job["last_run"] else ""
         yield f"Plan     {job['name']} ({job['variable']}): {_moment(job['next_run']) or 'never'}{last}"
     yield f"Store    {store['url_shown']}, revision {store['revision']}, schema {store['schema']}"
     if store.get("error"):
         yield f"         {store['error']}"
+        if of := _facts(status, "router").get("table_of"):
+            yield f"         calls are routed by the table of {_moment(of)}"
     yield f"Spool    {status['spool']['pending']} call records to be stored"
     free = (
         f"{host.get('disk_free_mb', '?')} MB of disk and {host.get('memory_free_mb', '?')} MB of memory free"
@@ -66,16 +72,32 @@ def lines(status: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _router(status: Mapping[str, Any]) -> Iterator[str]:
-    router = next((one for one in status["services"] if one["name"] == "router"), None)
-    if router is None or not router["facts"]:
-        return
-    facts = router["facts"]
-    yield (
-        f"Calls    {facts['calls_now']} now, {facts['calls_total']} in all, at most {facts['peak']} at once, "
-        f"{facts['refused_busy']} refused for want of legs"
-    )
-    legs = f"{facts['legs_in_use']} of {facts['capacity']} legs in use"
-    yield f"Engine   {facts['engine']}, {facts['build']}, {legs}"
+    facts = _facts(status, "router")
+    if facts:
+        yield (
+            f"Calls    {facts['calls_now']} now, {facts['calls_total']} in all, at most {facts['peak']} at"
+            f" once, {facts['refused_busy']} refused for want of legs"
+        )
+        yield f"Legs     {facts['legs_in_use']} of {facts['capacity']} in use"
+
+
+def _media(status: Mapping[str, Any]) -> Iterator[str]:
+    facts = _facts(status, "media")
+    if facts:
+        legs = f"{facts['legs_in_use']} of {facts['capacity']} legs in use"
+        yield f"Media    {facts['engine']}, {facts['build']}, {legs}"
+
+
+def _facts(status: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    """Empty for a service that is not ready."""
+    found: Mapping[str, Any] = next((one["facts"] for one in status["services"] if one["name"] == name), {})
+    return found
+
+
+def _peer(peer: PeerState) -> str:
+    since = f" since {_moment(peer.since.isoformat())}" if peer.since else ""
+    others = "".join(f", {part}" for part in (peer.registration, peer.problem) if part)
+    return f"{peer.name} at {peer.address}: {peer.state}{since}{others}"
 
 
 def _moment(iso: str | None) -> str:

@@ -37,6 +37,7 @@ SLICE = 0.002
 """Seconds that the reading of a new table may hold up calls at a time."""
 FACTS_EVERY = 1.0
 TURN = 0.05
+CHORES_EVERY = 0.02
 STOP_WITHIN = 4
 
 
@@ -73,7 +74,7 @@ def _serve(config: Config, log_lines: LoopLog, stopping: Callable[[], bool]) -> 
         engine = Engine(signalling, timers, spool, reporter, table, candidates=peering.candidates)
         peering.use(table.peers, table.networks)
         signalling.attach(engine)
-        facts = _Facts(signalling, engine, table)
+        facts = _Facts(signalling, engine, table, file)
         reporter.ready(facts())
         log.info("ready on %s:%d, %d call legs", config.listen, config.sip_port, signalling.capacity)
         watch = _Watch(file, engine, peering, facts)
@@ -114,13 +115,16 @@ def _first_table(file: RoutingFile, stopping: Callable[[], bool]) -> RoutingTabl
 class _Facts:
     """What the status shows of the router."""
 
-    def __init__(self, signalling: SipSignalling, engine: Engine, table: RoutingTable) -> None:
+    def __init__(
+        self, signalling: SipSignalling, engine: Engine, table: RoutingTable, file: RoutingFile
+    ) -> None:
         self._signalling = signalling
         self._engine = engine
+        self._file = file
         self.table = table
 
     def __call__(self) -> dict[str, object]:
-        engine, trunk = self._engine, self.table.trunk
+        engine, of = self._engine, self._file.written
         return {
             **self._signalling.facts(),
             "calls_now": engine.calls_now,
@@ -131,7 +135,7 @@ class _Facts:
             "refusals_unrecorded": engine.refusals_unrecorded,
             "revision": self.table.revision,
             "groups": len(self.table.groups),
-            "trunk": f"{trunk.host}:{trunk.port};transport={trunk.transport}" if trunk else "",
+            "table_of": of.isoformat(timespec="seconds") if of else None,
         }
 
 
@@ -180,12 +184,17 @@ class _Loop:
     log_lines: LoopLog
 
     def turn_until(self, stopping: Callable[[], bool]) -> None:
-        next_facts = 0.0
+        """Calls first: the chores have their turn when nothing comes, or every CHORES_EVERY seconds."""
+        chores_at = next_facts = 0.0
         housekeeping = Housekeeping()
         while not stopping():
-            messages = self.signalling.pump(0.0 if self.watch.is_busy else self.timers.wait(TURN))
+            wait = max(0.0, min(TURN, chores_at - time.monotonic())) if chores_at else TURN
+            messages = self.signalling.pump(0.0 if self.watch.is_busy else self.timers.wait(wait))
             self.timers.turn()
             now = time.monotonic()
+            if messages and now < chores_at:
+                continue
+            chores_at = now + CHORES_EVERY if messages else 0.0
             self.watch.turn(now)
             if now >= next_facts:
                 next_facts = now + FACTS_EVERY

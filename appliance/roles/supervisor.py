@@ -112,7 +112,7 @@ class _Foreground:
             self._config,
             self._version,
             states=states,
-            router_facts=supervisor.router_facts,
+            media_facts=supervisor.media_facts,
             table=supervisor.table,
             user=FIRST_ADMINISTRATOR,
             password=self._password,

@@ -8,19 +8,10 @@ from datetime import datetime, timedelta
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
-from shell.health import (
-    GOOD_STATES,
-    UNKNOWN,
-    facts,
-    instant,
-    number,
-    problems,
-    service,
-    table,
-    tables,
-    text,
-)
+from shell.health import GOOD_STATES, facts, problems
 from shell.layout import duration
+from shell.peers import DOWN, UP, PeerState, peers
+from shell.reading import UNKNOWN, instant, number, service, table, tables, text
 
 Level = Literal["good", "warn", "bad", "quiet"]
 """How a word is coloured; the word says the same without the colour."""
@@ -73,7 +64,19 @@ class Calls:
     total: str
     peak: str
     refused: str
-    engine: str
+    media: str
+    """The media server: its engine and its legs."""
+
+
+@dataclass(frozen=True, slots=True)
+class PeerRow:
+    name: str
+    address: str
+    state: str
+    level: Level
+    since: Moment | None
+    registration: str
+    problem: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +84,7 @@ class View:
     problems: tuple[str, ...]
     services: tuple[ServiceRow, ...]
     calls: Calls
+    peers: tuple[PeerRow, ...]
     jobs: tuple[JobRow, ...]
     system: tuple[tuple[str, str], ...]
     store: tuple[tuple[str, str], ...]
@@ -93,7 +97,8 @@ def view(status: Mapping[str, Any], now: datetime, zone: ZoneInfo) -> View:
     return View(
         problems=problems(status),
         services=tuple(_service(each) for each in tables(status, "services")),
-        calls=_calls(table(service(status, "router"), "facts")),
+        calls=_calls(table(service(status, "router"), "facts"), table(service(status, "media"), "facts")),
+        peers=tuple(_peer(each, now, zone) for each in peers(status)),
         jobs=tuple(_job(each, now, zone) for each in tables(status, "jobs")),
         system=_system(status, now, zone),
         store=_store(status),
@@ -116,7 +121,7 @@ def _service(found: Mapping[str, Any]) -> ServiceRow:
     )
 
 
-def _calls(found: Mapping[str, Any]) -> Calls:
+def _calls(found: Mapping[str, Any], media: Mapping[str, Any]) -> Calls:
     legs, capacity = number(found, "legs_in_use"), number(found, "capacity")
     part = legs / capacity if legs is not None and capacity else None
     level: Level = (
@@ -131,7 +136,26 @@ def _calls(found: Mapping[str, Any]) -> Calls:
         total=text(found, "calls_total") or "–",
         peak=text(found, "peak") or "–",
         refused=text(found, "refused_busy") or "–",
-        engine=" ".join(part for part in (text(found, "engine"), text(found, "build")) if part) or UNKNOWN,
+        media=_media(media),
+    )
+
+
+def _media(found: Mapping[str, Any]) -> str:
+    engine = " ".join(part for part in (text(found, "engine"), text(found, "build")) if part)
+    if not engine:
+        return UNKNOWN
+    return f"{engine}, {text(found, 'legs_in_use') or UNKNOWN} of {text(found, 'capacity') or UNKNOWN} legs"
+
+
+def _peer(found: PeerState, now: datetime, zone: ZoneInfo) -> PeerRow:
+    return PeerRow(
+        name=found.name,
+        address=found.address,
+        state=found.state,
+        level="good" if found.state == UP else "bad" if found.state == DOWN else "quiet",
+        since=_moment(found.since, now, zone) if found.since else None,
+        registration=found.registration,
+        problem=found.problem,
     )
 
 

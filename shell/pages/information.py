@@ -7,17 +7,21 @@ from itertools import zip_longest
 from typing import Any
 
 from db.variables.states import Change
-from shell.health import GOOD_STATES, UNKNOWN, facts, number, problems, service, table, tables, text
+from shell.health import GOOD_STATES, facts, problems
 from shell.layout import Cell, duration, moment, pairs
 from shell.layout import table as tabular
 from shell.pages import words
 from shell.pages.jobs import plan, plan_table
+from shell.peers import DOWN, UP, peers
 from shell.ports import Status, SystemUnavailableError
+from shell.reading import UNKNOWN, number, service, table, tables, text
 from shell.registry import Context
 from shell.reply import Reply
 from shell.term import Line, Span, Style, plain, width
 
 CHANGES = 3
+STOCK = "stock wheel"
+"""As the media server calls the engine that carries few legs."""
 
 
 async def show_info(context: Context, _arguments: tuple[str, ...]) -> Reply:
@@ -51,7 +55,8 @@ def _body(context: Context, status: Status, changes: Sequence[Change]) -> tuple[
         left = _block("System", _system(context, status), half)
         right = (*_block("Calls", _calls(status), half), *_block("Data", _data(status), half))
         lines.extend(_beside(left, right, half))
-        lines.extend(("", *_services(context, status), "", *plan_table(context, plan(status))))
+        lines.extend(("", *_services(context, status), *_peers(context, status)))
+        lines.extend(("", *plan_table(context, plan(status))))
     if changes:
         lines.extend(("", (Span("Last changes", Style.TITLE),)))
         zone = context.services.zone
@@ -85,14 +90,43 @@ def _calls(status: Status) -> list[tuple[str, Cell]]:
     def say(key: str) -> str:
         return text(known, key) or UNKNOWN
 
-    engine = " ".join(part for part in (text(known, "engine"), text(known, "build")) if part)
     return [
-        ("Engine", engine or UNKNOWN),
         ("Legs", f"{say('legs_in_use')} of {say('capacity')} in use"),
         ("Calls", f"{say('calls_now')} now, {say('calls_total')} in all"),
         ("Peak", f"{say('peak')} at once, {say('refused_busy')} refused"),
-        ("Trunk", text(known, "trunk") or text(status, "trunk") or "none"),
+        ("Media", _media(status)),
     ]
+
+
+def _media(status: Status) -> str:
+    """The media server, which carries the calls with an announcement or a conversion."""
+    known = table(service(status, "media"), "facts")
+    engine = " ".join(part for part in (text(known, "engine"), text(known, "build")) if part)
+    if not engine:
+        return UNKNOWN
+    legs = f"{text(known, 'legs_in_use') or UNKNOWN} of {text(known, 'capacity') or UNKNOWN} legs in use"
+    more = "; make engine builds one for 2048" if text(known, "build") == STOCK else ""
+    return f"{engine}, {legs}{more}"
+
+
+def _peers(context: Context, status: Status) -> tuple[Line, ...]:
+    """Nothing when there is none."""
+    zone = context.services.zone
+    rows: list[tuple[Cell, ...]] = [
+        (
+            each.name,
+            each.address,
+            Span(
+                each.state,
+                Style.GOOD if each.state == UP else Style.BAD if each.state == DOWN else Style.PLAIN,
+            ),
+            moment(each.since, zone) if each.since else "-",
+            ": ".join(part for part in (each.registration, each.problem) if part) or "-",
+        )
+        for each in peers(status)
+    ]
+    heading = ("Peer", "Address", "State", "Since", "Registration")
+    return ("", *tabular(rows, context.table_width, heading=heading)) if rows else ()
 
 
 def _data(status: Status) -> list[tuple[str, Cell]]:

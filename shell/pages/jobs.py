@@ -8,10 +8,10 @@ from typing import Any
 
 from db.variables.states import VariableState
 from db.variables.values import Weekly
-from shell.health import instant, tables, text
 from shell.layout import Cell, day_and_time, moment, table
 from shell.pages import words
 from shell.ports import JobRun, Services, Status, SystemUnavailableError
+from shell.reading import instant, tables, text
 from shell.registry import Context
 from shell.reply import Reply
 from shell.term import Line, Span, Style

@@ -20,7 +20,7 @@ from appliance.roles.timers import TimerHeap
 from appliance.services.ports import Unit, UnitState
 from appliance.status import About, StoreState, status
 from appliance.when import WhenError, parse
-from router.model import Group, RoutingTable
+from router.model import Group, Peer, RoutingTable
 
 ZURICH = ZoneInfo("Europe/Zurich")
 SUNDAY = datetime(2026, 11, 22, 15, 0, tzinfo=ZURICH)
@@ -105,8 +105,14 @@ def unit(which: Unit, state: State = State.READY, last_exit: str | None = None) 
     return UnitState(which, state, 4000, 100.0, 2, last_exit)
 
 
+PEERS = (
+    Peer("pbx1", "10.0.0.1", user="u", password="hush", register=True),
+    Peer("pbx2", "pbx.example", 5061, "tls"),
+)
+
+
 def shown(**changed: object) -> dict[str, object]:
-    about = About("0.1.0", "ucm", SUNDAY, "127.0.0.1", {"sip": 5060}, Path("/srv/callisto"), "")
+    about = About("0.1.0", "ucm", SUNDAY, "127.0.0.1", {"sip": 5060}, Path("/srv/callisto"), PEERS)
     given: dict[str, object] = {
         "services": [(unit(Unit.WEB), {"sessions": 3})],
         "jobs": [
@@ -156,18 +162,57 @@ def test_a_lost_store_is_said() -> None:
     assert shown(store=StoreState("x", None, None, "locked"))["store"]["error"] == "locked"  # type: ignore[index]
 
 
+TOLD = {"name": "pbx1", "state": "up", "since": SUNDAY.isoformat(), "registered": True, "problem": ""}
+
+
+@pytest.mark.parametrize(
+    ("told", "expected"),
+    [
+        ({}, [("unknown", False, ""), ("unknown", None, "")]),
+        ({"peers": "?"}, [("unknown", False, ""), ("unknown", None, "")]),
+        ({"peers": [TOLD]}, [("up", True, ""), ("unknown", None, "host pbx.example has no known address")]),
+        (
+            {
+                "peers": [
+                    {**TOLD, "registered": False, "problem": "403"},
+                    {**TOLD, "name": "pbx2", "state": "down"},
+                ]
+            },
+            [("up", False, "403"), ("down", None, "")],
+        ),
+    ],
+)
+def test_the_status_has_each_configured_peer_with_what_the_router_tells(
+    told: dict[str, object], expected: list[tuple[object, ...]]
+) -> None:
+    found = shown(services=[(unit(Unit.ROUTER), told)])["peers"]
+    assert [(one["state"], one["registered"], one["problem"]) for one in found] == expected  # type: ignore[attr-defined]
+    assert [one["address"] for one in found] == ["10.0.0.1:5060", "pbx.example:5061"]  # type: ignore[attr-defined]
+    assert "hush" not in json.dumps(found)
+
+
+def test_a_router_that_is_not_ready_tells_nothing_of_peers() -> None:
+    down = unit(Unit.ROUTER, State.BACKING_OFF)
+    found = shown(services=[(down, {"peers": [TOLD]})])["peers"]
+    assert [one["state"] for one in found] == ["unknown", "unknown"]  # type: ignore[attr-defined]
+
+
 def test_the_status_in_words_names_every_service_and_plan() -> None:
     facts = {"calls_now": 1, "calls_total": 9, "peak": 2, "refused_busy": 0}
-    facts |= {"engine": "PJSUA2 2.17", "build": "large", "legs_in_use": 2, "capacity": 2048}
+    facts |= {"engine": "SIP", "legs_in_use": 2, "capacity": 8000, "table_of": SUNDAY.isoformat()}
+    media = {"engine": "PJSUA2 2.17", "build": "large", "legs_in_use": 1, "capacity": 2048}
     down = unit(Unit.SHELL, State.BACKING_OFF, "killed by SIGKILL")
-    services = [(unit(Unit.ROUTER), facts), (down, {}), (unit(Unit.WEB), {})]
+    services = [(unit(Unit.ROUTER), facts), (unit(Unit.MEDIA), media), (down, {}), (unit(Unit.WEB), {})]
     text = "\n".join(lines(shown(services=services, store=StoreState("x", 1, "1", "locked"))))
     for told in (
         "router",
         "backing off",
         "killed by SIGKILL",
         "1 now, 9 in all",
-        "2 of 2048",
+        "2 of 8000",
+        "PJSUA2 2.17, large, 1 of 2048 legs",
+        f"calls are routed by the table of {SUNDAY.astimezone():%a %Y-%m-%d %H:%M}",
+        "Peer     pbx1 at 10.0.0.1:5060: unknown",
         "web restart",
         "locked",
     ):
@@ -181,7 +226,7 @@ def test_the_welcome_says_where_to_telnet_call_and_browse(tmp_path: Path) -> Non
             config,
             "0.1.0",
             states=[unit(one) for one in Unit],
-            router_facts={"build": "large", "capacity": 2048},
+            media_facts={"build": "large", "capacity": 2048},
             table=RoutingTable(groups={"100": Group("Management", "100")}),
             user="admin",
             password="abcd-efgh",
@@ -205,7 +250,7 @@ def test_the_welcome_names_what_is_not_ready_and_the_small_engine(tmp_path: Path
             Config.load({"CALLISTO_LISTEN": "0.0.0.0"}, tmp_path),
             "0.1.0",
             states=states,
-            router_facts={"build": "stock wheel", "capacity": 4},
+            media_facts={"build": "stock wheel", "capacity": 4},
             table=None,
             user="admin",
             password=None,

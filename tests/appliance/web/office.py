@@ -57,8 +57,7 @@ def status() -> dict[str, Any]:
                 "restarts": 0,
                 "last_exit": None,
                 "facts": {
-                    "engine": "PJSUA2 2.17",
-                    "build": "large",
+                    "engine": "SIP",
                     "capacity": 2048,
                     "legs_in_use": 512,
                     "calls_now": 256,

@@ -40,6 +40,17 @@ async def test_what_needs_attention_stands_on_top(office, browser):
     assert "All is well" not in page
 
 
+async def test_peers_are_shown_when_there_are_any(office, browser):
+    await browser.log_in()
+    assert "PBX peers" not in words(await browser.get("/"))
+    office.status_now["peers"] = [
+        {"name": "pbx1", "address": "10.0.0.1:5060", "state": "down", "registered": False, "problem": "<403>"}
+    ]
+    page = words(await browser.get("/"))
+    assert "pbx1 10.0.0.1:5060 down – not registered: <403>" in page
+    assert "peer pbx1 is down: <403>" in page
+
+
 async def test_the_status_for_programs_is_the_supervisors_own(office, browser):
     await browser.log_in()
     assert (await browser.get("/status.json")).json() == office.status_now

@@ -83,3 +83,22 @@ def test_without_a_router_there_is_no_meter():
 def test_facts_that_are_not_known_are_left_out():
     labels = [label for label, _ in seen(host={}, started=None).system]
     assert labels == ["Version", "Edition", "Time zone"]
+
+
+def test_peers_are_shown_with_what_is_wrong() -> None:
+    told = [
+        {
+            "name": "pbx1",
+            "address": "10.0.0.1:5060",
+            "state": "up",
+            "since": NOW.isoformat(),
+            "registered": True,
+        },
+        {"name": "pbx2", "address": "10.0.0.2:5060", "state": "down", "registered": False, "problem": "403"},
+    ]
+    found = view(status() | {"peers": told}, NOW, ZURICH)
+    assert [(peer.name, peer.level, peer.registration) for peer in found.peers] == [
+        ("pbx1", "good", "registered"),
+        ("pbx2", "bad", "not registered"),
+    ]
+    assert found.problems == ("peer pbx2 is down: 403",)
