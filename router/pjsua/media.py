@@ -21,7 +21,7 @@ import pjsua2 as pj
 from router.pjsua import wanted
 from router.pjsua.announcement import Announcement, AnnouncementError, Announcements
 from router.pjsua.conference import Conferences, inform
-from router.pjsua.endpoint import LINGER, Endpoint, EngineError
+from router.pjsua.endpoint import LINGER, Endpoint, EngineError, local_address
 from router.pjsua.leg import Account, Leg, LegCall
 from router.pjsua.quality import Quality
 from router.pjsua.quiet import Housekeeping
@@ -349,7 +349,8 @@ def _answer(status: int) -> Any:
 
 def _wanted(invite: str, offer: str, source: str) -> Wanted:
     """What an INVITE asks for; `offer` is empty for a late one."""
-    if not source.startswith(("127.", "[::1]")):
+    host = source.rpartition(":")[0]
+    if not host.startswith("127.") and local_address(host) != host:
         raise UnwantedError(403, f"media is for the router of this machine, not for {source}")
     asked = wanted.read(invite.split(" ", 2)[1])
     if offer:

@@ -236,9 +236,9 @@ def call(
 
 
 @contextlib.contextmanager
-def peer() -> Iterator[Peer]:
+def peer(host: str = HOST) -> Iterator[Peer]:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
-        sock.bind((HOST, 0))
+        sock.bind((host, 0))
         yield Peer(sock)
 
 

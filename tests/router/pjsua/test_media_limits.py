@@ -253,3 +253,14 @@ def test_mangled_offers_and_answers_cost_nothing_but_that_leg(server: Media, cal
             dialog.request("BYE")
             caller.receive_answer()
             server.until(legs_in_use=0)
+
+
+def test_a_router_that_listens_on_another_address_of_this_machine_is_served(server: Media) -> None:
+    """Its socket is bound there, and so that is where its INVITE comes from."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        probe.connect(("192.0.2.1", 9))  # sends nothing: the way there is looked up
+        own = probe.getsockname()[0]
+    with peer(own) as router, peer("127.0.0.3") as other, voice(500) as first, voice(1000) as second:
+        line(router, server, "a", first)
+        line(other, server, "a", second)
+        second.until_hears(500)
