@@ -35,6 +35,7 @@ class Caller(Leg):
         "arrival",
         "forwards",
         "offerless",
+        "replaces",
         "takes_reliable",
         "tx",
         "wants_reliable",
@@ -59,6 +60,8 @@ class Caller(Leg):
         self.offerless = not offer
         self.forwards = forwards
         self.agents: list[Agent] = []
+        self.replaces = ""
+        """Goes out as Replaces with the next INVITE on his behalf: he is transferred to a call there is."""
         self.alerted = False
         supported = request.values("Supported") if "Supported" in request.headers else ()
         self.wants_reliable = "Require" in request.headers and "100rel" in request.values("Require")

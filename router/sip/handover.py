@@ -48,6 +48,10 @@ class HandOver:
 
     def notified(self, tx: ServerTransaction) -> None:
         """A NOTIFY of the caller's side came."""
+        event = tx.request.get("Event").partition(";")[0].strip().lower()
+        if event != "refer":
+            reply(tx, 489, extra={"Allow-Events": ["refer"]})
+            return
         reply(tx, 200)
         status, reason = sipfrag(tx.request.body)
         if status >= 200:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from http import HTTPStatus
 from urllib.parse import unquote
 
 from router.ports import TransferRequest
+from router.sip.address import user_of
 from router.sip.grammar import GrammarError, parse_name_addr, parse_uri
 from router.sip.leg import Leg, reply
 from router.sip.message import Request
+from router.sip.reasons import REASONS
 from router.sip.transactions import ServerTransaction
 
 LASTS = 180
@@ -54,7 +55,7 @@ class Referral:
             "Subscription-State": [state],
             "Content-Type": ["message/sipfrag;version=2.0"],
         }
-        request.body = f"SIP/2.0 {status} {_phrase(status)}\r\n".encode()
+        request.body = f"SIP/2.0 {status} {REASONS.get(status, 'Failed')}\r\n".encode()
         self.leg.ask(request)
 
 
@@ -65,19 +66,13 @@ def read(leg: Leg, tx: ServerTransaction) -> Referral | int:
     if len(values) != 1:
         return 400
     try:
-        uri = parse_uri(parse_name_addr(values[0]).uri_text)
+        text = parse_name_addr(values[0]).uri_text
+        uri = parse_uri(text)
     except GrammarError:
         return 400
     if uri.scheme not in {"sip", "sips", "tel"}:
         return 416
     named = (field.partition("=") for field in uri.headers.split("&"))
     replaces = next((unquote(value) for name, _, value in named if name.lower() == "replaces"), "")
-    asked = TransferRequest(unquote(uri.user), str(replace(uri, headers="")), attended=bool(replaces))
+    asked = TransferRequest(user_of(text), str(replace(uri, headers="")), attended=bool(replaces))
     return Referral(leg, tx, asked, replaces)
-
-
-def _phrase(status: int) -> str:
-    known = {100: "Trying", 180: "Ringing", 486: "Busy Here", 603: "Decline", 480: "Temporarily Unavailable"}
-    if status in known:
-        return known[status]
-    return HTTPStatus(status).phrase if status in HTTPStatus._value2member_map_ else "Failed"

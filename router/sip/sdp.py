@@ -106,6 +106,9 @@ class Sdp:
         return tuple(codec.name for codec in audio.codecs if codec.name not in ("TELEPHONE-EVENT", "CN"))
 
 
+_DIRECTION = re.compile(rb"^a=(?:sendonly|recvonly|inactive)(?=\r?$)", re.MULTILINE)
+
+
 def parse(body: bytes) -> Sdp:
     """Never raises: of a body that is no session description, `media` is empty."""
     session: list[str] = []
@@ -186,6 +189,11 @@ def _codecs(lines: list[str], formats: tuple[str, ...]) -> tuple[Codec, ...]:
             continue
         found.append(Codec(payload, name.upper(), rate, settings.get(payload, "")))
     return tuple(found)
+
+
+def resumed(body: bytes) -> bytes:
+    """A description as it was before hold: its streams speak and listen (RFC 3264 section 8.4)."""
+    return _DIRECTION.sub(b"a=sendrecv", body)
 
 
 def sdp_of(message: Message) -> bytes:

@@ -21,6 +21,7 @@ from router.sip.peering import Peering, Told
 from router.sip.phase import Phase
 from router.sip.referral import Referral
 from router.sip.rooms import Room
+from router.sip.sdp import resumed
 from router.sip.stack import Stack
 from router.sip.switchboard import Switchboard
 from router.sip.tls import TlsFiles
@@ -164,13 +165,15 @@ class SipSignalling:
         for name in _PASSED_ON:
             if name in came:
                 headers[name] = came[name]
-        for referral in board.referrals.values():
-            if referral.leg is calling.peer and referral.accepted and referral.replaces and not referral.over:
-                headers["Replaces"] = [referral.replaces]
+        if calling.replaces:
+            headers["Replaces"] = [calling.replaces]
+            calling.replaces = ""
         board.legs[leg] = agent
         calling.agents.append(agent)
         if media is Media.DIRECT and calling.partner_is_outside:
-            agent.invite(calling.theirs, headers)
+            # Who transfers has mostly put the caller on hold: the new phone is to hear him.
+            offer = resumed(calling.theirs) if calling.phase is Phase.CONNECTED else calling.theirs
+            agent.invite(offer, headers)
         else:
             self._dial_in_room(calling, agent, headers)
 
@@ -217,6 +220,9 @@ class SipSignalling:
         referral = self._referral(leg)
         if referral is not None:
             referral.answer(status)
+            other = referral.leg.peer
+            if referral.accepted and isinstance(other, Caller):
+                other.replaces = referral.replaces
 
     def transfer_progress(self, leg: LegId, status: int) -> None:
         referral = self._referral(leg)
