@@ -38,6 +38,14 @@ def test_number_rings_in_the_managers_place(presence: Presence) -> None:
     assert "not taken where the manager's calls are forwarded to: assistant 1 of 1, B, rings" in call.told()
 
 
+@pytest.mark.parametrize("status", [486, 404])
+def test_number_that_does_not_take_the_call_gives_way_to_the_assistants(status: int) -> None:
+    call = Script(group(**boss("0791112233"), assistants=["B"]))
+    call.offered()
+    assert call.refuses("0791112233", status) == ["Ring B"]
+    assert call.told()[-1].startswith("not taken where the manager's calls are forwarded to: assistant 1")
+
+
 def test_call_taken_where_it_was_forwarded_to_has_no_agent() -> None:
     call = Script(group(**boss("0791112233"), assistants=["B"]))
     call.offered()
@@ -110,6 +118,12 @@ def test_who_forwards_is_told_to_the_next() -> None:
     house = House(group(**boss("0791112233")))
     house.sip.invite("200")
     assert house.sip.phone("0791112233").diverted_by == "200"
+
+
+def test_overflow_number_is_told_by_whom_the_call_was_diverted() -> None:
+    house = House(group(AWAY, overflow=overflow_to("900")))
+    house.sip.invite("200")
+    assert house.sip.phone("900").diverted_by == "200"
 
 
 def test_longest_forward_number_is_the_system_variables() -> None:
