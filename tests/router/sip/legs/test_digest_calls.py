@@ -40,7 +40,7 @@ def dialled(router: House, caller: Peer, phone: Peer) -> tuple[int, Message]:
     [(401, CHALLENGE, "Authorization"), (407, PROXY, "Proxy-Authorization")],
 )
 def test_an_invite_is_sent_again_with_the_password(
-    router: House, caller: Peer, phone: Peer, status: int, headers: list[str], name: str
+    router: House, caller: Peer, phone: Peer, *, status: int, headers: list[str], name: str
 ) -> None:
     leg, invite = dialled(router, caller, phone)
     phone.respond(invite, status, headers=headers)
