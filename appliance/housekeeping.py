@@ -71,9 +71,12 @@ class Housekeeping:
                 self._seen = revision
                 self._resolve_now.set()
         except Exception as exc:
-            self._trouble.is_(str(exc) or repr(exc))
+            error = str(exc) or repr(exc)
+            self._store.is_(error)
+            self._trouble.is_(error)
             return False
         self._trouble.over()
+        self._store.is_("")
         return True
 
     async def take_in_the_rest(self) -> None:

@@ -17,9 +17,14 @@ AGAIN_AFTER = 2.0
 
 
 class StoreKeeper:
-    """A store that is lost is used again when it is back; one that could not be opened is tried again."""
+    """A store that is lost is used again when it is back; one that could not be opened is tried again.
 
-    def __init__(self, url: str, url_shown: str, edition: str) -> None:
+    `make`: whether one that is not there is made. It must not be where there was one: the office would be
+    replaced by an empty one for the calls too.
+    """
+
+    def __init__(self, url: str, url_shown: str, edition: str, *, make: bool = True) -> None:
+        self._make = make
         self._url = url
         self._url_shown = url_shown
         self._edition = edition
@@ -38,17 +43,16 @@ class StoreKeeper:
         return await self._errands.do(lambda: work(self._present()))
 
     async def revision(self) -> int:
-        """Asks the store; an error is kept for `state` until the next answer."""
-        try:
-            self._revision = await self.do(Store.revision)
-        except Exception as exc:
-            self._error = str(exc)
-            raise
-        self._error = ""
+        """Asks the store."""
+        self._revision = await self.do(Store.revision)
         return self._revision
 
+    def is_(self, error: str) -> None:
+        """What the last attempt to follow the store has come to, for `state`; empty when it went well."""
+        self._error = error
+
     def state(self) -> StoreState:
-        """As known from the last question; never waits."""
+        """As known from the last attempts; never waits."""
         schema = self._store.schema if self._store else None
         return StoreState(self._url_shown, self._revision, schema, self._error)
 
@@ -58,7 +62,7 @@ class StoreKeeper:
             self._store.close()
 
     def _open(self) -> Store:
-        prepare(self._url)
+        prepare(self._url, make=self._make)
         self._store = Store.open(self._url, self._edition)
         return self._store
 

@@ -35,8 +35,8 @@ _ADVISORY_LOCK = 0x43414C4C
 """PostgreSQL: held while the schema is looked at and changed. Any number, the same in all versions."""
 
 
-def prepare(url: str, *, migrations: Path = MIGRATIONS) -> None:
-    """Make the store if there is none, and bring an older one to the present schema.
+def prepare(url: str, *, make: bool = True, migrations: Path = MIGRATIONS) -> None:
+    """Make the store if there is none (`make`), and bring an older one to the present schema.
 
     Safe to repeat, to run twice at once and to kill. Raises StoreNewerError, StoreUnavailableError; the
     store is then as it was.
@@ -47,10 +47,10 @@ def prepare(url: str, *, migrations: Path = MIGRATIONS) -> None:
     try:
         with explained(shown):
             if path is None:
-                _prepare_server(address, migrations)
+                _prepare_server(address, migrations, make=make)
             else:
                 check_sqlite(pysqlite3.sqlite_version_info)
-                _prepare_file(path, migrations)
+                _prepare_file(path, migrations, make=make)
     except OSError as exc:
         raise StoreUnavailableError(
             f"the store {shown} cannot be prepared: {exc.strerror or exc}: {exc.filename or ''}".rstrip(": "),
@@ -58,20 +58,32 @@ def prepare(url: str, *, migrations: Path = MIGRATIONS) -> None:
         ) from exc
 
 
-def _prepare_server(url: URL, migrations: Path) -> None:
+def _prepare_server(url: URL, migrations: Path, *, make: bool) -> None:
     engine = create_engine(url, poolclass=NullPool, connect_args={"connect_timeout": 5})
     with engine.begin() as connection:
         connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _ADVISORY_LOCK})
-        if state(connection, url_shown(url), migrations) is not State.CURRENT:
+        found = state(connection, url_shown(url), migrations)
+        if found is State.EMPTY and not make:
+            raise _gone(url_shown(url))
+        if found is not State.CURRENT:
             upgrade(connection, migrations)
 
 
-def _prepare_file(path: Path, migrations: Path) -> None:
+def _gone(shown: str) -> StoreUnavailableError:
+    return StoreUnavailableError(
+        f"the store {shown} is not there any more",
+        hint="put a copy of it back, or make a new one: callisto init",
+    )
+
+
+def _prepare_file(path: Path, migrations: Path, *, make: bool) -> None:
     if not path.parent.is_dir():
         raise StoreUnavailableError(
             f"the folder {path.parent} for the store does not exist",
             hint="make it, or give store_url (CALLISTO_STORE_URL) another one",
         )
+    if not make and not path.exists():
+        raise _gone(str(path))
     with _alone(path):
         # Password hashes are in it: for its owner only. SQLite gives its other files the same mode.
         os.close(os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
@@ -79,6 +91,8 @@ def _prepare_file(path: Path, migrations: Path) -> None:
         with _engine(path).connect() as connection:
             found = state(connection, str(path), migrations)
         match found:
+            case State.EMPTY if not make:
+                raise _gone(str(path))
             case State.EMPTY:
                 with _engine(path).begin() as connection:
                     upgrade(connection, migrations)

@@ -78,7 +78,12 @@ class _Foreground:
         config = self._config
         for warning in config.warnings:
             log.warning("%s", warning)
-        store = StoreKeeper(config.store_url, config.store_url_shown, config.edition)
+        store = StoreKeeper(
+            config.store_url,
+            config.store_url_shown,
+            config.edition,
+            make=not config.routing_file.exists(),
+        )
         with contextlib.closing(store):
             await self._open(store)
             log.info(
