@@ -117,6 +117,11 @@ class Endpoint:
         return "large" if Path(pj.__file__).with_name("_build.json").exists() else "stock wheel"
 
     @property
+    def refused(self) -> int:
+        """INVITEs that were answered 503 because there was no room."""
+        return self._doorkeeper.refused
+
+    @property
     def most_sockets(self) -> int:
         """RTP and RTCP sockets at a time. One more aborts the stock wheel, and one that was closed counts for
         LINGER seconds."""

@@ -123,8 +123,8 @@ class LegCall(pj.Call):  # type: ignore[misc]
             if transaction.method == "INFO" and transaction.role == pj.PJSIP_ROLE_UAS:
                 if transaction.state == pj.PJSIP_TSX_STATE_TRYING:
                     self._informed(leg, state)
-            elif transaction.method == "OPTIONS" and transaction.statusCode in (408, 481):
-                self._sink.unknown(leg)  # our own question: the library answers those of others
+            elif transaction.role == pj.PJSIP_ROLE_UAC and transaction.statusCode in (408, 481):
+                self._sink.unknown(leg)
         except Exception:
             self._broken(leg)
 

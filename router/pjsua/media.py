@@ -90,6 +90,7 @@ class MediaServer:
             "capacity": self.capacity,
             "legs_in_use": len(self._legs),
             "conferences": len(self._conferences),
+            "refused_busy": self._endpoint.refused,
             "codecs": list(self._endpoint.codecs),
             **self._quality.facts(),
         }

@@ -41,6 +41,7 @@ def test_every_leg_of_the_library_can_be_used_and_one_more_gets_503(tmp_path: Pa
             server.until(legs_in_use=capacity, conferences=capacity // 2)
             dialog = invite(caller, server, "late", late_comer.sdp())
             dialog.acknowledge_refusal(caller.receive(503))
+            server.until(refused_busy=1)
             legs[0].change(direction="sendonly")  # who is in is served
             legs[-1].hang_up()
             server.until(legs_in_use=capacity - 1)
