@@ -125,6 +125,16 @@ class Network:
             self._tell_broken(*self._reports.popleft())
         return count
 
+    @property
+    def woke(self) -> float:
+        """When the wait of this turn ended: monotonic seconds."""
+        return self._poller.woke
+
+    @property
+    def waiting(self) -> int:
+        """About how many datagrams wait for a later turn; 0 while there are few."""
+        return sum(door.waiting for door in self._udp.values())
+
     def close(self) -> None:
         """Close everything; nothing is told. Once closed, flows swallow what is sent."""
         self._open.close()

@@ -4,6 +4,7 @@ of the router's loop more than reading the datagram does."""
 from __future__ import annotations
 
 import select
+import time
 from collections.abc import Callable
 from selectors import EVENT_READ, EVENT_WRITE
 from typing import Protocol
@@ -20,6 +21,8 @@ class Poller:
     def __init__(self) -> None:
         self._epoll = select.epoll()
         self._handlers: dict[int, Handler] = {}
+        self.woke = 0.0
+        """When the last wait ended, in monotonic seconds."""
 
     def register(self, source: Descriptor, events: int, handler: Handler) -> None:
         self._epoll.register(source.fileno(), _MASKS[events])
@@ -37,7 +40,9 @@ class Poller:
     def turn(self, max_wait_s: float) -> int:
         """Wait, and let the handlers of what is ready run; the messages they have delivered together."""
         count = 0
-        for descriptor, mask in self._epoll.poll(max_wait_s):
+        ready = self._epoll.poll(max_wait_s)
+        self.woke = time.monotonic()
+        for descriptor, mask in ready:
             handler = self._handlers.get(descriptor)  # one before it may have closed this one
             if handler is not None:
                 count += handler(mask if mask == EVENT_READ else _events(mask))

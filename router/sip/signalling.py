@@ -6,6 +6,7 @@ import logging
 import random
 from functools import partial
 
+from router.overload import Overload
 from router.ports import Clock, Identity, LegId, Media, SignallingListener, Target
 from router.sip import identity, refreshing
 from router.sip.agent import Agent, Place
@@ -85,6 +86,8 @@ class SipSignalling:
         self._media = media
         self._board.listener = listener
         self._board.most_legs = most_legs
+        self.overload = Overload()
+        self._is_overloaded = False
         self._garbage = 0
         self._next_sweep = 0.0
 
@@ -111,6 +114,8 @@ class SipSignalling:
             "legs_in_use": self.legs_in_use,
             "garbage": self._garbage,
             "transactions": len(self._transactions),
+            **self.overload.facts(),
+            "network": self._network.facts(),
             **self.peering.facts(),
         }
 
@@ -119,10 +124,12 @@ class SipSignalling:
         count = self._network.pump(0.0 if self._board.has_news else max_wait_s)
         self._board.deliver()
         now = self._clock.monotonic()
+        self._note_load(now, count)
         if now >= self._next_sweep:
             self._next_sweep = now + SWEEP_EVERY
             self._transactions.sweep(now)
             refreshing.sweep(self._board.legs.values(), now)
+            self._tell_overload()
         return count
 
     # Signalling
@@ -248,6 +255,23 @@ class SipSignalling:
 
     # The network
 
+    def _tell_overload(self) -> None:
+        limit = self.overload.limit
+        if (limit is None) == self._is_overloaded:
+            self._is_overloaded = limit is not None
+            if limit is None:
+                log.warning("calls are taken as they come again, %d were refused", self.overload.refused)
+            else:
+                log.warning("more calls come than can be carried: %.0f a second are taken", limit)
+
+    def _note_load(self, now: float, count: int) -> None:
+        """What comes next has waited as long as this turn took, and longer when many wait."""
+        if not count:
+            self.overload.turn(now, 0.0, 0)
+            return
+        took = now - self._network.woke
+        self.overload.turn(now, took * (1 + self._network.waiting / count), count)
+
     def _received(self, data: bytes | Request | Response, flow: Flow) -> None:
         message: Request | Response
         if isinstance(data, bytes):
@@ -264,9 +288,23 @@ class SipSignalling:
                 if not self.peering.admits(message, flow, size):
                     return
                 flow = self._way_back(message, flow)
+                if message.method == "INVITE" and self._is_too_much(message, flow):
+                    return
             self._transactions.receive(message, flow)
         except Exception:  # an error of ours over one message: the others go on
             log.exception("a message from %s:%d", *flow.remote)
+
+    def _is_too_much(self, request: Request, flow: Flow) -> bool:
+        """Turn a new call away while others wait too long: the cheapest of all answers, of which nothing is
+        kept (RFC 3261 section 21.5.4)."""
+        if request.to_tag or (self.overload.limit is not None and self._transactions.knows(request)):
+            return False
+        if self.overload.admits():
+            return False
+        answer = response(request, 503, to_tag=new_tag())
+        answer.headers["Retry-After"] = [str(self.overload.retry_after)]
+        flow.send(encode(answer))
+        return True
 
     def _way_back(self, request: Request, flow: Flow) -> Flow:
         """Where responses go: to the port of the Via, unless it asks for the one it was sent from (RFC 3261

@@ -96,6 +96,10 @@ class Transactions:
         else:
             self._response_came(message, flow)
 
+    def knows(self, request: Request) -> bool:
+        """Whether the request is a repetition."""
+        return _key(request, request.method) in self._servers.entries
+
     def request(self, request: Request, flow: Flow, client: Client) -> ClientTransaction:
         """Send a request without Via, neither ACK nor CANCEL; its Via is put on top. A request is sent once.
 

@@ -18,6 +18,8 @@ A_TURN = 64
 """Datagrams read before others get their turn."""
 BUFFER = 4 * 1024 * 1024
 _REMEMBERED = 4096
+_KEPT_FOR_A_DATAGRAM = 2304
+"""Bytes that Linux counts for a waiting datagram of 600 to 1900 bytes."""
 _SHORTEST = 16
 _SO_RCVBUFFORCE, _SO_SNDBUFFORCE, _SO_MEMINFO = 33, 32, 55
 _LASTING = frozenset({errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EACCES, errno.EINVAL})
@@ -126,6 +128,13 @@ class UdpDoor:
             self._hear_reports()
         return count
 
+    @property
+    def waiting(self) -> int:
+        """About how many datagrams wait. Looked up only while there are more than a turn takes, else 0."""
+        if self._budget < A_TURN:
+            return 0
+        return _meminfo(self._socket)[0] // _KEPT_FOR_A_DATAGRAM
+
     def seen_from(self, host: str) -> tuple[str, int]:
         return self._routes.towards(host), self.port
 
@@ -150,7 +159,7 @@ class UdpDoor:
         return {
             **self._counts,
             "buffer": self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF),
-            "lost": _drops(self._socket),
+            "lost": _meminfo(self._socket)[8],
         }
 
     def _hear_reports(self) -> None:
@@ -192,13 +201,13 @@ def _enlarge(door: socket.socket, forced: int, plain: int) -> None:
         door.setsockopt(socket.SOL_SOCKET, plain, BUFFER)
 
 
-def _drops(door: socket.socket) -> int:
-    # sock_diag(7): nine 32-bit numbers, the last one counts drops; Linux 4.12.
+def _meminfo(door: socket.socket) -> tuple[int, ...]:
+    """sock_diag(7): nine numbers, the first the bytes that wait to be read, the last the datagrams lost."""
     try:
         memory = door.getsockopt(socket.SOL_SOCKET, _SO_MEMINFO, 36)
     except OSError:
-        return 0
-    return int(struct.unpack("9I", memory)[8]) if len(memory) == 36 else 0
+        return (0,) * 9
+    return struct.unpack("9I", memory) if len(memory) == 36 else (0,) * 9  # since Linux 4.12
 
 
 def _scope(host: str) -> int:
