@@ -19,8 +19,6 @@ OVER_AFTER_S = 2.0
 RETRY_AFTER_S = 5
 RETRY_SPREAD_S = 6
 """Refused callers are told different times: they must not come back together."""
-MANY = 16
-"""Messages in a turn from which on the time until the next turn was work, not waiting."""
 MEMORY_S = 1.0
 """Over how long the calls taken a second are measured."""
 LESS, LESS_EVERY_S = 0.85, 1.0
@@ -39,8 +37,6 @@ class Overload:
     __slots__ = (
         "_above_since",
         "_at",
-        "_backlog",
-        "_each_s",
         "_lowered_at",
         "_rate",
         "_refused_at",
@@ -59,16 +55,13 @@ class Overload:
         self._waiting_long = False
         self._above_since: float | None = None
         self._lowered_at = self._refused_at = self._at = 0.0
-        self._backlog = 0
-        self._each_s = self._rate = self._tokens = 0.0
+        self._rate = self._tokens = 0.0
 
     def turn(self, now: float, lag_s: float, backlog: int) -> None:
-        """A turn begins. `now`: monotonic seconds; `lag_s`: how long the oldest message of this turn has
-        waited (where that is not known: how long the last turn took); `backlog`: messages known to wait,
-        those of this turn included."""
-        passed = now - self._at
-        wait = max(lag_s, backlog * self._message_s(passed))
-        self._at, self._backlog = now, backlog
+        """A turn with `backlog` messages. `now`: monotonic seconds; `lag_s`: how long a message waits now;
+        where its age is not known: how long the turn took, or those that wait will take, if that is more."""
+        passed, wait = now - self._at, lag_s if backlog else 0.0
+        self._at = now
         self._rate *= max(0.0, 1 - passed / MEMORY_S)
         if wait >= HIGH_S:
             self._high(now)
@@ -125,10 +118,3 @@ class Overload:
         if wait <= LOW_S:
             self.limit = limit * (1 + MORE_A_SECOND * min(1.0, passed))
         self._tokens = min(max(1.0, BURST_S * limit), self._tokens + limit * passed)
-
-    def _message_s(self, passed: float) -> float:
-        """What a message takes, from the turns with many of them."""
-        if self._backlog >= MANY:
-            each = passed / self._backlog
-            self._each_s = each if not self._each_s else 0.8 * self._each_s + 0.2 * each
-        return self._each_s
