@@ -41,6 +41,13 @@ class Connect:
 
 
 @dataclass(frozen=True, slots=True)
+class Adopt:
+    """Take over the phone that was consulted from the call it is in; `leg` is its number in this call."""
+
+    leg: Leg
+
+
+@dataclass(frozen=True, slots=True)
 class LetGo:
     """End the leg of a phone that has handed its call on."""
 
@@ -170,6 +177,7 @@ Command = (
     | StopRinging
     | Alert
     | Connect
+    | Adopt
     | LetGo
     | HangUp
     | Announce

@@ -25,8 +25,11 @@ from router.events import (
     Answered,
     CallerGone,
     CallOffered,
+    Consulted,
     Event,
+    GivenAway,
     HandedOver,
+    Leg,
     LegEnded,
     Refused,
     Ringing,
@@ -46,12 +49,13 @@ from router.ports import (
     Clock,
     IncomingCall,
     LegId,
+    Media,
     Notifier,
     Signalling,
     TransferRequest,
 )
 from router.reception import Candidates, Reachable, Reception
-from router.state import Flow
+from router.state import Flow, Rung
 
 log = logging.getLogger(__name__)
 
@@ -162,7 +166,11 @@ class Engine:
 
     def transfer_asked(self, leg: LegId, transfer: TransferRequest) -> None:
         if out := self._legs.heard(leg):
-            self._happened(out.live, TransferAsked(self._at(out.live), out.leg, transfer))
+            other = self._calls.get(transfer.replaces) if transfer.replaces is not None else None
+            if other is not None and other is not out.live and other.flow.talking is not None:
+                self._join(out.live, out.leg, transfer, other, other.flow.talking)
+            else:
+                self._happened(out.live, TransferAsked(self._at(out.live), out.leg, transfer))
         elif live := self._calls.get(leg):
             self._happened(live, TransferAsked(self._at(live), None, transfer))
         else:
@@ -245,6 +253,18 @@ class Engine:
                 refused = do(live, command)
                 if refused is not None:
                     pending.append(refused)
+
+    def _join(
+        self, live: LiveCall, leg: Leg, transfer: TransferRequest, other: LiveCall, talking: Rung
+    ) -> None:
+        """Who has one call asks to join it with another that he has made: that one's phone moves over."""
+        leg_id = other.legs[talking.leg]
+        consulted = Consulted(talking.phone, self._legs.media(leg_id) or Media.DIRECT)
+        live.consulted = leg_id
+        self._happened(live, TransferAsked(self._at(live), leg, transfer, consulted))
+        live.consulted = None
+        if talking.leg not in other.legs:
+            self._happened(other, GivenAway(self._at(other)))
 
     def _timed_out(self, live: LiveCall, timer: TimerId) -> None:
         self._happened(live, TimedOut(self._at(live), timer))

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import NewType
 
+from router.call import Phone
 from router.ports import Media, TransferRequest
 
 Leg = NewType("Leg", int)
@@ -102,12 +103,29 @@ class Announced:
 
 
 @dataclass(frozen=True, slots=True)
+class Consulted:
+    """The phone that the one who transfers talks to through this router; `media`: where that speech goes."""
+
+    phone: Phone
+    media: Media
+
+
+@dataclass(frozen=True, slots=True)
 class TransferAsked:
-    """`leg`: the phone that asks; None: the caller does."""
+    """`leg`: the phone that asks; None: the caller does. `consulted`: whom it has asked before, if that call
+    is up here."""
 
     at: float
     leg: Leg | None
     request: TransferRequest
+    consulted: Consulted | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class GivenAway:
+    """The phone of this call has been joined with the caller of another one."""
+
+    at: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,5 +147,6 @@ Event = (
     | TimedOut
     | Announced
     | TransferAsked
+    | GivenAway
     | HandedOver
 )

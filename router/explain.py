@@ -22,6 +22,7 @@ from router.facts import (
     GoesOn,
     HandingOver,
     HandOverDone,
+    JoinedElsewhere,
     NextRound,
     NobodyToHunt,
     NotForwarded,
@@ -43,7 +44,7 @@ from router.facts import (
 from router.model import ForwardKind, Person
 from router.ports import Media
 from router.vip import Vip
-from router.words import caller, duration, phrase, who
+from router.words import caller, duration, name, phrase, who
 
 
 def sentence(fact: Fact) -> str:
@@ -103,8 +104,16 @@ def _rung_again(fact: RungAgain) -> str:
 
 
 def _transfer_begins(fact: TransferBegins) -> str:
+    if fact.joins:
+        return f"{fact.by} transfers the call to {name(fact.phone)}, whom he has asked before"
     after = " after asking there" if fact.attended else ""
     return f"{fact.by} transfers the call{after}: {who(fact.phone)} rings"
+
+
+def _transfer_done(fact: TransferDone) -> str:
+    if fact.joined:
+        return f"transfer: {who(fact.phone)} has the call"
+    return f"transfer: {who(fact.phone)} answered after {duration(fact.seconds)} and has the call"
 
 
 def _transfer_failed(fact: TransferFailed) -> str:
@@ -197,11 +206,12 @@ _WORDS: Mapping[type, Callable[[Any], str]] = {
     TransferRefused: lambda fact: (
         f"{fact.by} asks for a transfer, which is refused: {fact.because} ({phrase(fact.status)})"
     ),
-    TransferDone: lambda fact: (
-        f"transfer: {who(fact.phone)} answered after {duration(fact.seconds)} and has the call"
-    ),
+    TransferDone: _transfer_done,
     TransferFailed: _transfer_failed,
     TransferLeft: lambda fact: f"transfer: {fact.by} has hung up, and the caller waits for the other phone",
+    JoinedElsewhere: lambda fact: (
+        f"connected for {duration(fact.seconds)}, then joined with the call that it was about"
+    ),
     HandingOver: lambda fact: f"{fact.peer} is asked to take the call over",
     HandOverDone: lambda fact: f"{fact.peer} has taken the call over; how long they talk is not known here",
     Bridged: lambda fact: f"the call stays on this router: {fact.because}",

@@ -153,11 +153,12 @@ class ThroughServer:
 
 @dataclass(frozen=True, slots=True)
 class TransferBegins:
-    """`by`: the name of the one who asks."""
+    """`by`: the name of the one who asks. `joins`: the phone is in a call with him already."""
 
     by: str
     phone: Phone
     attended: bool
+    joins: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,8 +170,11 @@ class TransferRefused:
 
 @dataclass(frozen=True, slots=True)
 class TransferDone:
+    """`joined`: it was in a call with the one who asked."""
+
     phone: Phone
     seconds: float
+    joined: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,6 +193,13 @@ class TransferLeft:
     """The one who asked has hung up before the other answered; the caller waits."""
 
     by: str
+
+
+@dataclass(frozen=True, slots=True)
+class JoinedElsewhere:
+    """The caller had asked back for another call, which has the phone now."""
+
+    seconds: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,6 +242,7 @@ Fact = (
     | TransferDone
     | TransferFailed
     | TransferLeft
+    | JoinedElsewhere
     | HandingOver
     | HandOverDone
     | Bridged

@@ -17,6 +17,7 @@ from router.events import (
     CallerGone,
     CallOffered,
     Event,
+    GivenAway,
     HandedOver,
     LegEnded,
     Refused,
@@ -68,8 +69,8 @@ def _waits(flow: Flow, event: Event) -> Turn:
             return _announced(flow, at, because) if flow.stage is Stage.ANNOUNCING else (flow, ())
         case TransferAsked(_, asker, _):
             return flow, (AcceptTransfer(asker, 481),)  # nobody talks to anybody
-        case HandedOver():
-            return flow, ()
+        case HandedOver() | GivenAway():
+            return flow, ()  # neither happens before the answer
         case _:
             assert_never(event)
 

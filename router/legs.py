@@ -87,6 +87,18 @@ class Legs:
                 self._lines.drop(out.line)
             self._signalling.release(leg_id)
 
+    def move(self, leg_id: LegId, live: LiveCall, leg: Leg) -> None:
+        """A leg goes over to another call, where it has this number."""
+        out = self._alive[leg_id]
+        out.live.forget_leg(out.leg)
+        out.live, out.leg = live, leg
+        live.legs[leg] = leg_id
+
+    def media(self, leg_id: LegId) -> Media | None:
+        """Where the speech of a leg goes; None when it is gone."""
+        out = self._alive.get(leg_id)
+        return out.media if out is not None else None
+
     def forget(self, live: LiveCall) -> None:
         """The legs that a call leaves behind: others end them."""
         for leg_id in live.legs.values():

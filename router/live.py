@@ -21,7 +21,8 @@ class LiveCall:
     """The mutable side of a flow.
 
     `begun`: monotonic; `promised`: call legs it may use, the caller's included; `line`: under which the
-    caller is known to be in a call; `shown`: assistants see it.
+    caller is known to be in a call; `shown`: assistants see it; `consulted`: the leg of another call that
+    this one is about to take over.
     """
 
     id: str
@@ -35,6 +36,7 @@ class LiveCall:
     line: str
     connected: bool = False
     shown: bool = False
+    consulted: LegId | None = None
     legs: dict[Leg, LegId] = field(default_factory=dict)
     timers: dict[TimerId, Timer] = field(default_factory=dict)
     watchdogs: dict[Leg, Timer] = field(default_factory=dict)

@@ -9,6 +9,7 @@ from typing import Any
 from router.bulletin import Bulletin
 from router.commands import (
     AcceptTransfer,
+    Adopt,
     Alert,
     Announce,
     Command,
@@ -66,6 +67,7 @@ class Performer:
             Ring: self._ring,
             StopRinging: self._let_go,
             LetGo: self._let_go,
+            Adopt: self._adopt,
             Alert: self._alert,
             Connect: self._connect,
             HangUp: self._hang_up,
@@ -130,6 +132,10 @@ class Performer:
         self._signalling.announce(live.incoming.leg, command.file, early=command.early)
 
     # Transfers
+
+    def _adopt(self, live: LiveCall, command: Adopt) -> None:
+        if live.consulted is not None:
+            self._legs.move(live.consulted, live, command.leg)
 
     def _accept_transfer(self, live: LiveCall, command: AcceptTransfer) -> None:
         asker = live.incoming.leg if command.leg is None else live.legs.get(command.leg)

@@ -43,7 +43,7 @@ class Media(Enum):
     """Through the media server's conference bridge."""
 
 
-NO_MEDIA_SERVER = "no media server"
+NO_MEDIA_SERVER = "there is no media server"
 """The reason of a `refused` with 503 when a leg with `Media.CONFERENCE` finds no media server."""
 
 
@@ -71,11 +71,16 @@ class IncomingCall:
 @dataclass(frozen=True, slots=True)
 class TransferRequest:
     """A REFER (RFC 3515) from a connected leg. `number`: user part of Refer-To; `uri`: all of it, without
-    headers; `attended`: it carries Replaces (RFC 3891), which the SIP side keeps."""
+    headers; `attended`: it carries Replaces (RFC 3891), which the SIP side keeps.
+
+    `replaces`: the leg, when that Replaces names one of ours: whoever transfers has asked back through this
+    router, and the two calls are joined here by `connect`. It then goes to nobody else.
+    """
 
     number: str
     uri: str
     attended: bool = False
+    replaces: LegId | None = None
 
 
 class SignallingListener(Protocol):
@@ -152,6 +157,7 @@ class Signalling(Protocol):
     def connect(self, caller: LegId, agent: LegId) -> None:
         """Answer the incoming leg with the SDP answer of the outgoing one and hold both as a bridge.
 
+        An agent who is connected to another caller is taken from him; that caller is left to `release`.
         When the caller is connected already (a transfer), he is moved over by re-INVITE and the leg of the
         former agent is left to `release`. From now on a BYE on one ends the other (reported as `ended` for each side
         that the far end ended).

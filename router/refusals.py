@@ -21,7 +21,7 @@ def instead(flow: Flow, rung: Rung, event: Refused) -> tuple[Flow | None, tuple[
     What is to be said comes in both cases.
     """
     if event.status in FORWARDS:
-        return _forwarded(flow, rung, event)
+        return forwarded(flow, rung, event)
     plan = None if rung.again else media.second_try(event.status, event.reason, event.media)
     if plan is None:
         return None, ()
@@ -34,7 +34,10 @@ def instead(flow: Flow, rung: Rung, event: Refused) -> tuple[Flow | None, tuple[
     return flow, (said, *ring)
 
 
-def _forwarded(flow: Flow, rung: Rung, event: Refused) -> tuple[Flow | None, tuple[Command, ...]]:
+def forwarded(flow: Flow, rung: Rung, event: Refused) -> tuple[Flow | None, tuple[Command, ...]]:
+    """The same for a phone that forwards, and no other reason."""
+    if event.status not in FORWARDS:
+        return None, ()
     found = (
         NotFollowed("it was forwarded once already")
         if rung.followed
@@ -44,5 +47,6 @@ def _forwarded(flow: Flow, rung: Rung, event: Refused) -> tuple[Flow | None, tup
         return None, (Explain(event.at, Redirected(rung.phone, event.contact, found.because)),)
     flow = flow.but(diversions=flow.diversions + 1)
     said = Explain(event.at, Redirected(rung.phone, found.person.address))
-    flow, ring = moves.ring_instead(flow, rung, found, flow.plan, followed=True, again=False)
+    plan = flow.plan if flow.talking is None and flow.transfer is None else Plan(flow.media)
+    flow, ring = moves.ring_instead(flow, rung, found, plan, followed=True, again=False)
     return flow, (said, *ring)

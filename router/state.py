@@ -11,6 +11,7 @@ from router.commands import Command, Result
 from router.events import Leg, TimerId
 from router.media import Plan
 from router.opening import opening
+from router.ports import Media
 
 
 class Stage(Enum):
@@ -72,6 +73,7 @@ class Changes(TypedDict, total=False):
     answered: float | None
     result: Result
     agent: str | None
+    media: Media
     transfer: Transfer | None
     handing: str
 
@@ -119,6 +121,8 @@ class Flow:
     """What is recorded of a call that was answered."""
     agent: str | None = None
     """The user of the member who had the call last."""
+    media: Media = Media.DIRECT
+    """Where the speech goes since then; a call that is up cannot change over."""
     transfer: Transfer | None = None
     handing: str = ""
     """The peer that was asked to take the call over."""

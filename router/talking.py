@@ -9,6 +9,7 @@ from router.events import (
     Answered,
     CallerGone,
     Event,
+    GivenAway,
     HandedOver,
     LegEnded,
     Refused,
@@ -19,6 +20,7 @@ from router.events import (
     TransferAsked,
 )
 from router.facts import Outcome, Stopped, TalkEnded
+from router.ports import Media
 from router.state import Flow, Rung, Stage, Transfer, Turn
 
 LONGEST_TALK = 12 * 3600
@@ -42,6 +44,7 @@ def connect(flow: Flow, rung: Rung, event: Answered) -> Turn:
         answered=at,
         result=Result.OVERFLOW if rung.phone.role is Role.OVERFLOW else Result.ANSWERED,
         agent=person.user or None,
+        media=event.media or Media.DIRECT,
     )
     took = Explain(at, Stopped(rung.phone, rung.why, at - rung.since, Outcome.ANSWERED, media=event.media))
     flow, asked = handover.after_answer(flow, at, event.peer)
@@ -55,8 +58,10 @@ def happened(flow: Flow, event: Event) -> Turn:
             return _hang_up(flow, at, "the caller")
         case TimedOut(at, timer):
             return _timed_out(flow, at, timer)
-        case TransferAsked(at, leg, request):
-            return transfer.asked(flow, at, leg, request)
+        case TransferAsked():
+            return transfer.asked(flow, event)
+        case GivenAway(at):
+            return transfer.given_away(flow, at)
         case HandedOver(at, status, reason):
             return handover.told(flow, at, status, reason)
         case Ringing(at, leg) | Answered(at, leg) | Refused(at, leg) | LegEnded(at, leg):
@@ -98,7 +103,7 @@ def _new_phone_says(
         case LegEnded(at):
             return transfer.failed(flow, under_way, at, 480)
         case Refused(at, _, status, reason):
-            instead, said = refusals.instead(flow, rung, event)
+            instead, said = refusals.forwarded(flow, rung, event)
             if instead is not None:
                 return instead, said
             flow, rest = transfer.failed(flow, under_way, at, status or 503, reason)

@@ -11,6 +11,7 @@ from router import hunting, moves, numbers
 from router.call import Call, Phone, Role, Why
 from router.commands import (
     AcceptTransfer,
+    Adopt,
     Command,
     Connect,
     Explain,
@@ -21,28 +22,39 @@ from router.commands import (
     StopRinging,
     TransferProgress,
 )
-from router.events import Leg, TimerKind
-from router.facts import TransferBegins, TransferDone, TransferFailed, TransferLeft, TransferRefused
+from router.events import Consulted, Leg, TimerKind, TransferAsked
+from router.facts import (
+    JoinedElsewhere,
+    TransferBegins,
+    TransferDone,
+    TransferFailed,
+    TransferLeft,
+    TransferRefused,
+)
+from router.media import Plan
 from router.model import Person
 from router.ports import TransferRequest
 from router.state import Flow, Rung, Stage, Transfer, Turn
+from router.words import name
 
 WAIT = 60
 """Seconds that the new phone rings: the subscription of a REFER lives as long in common phones."""
 
 
-def asked(flow: Flow, at: float, leg: Leg | None, request: TransferRequest) -> Turn:
+def asked(flow: Flow, event: TransferAsked) -> Turn:
     """Ring the phone that the call shall go to; its caller stays with the one who asks until it answers."""
-    talking = flow.talking
+    at, leg, request, talking = event.at, event.leg, event.request, flow.talking
     if leg is None:
         because = "a caller may not make the router call others"
         return flow, _turned_down(at, None, TransferRefused("the caller", 403, because))
     if talking is None or talking.leg != leg:
         return flow, (AcceptTransfer(leg, 481),)
-    by = _name(talking.phone)
+    by = name(talking.phone)
     if flow.transfer is not None or flow.handing:
         because = "another transfer is under way" if flow.transfer else "the PBX is taking the call over"
         return flow, _turned_down(at, leg, TransferRefused(by, 491, because))
+    if event.consulted is not None:
+        return _joined(flow, talking, event.consulted, at)
     phone = destination(flow.call, request)
     if phone is None:
         wanted = numbers.tidy(request.number or request.uri) or "nobody"
@@ -52,22 +64,43 @@ def asked(flow: Flow, at: float, leg: Leg | None, request: TransferRequest) -> T
     flow = flow.but(rung=(rung,), legs=flow.legs + 1, transfer=Transfer(talking))
     flow, timer = moves.side_timer(flow, TimerKind.TRANSFER, WAIT)
     said = Explain(at, TransferBegins(by, phone, request.attended))
-    return flow, (AcceptTransfer(leg, 202), said, Ring(rung.leg, phone, flow.plan), *timer)
+    # A call that is up stays with the media it has: the SIP side cannot move it to the media server.
+    return flow, (AcceptTransfer(leg, 202), said, Ring(rung.leg, phone, Plan(flow.media)), *timer)
+
+
+def _joined(flow: Flow, by: Rung, consulted: Consulted, at: float) -> Turn:
+    """The phone that was asked before has its call up here: nobody rings, the caller moves over to it."""
+    if consulted.media is not flow.media:
+        because = "only one of the two calls goes through the media server"
+        return flow, _turned_down(at, by.leg, TransferRefused(name(by.phone), 488, because))
+    rung = Rung(Leg(flow.legs + 1), consulted.phone, Why.TRANSFER, at)
+    said = Explain(at, TransferBegins(name(by.phone), consulted.phone, attended=True, joins=True))
+    begun = flow.but(rung=(rung,), legs=flow.legs + 1, transfer=Transfer(by))
+    after, rest = done(begun, Transfer(by), rung, at, joined=True)
+    return after, (AcceptTransfer(by.leg, 202), said, Adopt(rung.leg), *rest)
+
+
+def given_away(flow: Flow, at: float) -> Turn:
+    """The phone of this call goes on with another caller: it was this one who has joined the two."""
+    since = at if flow.answered is None else flow.answered
+    said = Explain(at, JoinedElsewhere(at - since))
+    record = Record(at, flow.result, 200, flow.agent, flow.answered)
+    ended = flow.but(stage=Stage.ENDED, rung=(), talking=None, transfer=None)
+    return ended, (HangUp(None), said, record)
 
 
 def rings(flow: Flow, transfer: Transfer) -> Turn:
     return flow, () if transfer.left else (TransferProgress(transfer.by.leg, 180),)
 
 
-def done(flow: Flow, transfer: Transfer, rung: Rung, at: float) -> Turn:
+def done(flow: Flow, transfer: Transfer, rung: Rung, at: float, *, joined: bool = False) -> Turn:
     """The new phone has answered: the caller moves over, and the one who asked is let go."""
     flow, stop = moves.no_side_timer(flow)
-    commands: list[Command] = [Connect(rung.leg, _name(rung.phone))]
+    commands: list[Command] = [Connect(rung.leg, name(rung.phone))]
     if not transfer.left:
         commands += [TransferProgress(transfer.by.leg, 200), LetGo(transfer.by.leg)]
-    agent = rung.phone.person.user or flow.agent
-    flow = flow.but(talking=rung, rung=(), transfer=None, agent=agent)
-    return flow, (*commands, *stop, Explain(at, TransferDone(rung.phone, at - rung.since)))
+    said = Explain(at, TransferDone(rung.phone, at - rung.since, joined=joined))
+    return flow.but(talking=rung, rung=(), transfer=None, agent=_agent(flow, rung)), (*commands, *stop, said)
 
 
 def failed(flow: Flow, transfer: Transfer, at: float, status: int, reason: str = "") -> Turn:
@@ -78,7 +111,7 @@ def failed(flow: Flow, transfer: Transfer, at: float, status: int, reason: str =
     (rung,) = flow.rung
     flow, stop = moves.no_side_timer(flow)
     flow = flow.but(rung=(), transfer=None)
-    stays = "" if transfer.left else _name(transfer.by.phone)
+    stays = "" if transfer.left else name(transfer.by.phone)
     said = Explain(at, TransferFailed(rung.phone, at - rung.since, status, reason, stays))
     if not transfer.left:
         return flow, (*stop, TransferProgress(transfer.by.leg, status or 408), said)
@@ -95,7 +128,7 @@ def rang_out(flow: Flow, transfer: Transfer, at: float) -> Turn:
 def left(flow: Flow, transfer: Transfer, at: float) -> Turn:
     """The one who asked hangs up, as is usual after a blind transfer."""
     flow = flow.but(talking=None, transfer=replace(transfer, left=True))
-    return flow, (Explain(at, TransferLeft(_name(transfer.by.phone))),)
+    return flow, (Explain(at, TransferLeft(name(transfer.by.phone))),)
 
 
 def called_off(flow: Flow) -> tuple[Command, ...]:
@@ -125,6 +158,11 @@ def destination(call: Call, request: TransferRequest) -> Phone | None:
     return None
 
 
+def _agent(flow: Flow, rung: Rung) -> str | None:
+    """A number that takes the call is nobody of the group."""
+    return rung.phone.person.user or flow.agent
+
+
 def _means(person: Person, number: str, uri: str) -> bool:
     known = (person.user, person.number, person.address)
     return (bool(number) and number in [numbers.normalise(one) for one in known]) or uri == person.address
@@ -132,7 +170,3 @@ def _means(person: Person, number: str, uri: str) -> bool:
 
 def _turned_down(at: float, leg: Leg | None, fact: TransferRefused) -> tuple[Command, ...]:
     return AcceptTransfer(leg, fact.status), Explain(at, fact)
-
-
-def _name(phone: Phone) -> str:
-    return phone.person.name or phone.person.user

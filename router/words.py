@@ -57,14 +57,18 @@ def caller(call: Call) -> str:
     return f"{call.name} ({call.number})" if call.name else call.number
 
 
+def name(phone: Phone) -> str:
+    return phone.person.name or phone.person.user
+
+
 def who(phone: Phone) -> str:
-    name = phone.person.name or phone.person.user
+    """With his place in the group."""
     match phone.role:
         case Role.MANAGER:
-            return name
+            return name(phone)
         case Role.ASSISTANT:
-            return f"assistant {phone.place} of {phone.of}, {name},"
+            return f"assistant {phone.place} of {phone.of}, {name(phone)},"
         case Role.OVERFLOW:
-            return f"overflow number {name}"
+            return f"overflow number {name(phone)}"
         case Role.FORWARDED | Role.TRANSFERRED:
-            return f"number {name}"
+            return f"number {name(phone)}"

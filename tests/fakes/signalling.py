@@ -133,7 +133,13 @@ class FakeSignalling:
         assert calling.incoming
         assert not called.incoming
         self.said.append(("connect", caller, agent))
-        if called.state == "answered" and (calling.state in _WAITING or calling.state == "connected"):
+        consulted = self.legs.get(called.peer) if called.peer is not None else None
+        if consulted is not None and consulted is not calling:
+            assert called.state == "connected"
+            consulted.peer = None
+        if called.state in {"answered", "connected"} and (
+            calling.state in _WAITING or calling.state == "connected"
+        ):
             former = self.legs.get(calling.peer) if calling.peer is not None else None
             if former is not None:
                 former.peer = None
@@ -233,11 +239,19 @@ class FakeSignalling:
     def refuses(self, user: str, status: int = 486, reason: str = "", contact: str = "") -> None:
         self._refused(self.phone(user).id, status, reason, contact)
 
-    def transfers(self, leg: LegId, number: str, uri: str = "", *, attended: bool = False) -> None:
-        """REFER from the far end of this leg."""
+    def transfers(
+        self,
+        leg: LegId,
+        number: str,
+        uri: str = "",
+        *,
+        attended: bool = False,
+        replaces: LegId | None = None,
+    ) -> None:
+        """REFER from the far end of this leg. `replaces`: the leg of ours that its Replaces names."""
         self.legs[leg].asking = True
         uri = uri or f"sip:{number}@127.0.0.1"
-        self._listening.transfer_asked(leg, TransferRequest(number, uri, attended))
+        self._listening.transfer_asked(leg, TransferRequest(number, uri, attended, replaces))
 
     def phone(self, user: str) -> FakeLeg:
         """The leg of this user part whose phone rings, or else his newest one."""

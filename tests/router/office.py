@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from router.call import Call, House
 from router.commands import (
     AcceptTransfer,
+    Adopt,
     Alert,
     Announce,
     Command,
@@ -179,11 +180,10 @@ class Script:
             case Ring(leg, phone, plan):
                 self.users[leg] = phone.person.name
                 moved = f" at {phone.person.address}" if phone.diverted_by and phone.is_member else ""
-                return f"Ring {phone.person.name}{moved}" + (f" {plan.media.value}" if plan else "")
+                through = " conference" if plan and plan.media is Media.CONFERENCE else ""
+                return f"Ring {phone.person.name}{moved}{through}"
             case StopRinging(leg):
                 return f"stop {self.users[leg]}"
-            case LetGo(leg):
-                return f"let {self.users[leg]} go"
             case Connect(leg):
                 return f"connect {self.users[leg]}"
             case Refuse(status):
@@ -192,16 +192,27 @@ class Script:
                 return "alert"
             case Announce(file, early):
                 return f"play {file}{'' if early else ' answered'}"
+            case StartTimer(timer, seconds):
+                self.timers[timer] = self.now + seconds
+            case StopTimer(timer):
+                self.timers.pop(timer, None)
+            case _:
+                return self._transfer_in_short(command)
+        return ""
+
+    def _transfer_in_short(self, command: Command) -> str:
+        match command:
+            case Adopt(leg):
+                self.users[leg] = "another's phone"
+                return "adopt"
+            case LetGo(leg):
+                return f"let {self.users[leg]} go"
             case AcceptTransfer(_, status):
                 return f"transfer {status}"
             case TransferProgress(leg, status):
                 return f"tell {self.users[leg]} {status}"
             case HandOver(leg, replaces):
                 return f"hand {self.users[leg]} over{' by Replaces' if replaces else ''}"
-            case StartTimer(timer, seconds):
-                self.timers[timer] = self.now + seconds
-            case StopTimer(timer):
-                self.timers.pop(timer, None)
         return ""
 
 

@@ -69,7 +69,7 @@ class Chaos:
         self.callers.append(caller)
 
     def between(self, caller: LegId) -> None:
-        """What happens to a call besides phones: its announcement ends, the PBX answers, it is transferred."""
+        """What happens besides phones: the announcement ends, the PBX answers, the call is transferred."""
         sip, chance, leg = self.house.sip, self.chance, self.house.sip.legs[caller]
         if leg.is_over:
             return
@@ -79,7 +79,9 @@ class Chaos:
             sip.takes_over(caller, chance.choice([200, 408, 603]))
         elif leg.state == "connected" and leg.peer is not None:
             asker = chance.choice([leg.peer, leg.peer, caller])
-            sip.transfers(asker, chance.choice(["C", "0791112244", "nobody", "200"]))
+            number = chance.choice(["C", "0791112244", "nobody", "200"])
+            replaces = chance.choice([None, *self.callers[-3:]])
+            sip.transfers(asker, number, attended=replaces is not None, replaces=replaces)
 
     def phone(self) -> None:
         sip, chance = self.house.sip, self.chance

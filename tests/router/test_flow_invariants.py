@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from router import announcing, handover, overflow, transfer
-from router.call import Call
+from router.call import Call, Phone, Role
 from router.commands import (
     AcceptTransfer,
+    Adopt,
     Alert,
     Announce,
     Command,
@@ -35,7 +36,9 @@ from router.events import (
     Answered,
     CallerGone,
     CallOffered,
+    Consulted,
     Event,
+    GivenAway,
     HandedOver,
     Leg,
     LegEnded,
@@ -51,11 +54,13 @@ from router.hunting import assistants
 from router.ports import NO_MEDIA_SERVER, Media, TransferRequest
 from router.state import Flow, Stage
 from router.talking import LONGEST_TALK
+from tests.router.office import person
 from tests.router.strategies import calls
 
 FINALS = st.sampled_from([0, 302, 302, 404, 408, 480, 486, 487, 488, 503, 600, 603, 606])
 REASONS = st.sampled_from(["", NO_MEDIA_SERVER])
 CONTACTS = st.sampled_from(["", "sip:0791@10.0.0.9", "sip:200@10.0.0.9", "sip:x@10.0.0.8", "rubbish"])
+CONSULTED = [Consulted(Phone(Role.MANAGER, person("Z")), media) for media in Media]
 NUMBERS = st.sampled_from(["66", "M", "200", "0791112233", "nobody"])
 
 
@@ -128,11 +133,14 @@ class AnyCall(RuleBasedStateMachine):
             assert commands == (), "a late message changes nothing"
 
     @precondition(lambda self: self.legs)
-    @rule(data=st.data(), number=NUMBERS, attended=st.booleans())
-    def somebody_asks_for_a_transfer(self, data: st.DataObject, number: str, *, attended: bool) -> None:
+    @rule(data=st.data(), number=NUMBERS, consulted=st.sampled_from([None, None, *CONSULTED]))
+    def somebody_asks_for_a_transfer(
+        self, data: st.DataObject, number: str, consulted: Consulted | None
+    ) -> None:
         leg = data.draw(st.none() | st.sampled_from(sorted(self.legs)), label="leg")
         is_over = self.is_over
-        commands = self.happens(TransferAsked(self.now, leg, TransferRequest(number, "", attended)))
+        request = TransferRequest(number, "", attended=consulted is not None)
+        commands = self.happens(TransferAsked(self.now, leg, request, consulted))
         answers = [command for command in commands if isinstance(command, AcceptTransfer)]
         assert len(answers) == (0 if is_over else 1), "who asks is answered"
         if answers and answers[0].status < 300:
@@ -172,6 +180,14 @@ class AnyCall(RuleBasedStateMachine):
     def nonsense(self, event: str) -> None:
         foreign = Answered(self.now, Leg(9999))
         assert self.happens(CallOffered(self.now) if event == "offered twice" else foreign) == ()
+
+    @precondition(lambda self: self.flow.talking is not None and self.flow.transfer is None)
+    @rule()
+    def phone_is_given_to_another_call(self) -> None:
+        assert self.flow.talking is not None
+        self.legs[self.flow.talking.leg] = "ended"
+        self.happens(GivenAway(self.now))
+        assert self.is_over
 
     @rule()
     def caller_hangs_up(self) -> None:
@@ -272,6 +288,9 @@ class AnyCall(RuleBasedStateMachine):
 
     def obey_on_transfers(self, command: Command) -> None:
         match command:
+            case Adopt(leg):
+                assert leg not in self.legs
+                self.legs[leg], self.names[leg] = "rung", "Z"
             case AcceptTransfer(leg, status):
                 if status < 300:
                     assert self.moving is None, "one transfer at a time"

@@ -7,7 +7,8 @@ import pytest
 from router import transfer
 from router.call import Call
 from router.commands import Result
-from router.ports import TransferRequest
+from router.model import Peer
+from router.ports import LegId, TransferRequest
 from tests.router.office import AWAY, DND, Script, group, person
 from tests.router.test_engine import House
 
@@ -230,3 +231,89 @@ def test_transfer_asked_by_a_leg_that_has_gone_is_answered() -> None:
     assert house.sip.said[-1] == ("accept_transfer", gone.id, 481)
     house.engine.transfer_asked(caller, TransferRequest("22", "sip:22@127.0.0.1"))
     assert house.sip.said[-1] == ("accept_transfer", caller, 481)
+
+
+# A call that the one who transfers has made to ask back.
+
+
+def consultation() -> tuple[House, LegId, LegId]:
+    """B has a call, and has called the manager through us: the first caller, and B's own leg."""
+    house = House(group(person("M", number="20"), [person("B", number="21"), "C"], ring_parallel=True))
+    first = house.sip.invite("200")
+    house.sip.answers("B")
+    house.clock.advance(5)
+    second = house.sip.invite("200", "21")
+    assert house.sip.ringing_phones() == ["M"]
+    house.sip.answers("M")
+    house.clock.advance(5)
+    return house, first, second
+
+
+def test_calls_of_an_assistant_who_has_asked_back_are_joined() -> None:
+    house, first, second = consultation()
+    asker, manager = house.sip.phone("B"), house.sip.phone("M")
+    house.sip.transfers(asker.id, "200", attended=True, replaces=second)
+    assert house.sip.legs[first].peer == manager.id
+    assert (asker.state, asker.told) == ("released", [202, 200])
+    assert house.sip.legs[second].state == "released"
+    (asked,) = house.records.kept
+    assert (asked["caller"], asked["agent"], asked["talk_s"]) == ("21", "M", 5.0)
+    assert asked["steps"][-1]["text"] == "connected for 5 s, then joined with the call that it was about"
+    house.clock.advance(20)
+    house.sip.hang_up(manager.id)
+    assert house.sip.legs[first].state == "released"
+    joined = house.records.kept[1]
+    assert (joined["caller"], joined["agent"], joined["talk_s"]) == ("0441234567", "M", 30.0)
+    assert [step["text"] for step in joined["steps"]][-3:] == [
+        "B transfers the call to M, whom he has asked before",
+        "transfer: M has the call",
+        "connected for 30 s, then M hung up",
+    ]
+    assert house.is_quiet()
+
+
+def test_who_asked_back_in_vain_transfers_blindly() -> None:
+    house, first, second = consultation()
+    house.sip.hang_up(second)
+    house.sip.transfers(house.sip.phone("B").id, "C", attended=True, replaces=second)
+    assert house.sip.ringing_phones() == ["C"]
+    house.sip.hang_up(first)
+    assert house.is_quiet()
+
+
+def test_calls_of_which_one_goes_through_the_media_server_are_not_joined() -> None:
+    board = group(person("M", number="20"), [person("B", number="21")], announcement="/welcome.wav")
+    house = House(board)
+    first = house.sip.invite("200")
+    house.sip.hears(first)
+    house.sip.refuses("M")
+    house.sip.answers("B")
+    second = house.sip.invite("200", "21")
+    house.sip.answers("M")
+    asker = house.sip.phone("B")
+    house.sip.transfers(asker.id, "200", attended=True, replaces=second)
+    assert asker.told == [488]
+    for caller in (first, second):
+        house.sip.hang_up(caller)
+    assert house.is_quiet()
+
+
+@pytest.mark.parametrize("own", [True, False])
+def test_call_is_not_joined_with_itself_or_with_nothing(*, own: bool) -> None:
+    house, first, second = consultation()
+    asker = house.sip.phone("B")
+    house.sip.transfers(asker.id, "C", attended=True, replaces=first if own else LegId(77))
+    assert house.sip.ringing_phones() == ["C"]
+    for caller in (first, second):
+        house.sip.hang_up(caller)
+    assert house.is_quiet()
+
+
+def test_call_that_is_up_keeps_its_media_in_a_transfer() -> None:
+    house = House(TEAM, peers=(Peer("pbx", "127.0.0.1", 5080, srtp="require"),))
+    house.sip.invite("200")
+    house.sip.answers("B")
+    house.sip.transfers(house.sip.phone("B").id, "0791112233")
+    assert house.sip.phone("0791112233").media.value == "direct"
+    house.sip.refuses("0791112233", 488)
+    assert house.sip.phone("B").told == [202, 488]
