@@ -23,6 +23,13 @@ GIVE_UP = 64 * T1
 """RFC 3261 section 17.1.1.1: seconds after which a far end that says nothing is taken for gone."""
 
 
+class Asking(Protocol):
+    """An offer of ours that waits for its answer."""
+
+    def cancel(self) -> None:
+        """It is not wanted any more (RFC 3261 section 9)."""
+
+
 class Serving(Protocol):
     """An offer of the far end that waits for its answer."""
 
@@ -91,7 +98,7 @@ class Leg:
         """The session description that the far end sent last."""
         self.ours = b""
         """The one that it got last."""
-        self.asking = False
+        self.asking: Asking | None = None
         """Our offer to the far end is under way (RFC 3261 section 14.1: one at a time)."""
         self.serving: Serving | None = None
         """The far end's offer is under way."""
@@ -131,6 +138,8 @@ class Leg:
         if self.unacked is not None:
             self.unacked.stop()
             self.unacked = None
+        if self.asking is not None:
+            self.asking.cancel()
         if self.serving is not None:
             self.serving.abandon()
             self.serving = None

@@ -52,7 +52,7 @@ class Reoffer:
         self.explanation: dict[str, list[str]] = {}
         self._ack: tuple[bytes, object] | None = None
         self._method = "UPDATE" if update else "INVITE"
-        leg.asking = True
+        leg.asking = self
         self._send(self._request())
 
     def acknowledge(self, answer: bytes = b"") -> None:
@@ -88,7 +88,7 @@ class Reoffer:
             self._send(self._request())
             return
         self._told = True
-        self.leg.asking = False
+        self.leg.asking = None
         if response.status < 300:
             self._accepted(response)
         else:
@@ -100,7 +100,7 @@ class Reoffer:
     def failed(self, tx: ClientTransaction, status: int, reason: str) -> None:
         if not self._told and tx is self._tx:
             self._told = self.unanswered = True
-            self.leg.asking = False
+            self.leg.asking = None
             self._done(self, status, reason)
 
     def cancel(self) -> None:
@@ -135,7 +135,7 @@ class Reoffer:
 
 def may_ask(leg: Leg) -> bool:
     """Whether an offer of ours may go to the leg now: RFC 3261 section 14.1."""
-    return leg.phase is Phase.CONNECTED and not leg.asking and leg.serving is None and leg.unacked is None
+    return leg.phase is Phase.CONNECTED and leg.asking is None and leg.serving is None and leg.unacked is None
 
 
 def serve(leg: Leg, tx: ServerTransaction) -> None:
@@ -147,7 +147,7 @@ def serve(leg: Leg, tx: ServerTransaction) -> None:
     if leg.serving is not None or leg.unacked is not None:
         reply(tx, 500, extra={"Retry-After": ["2"]})  # RFC 3261 section 14.2
         return
-    if leg.asking:
+    if leg.asking is not None:
         reply(tx, 491)
         return
     sdp = sdp_of(request) if request.body else b""

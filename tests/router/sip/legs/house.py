@@ -49,6 +49,12 @@ class MemoryNetwork:
         self.flows: dict[tuple[str, str, int], MemoryFlow] = {}
         self.lose: Callable[[bytes], bool] = lambda _data: False
         self.sent: list[tuple[bytes, int]] = []
+        self.clock = FakeClock()
+        self.waiting = 0
+
+    @property
+    def woke(self) -> float:
+        return self.clock.monotonic()
 
     def flow(self, transport: str, host: str, port: int) -> MemoryFlow:
         if host.strip("[]").replace(".", "").isalpha():
@@ -121,6 +127,7 @@ class House:
             )
         self.telling.signalling = self.signalling
         self.network: MemoryNetwork = self.signalling._network
+        self.network.clock = self.clock
         self.stack: Any = self.signalling._stack
         self._next_port = 20000
 

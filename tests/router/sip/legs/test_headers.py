@@ -120,7 +120,7 @@ def test_a_number_that_is_not_the_callers_is_shown_as_it_is(router: House, calle
 )
 @pytest.mark.parametrize("status", [301, 302])
 def test_where_a_phone_forwards_to_is_told(
-    router: House, caller: Peer, phone: Peer, contacts: list[str], first: str, status: int
+    router: House, caller: Peer, phone: Peer, *, contacts: list[str], first: str, status: int
 ) -> None:
     invite = passed(router, caller, phone, [])
     respond_without_contact(phone, invite, status, contacts)

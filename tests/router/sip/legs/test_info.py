@@ -44,7 +44,7 @@ def info(side: Dialog, body: str, content: str, *headers: str) -> None:
 )
 @pytest.mark.parametrize("status", [200, 415, 469, 500])
 def test_information_passes_and_the_answer_comes_back(
-    bridge: Bridge, who: str, body: str, content: str, more: tuple[str, ...], status: int
+    bridge: Bridge, who: str, *, body: str, content: str, more: tuple[str, ...], status: int
 ) -> None:
     side, other = sides(bridge, who)
     info(side, body, content, *more)

@@ -56,7 +56,7 @@ def test_a_short_session_of_one_who_would_not_understand_that_is_taken(router: H
     ],
 )
 def test_who_refreshes_is_settled_in_our_answer(
-    router: House, caller: Peer, phone: Peer, asked: list[str], answered: str, required: str
+    router: House, caller: Peer, phone: Peer, *, asked: list[str], answered: str, required: str
 ) -> None:
     ok = up(router, caller, phone, asked, [])[1]
     assert ok["Session-Expires"] == answered
