@@ -139,6 +139,24 @@ def test_after_a_transfer_that_failed_the_bridge_ends_as_before(world: TalkingWo
     world.release(caller)
 
 
+def test_phone_of_one_call_goes_over_to_the_caller_of_another(world: TalkingWorld) -> None:
+    caller, agent = bridged(world)
+    asking, asked_back = world.invite("21", "500"), LegId(2)
+    world.dial(asked_back, asking)
+    world.answers(asked_back)
+    world.connect(asking, asked_back)
+    world.told()
+    world.connect(caller, asked_back)
+    world.release(agent)
+    world.release(asking)
+    assert world.told() == []
+    assert world.legs() == 2
+    world.hangs_up(asked_back)
+    assert world.told() == [("ended", asked_back)]
+    assert world.legs() == 0
+    world.release(caller)
+
+
 def test_call_that_the_pbx_takes_over_leaves_no_leg(world: TalkingWorld) -> None:
     caller, agent = bridged(world)
     world.hand_over(caller, agent)
