@@ -62,7 +62,9 @@ def parser() -> argparse.ArgumentParser:
     explain = _add(commands, "explain", _explain, "what would happen if a number called a group")
     explain.add_argument("--group", required=True, metavar="NAME", help="the group's name")
     explain.add_argument("--from", required=True, dest="caller", metavar="NUMBER", help="who calls")
-    explain.add_argument("--at", metavar="TIME", help='such as "14:30" or "sunday 03:00"; else now')
+    explain.add_argument(
+        "--at", metavar="TIME", help='such as "2026-12-24 14:30", "14:30" or "sunday 03:00"; else now'
+    )
     explain.add_argument("--json", action="store_true", help="for programs")
     _add_user(commands)
     _add(commands, "version", lambda _config, _args: _version(), "print the version")

@@ -16,6 +16,8 @@ import pytest
 from appliance import cli
 from db.store import Store
 from db.transfer import load_file
+from router.model import RoutingTable
+from router.table import encode
 
 Callisto = Callable[..., tuple[int, str, str]]
 ROOT = Path(__file__).parents[2]
@@ -198,10 +200,14 @@ def test_explain_reaches_numbers_through_the_trunk_and_names_as_resolved_last(
     office("import", "office.yaml")
     said = office("explain", "--group", "Management", "--from", "1")[1]
     assert "anna.invalid has no known address" in said
-    (tmp_path / "var" / "routing.json").write_text(
-        '{"version":1,"table":{"hosts":{"anna.invalid":"127.0.0.1"}}}'
-    )
+    table = RoutingTable(hosts={"anna.invalid": "127.0.0.1"})
+    (tmp_path / "var" / "routing.json").write_bytes(encode(table))
     assert "no known address" not in office("explain", "--group", "Management", "--from", "1")[1]
+    (tmp_path / "office.yaml").write_text(text.replace("sip:anna@anna.invalid:5071", "'0441234567'"))
+    office("import", "office.yaml")
+    assert "no way out" in office("explain", "--group", "Management", "--from", "1")[1]
+    monkeypatch.setenv("CALLISTO_PEERS", "pbx1=127.0.0.1:5099")
+    assert "no way out" not in office("explain", "--group", "Management", "--from", "1")[1]
 
 
 def test_users_are_listed_and_a_lost_password_is_replaced(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import signal
 import socket
@@ -21,6 +20,7 @@ from appliance.demo.local import LocalAppliance, tree
 from db.store import Store
 from db.variables.states import Actor
 from router.spool import Spool
+from router.table import decode
 from tests import needs
 from tests.appliance.waiting import until
 
@@ -279,7 +279,7 @@ def test_a_change_of_a_variable_reaches_the_router_and_the_plans(shared: LocalAp
         store.variables.set("gWebServerRestart", "127,02:00", Actor("admin", "", "cli"))
     until(lambda: one.service("router")["facts"]["revision"] > before)
     until(lambda: (one.status() or {"jobs": [{"next_run": None}]})["jobs"][0]["next_run"])
-    assert json.loads((one.state / "routing.json").read_text().partition("\n")[0])["table"]["settings"]["strip_caller_id"] == 3
+    assert decode((one.state / "routing.json").read_bytes()).settings.strip_caller_id == 3
 
 
 def test_a_store_that_is_lost_stops_neither_calls_nor_the_supervisor_and_is_used_again(
