@@ -53,7 +53,7 @@ class Limits:
 class Service:
     """`since`: when this state began. `failures`: ends in a row that nobody asked for. `restarts`: processes
     started after the first. `last_exit`: how the last process ended, in words. `timer`: the one
-    that counts."""
+    that counts. `reason`: why it is being restarted, empty for no reason to tell."""
 
     state: State = State.STOPPED
     since: float = 0.0
@@ -62,6 +62,7 @@ class Service:
     last_exit: str | None = None
     timer: int = 0
     then: Then = Then.STAY
+    reason: str = ""
 
     @property
     def restarts(self) -> int:
@@ -80,7 +81,9 @@ class StopAsked:
 
 @dataclass(frozen=True, slots=True)
 class RestartAsked:
-    pass
+    """`reason`: told as the way the old process ended; without one, its exit code is."""
+
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,8 +146,8 @@ def step(service: Service, event: Event, now: float, limits: Limits) -> Step:
             return _start_asked(service, now, limits)
         case StopAsked():
             return _stop_asked(service, now, limits)
-        case RestartAsked():
-            return _restart_asked(service, now, limits)
+        case RestartAsked(reason):
+            return _restart_asked(service, reason, now, limits)
         case BecameReady():
             return _became_ready(service, now)
         case Exited():
@@ -183,9 +186,9 @@ def _stop_asked(service: Service, now: float, limits: Limits) -> Step:
             assert_never(service.state)
 
 
-def _restart_asked(service: Service, now: float, limits: Limits) -> Step:
+def _restart_asked(service: Service, reason: str, now: float, limits: Limits) -> Step:
     if service.state is State.READY:
-        return _terminate(service, Then.START, limits.stop_within, now)
+        return _terminate(replace(service, reason=reason), Then.START, limits.stop_within, now)
     return _start_asked(service, now, limits)  # a process that is just starting is a new one already
 
 
@@ -215,18 +218,22 @@ def _stalled(service: Service, text: str, now: float, limits: Limits) -> Step:
     if service.state is not State.READY:
         return service, ()  # it is being ended already, or a new one is on its way
     failures = 0 if now - service.since >= limits.steady_after else service.failures
-    ending = replace(service, failures=failures, last_exit=text)
+    ending = replace(service, failures=failures, last_exit=text, reason=text)
     return _terminate(ending, Then.BACK_OFF, limits.stalled_within, now)
 
 
 def _stopped(service: Service, event: Exited, now: float, limits: Limits) -> Step:
     match service.then:
         case Then.STAY:
-            return replace(_enter(service, State.STOPPED, now), failures=0, last_exit=event.text), ()
+            stopped = replace(
+                _enter(service, State.STOPPED, now), failures=0, last_exit=event.text, reason=""
+            )
+            return stopped, ()
         case Then.START:
-            return _spawn(replace(service, failures=0, last_exit=event.text), now, limits)
+            why = service.reason or event.text
+            return _spawn(replace(service, failures=0, last_exit=why, reason=""), now, limits)
         case Then.BACK_OFF:
-            return _back_off(service, now, limits)  # last_exit already says why it was killed
+            return _back_off(replace(service, reason=""), now, limits)  # last_exit already says why
         case _:
             assert_never(service.then)
 

@@ -25,7 +25,7 @@ class Services(Protocol):
 
     def stalled(self, unit: Unit, text: str) -> None: ...
 
-    async def restart(self, unit: Unit) -> None: ...
+    async def restart(self, unit: Unit, reason: str) -> None: ...
 
 
 class Watchdog:
@@ -95,7 +95,7 @@ class Watchdog:
         size, calls = self.memory_mb.get(unit), self._calls(unit)
         log.warning("%s uses %s MB of memory and has %s calls: it is restarted", unit, size, calls)
         try:
-            await self._services.restart(unit)
+            await self._services.restart(unit, f"restarted: it used {size} MB of memory")
         except UnitFailedError as exc:
             log.error("%s", exc)
 

@@ -59,8 +59,9 @@ class LocalChildren:
     async def stop(self, unit: Unit) -> None:
         await self._runs[unit].stop()
 
-    async def restart(self, unit: Unit) -> None:
-        await self._runs[unit].restart()
+    async def restart(self, unit: Unit, reason: str = "") -> None:
+        """`reason` is told as the way the old process ended."""
+        await self._runs[unit].restart(reason)
 
     def state(self, unit: Unit) -> UnitState:
         return self._runs[unit].state()
@@ -128,8 +129,8 @@ class _Run:
         self._see(StartAsked())
         await self._until_ready()
 
-    async def restart(self) -> None:
-        self._see(RestartAsked())
+    async def restart(self, reason: str) -> None:
+        self._see(RestartAsked(reason))
         await self._until_ready()
 
     async def stop(self) -> None:

@@ -182,6 +182,25 @@ def test_a_stalled_service_is_ended_quickly_and_started_anew_as_after_a_crash() 
     assert life.time_passes() == [Spawn, SetTimer]
 
 
+def test_a_restart_for_a_reason_is_told_as_such_once() -> None:
+    life = running()
+    life.see(RestartAsked("restarted: it had grown"))
+    life.see(Exited(0, "ended"))
+    assert life.service.last_exit == "restarted: it had grown"
+    life.see(BecameReady())
+    life.see(RestartAsked())
+    life.see(Exited(0, "ended"))
+    assert life.service.last_exit == "ended"
+
+
+def test_a_restart_that_somebody_asks_for_meanwhile_hides_no_stall() -> None:
+    life = running()
+    life.see(Stalled("stalled for 5 s"))
+    life.see(RestartAsked())
+    assert life.see(KILLED) == [Spawn, SetTimer]
+    assert life.service.last_exit == "stalled for 5 s"
+
+
 def test_stalls_in_a_row_are_failures_in_a_row() -> None:
     life, pauses = running(), []
     for _ in range(3):

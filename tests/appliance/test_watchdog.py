@@ -33,7 +33,8 @@ class Services:
     def stalled(self, unit: Unit, text: str) -> None:
         self.gone.append((unit, text))
 
-    async def restart(self, unit: Unit) -> None:
+    async def restart(self, unit: Unit, reason: str) -> None:
+        assert "MB of memory" in reason
         self.restarted.append(unit)
         if self.fails:
             raise UnitFailedError(unit, "no good")
