@@ -56,6 +56,7 @@ from router.ports import (
 )
 from router.reception import Candidates, Reachable, Reception
 from router.state import Flow, Rung
+from router.transfer import called_off
 
 log = logging.getLogger(__name__)
 
@@ -296,6 +297,8 @@ class Engine:
 
     def _let_go(self, live: LiveCall) -> None:
         """End the outgoing legs and stop what waits, in whatever state they are."""
+        for command in called_off(live.flow):
+            self._quietly(partial(self._performer.do, live, command))
         for leg in list(live.legs):
             self._quietly(partial(self._legs.release, live, leg))
         live.stop_everything()
@@ -324,7 +327,7 @@ class Engine:
             self.records_failed += 1
             log.exception("call %s: its record could not be written", record["id"])
 
-    def _quietly(self, action: Callable[[], None]) -> None:
+    def _quietly(self, action: Callable[[], object]) -> None:
         """Do what may fail without stopping what must be done besides."""
         try:
             action()

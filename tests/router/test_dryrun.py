@@ -142,7 +142,14 @@ answers = st.builds(
     ),
     script=st.lists(st.none() | answers, max_size=12),
     caller=st.sampled_from(["0791", "044", "66", "77"]),
-    peers=st.sampled_from([(), (TRUNK,), (TRUNK, replace(TRUNK, name="other", host="127.0.0.2"))]),
+    peers=st.sampled_from(
+        [
+            (),
+            (TRUNK,),
+            (replace(TRUNK, srtp="require"),),
+            (TRUNK, replace(TRUNK, name="other", host="127.0.0.2")),
+        ]
+    ),
     announcement=st.builds(
         Announced, st.sampled_from([0.0, 3.0, 130.0]), st.sampled_from(["", "no such file"])
     ),

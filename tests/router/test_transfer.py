@@ -200,6 +200,17 @@ def test_engine_keeps_the_caller_while_the_one_who_asked_has_gone() -> None:
     assert house.is_quiet()
 
 
+def test_router_that_stops_tells_the_one_who_asked() -> None:
+    house = House(TEAM)
+    house.sip.invite("200")
+    house.sip.answers("B")
+    house.sip.transfers(house.sip.phone("B").id, "22")
+    house.engine.close()
+    assert house.sip.phone("B").told == [202, 487]
+    assert not house.sip.ringing_phones()
+    assert house.is_quiet()
+
+
 def test_transfer_to_a_number_that_has_no_way_out_fails_at_once() -> None:
     house = House(TEAM, peers=())
     caller = house.sip.invite("200")
