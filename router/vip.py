@@ -93,16 +93,17 @@ class Vip:
 
 @dataclass(frozen=True, slots=True)
 class VipList:
-    """A manager's list, ready for many calls. `unreadable`: entries that fit no number, for the log."""
+    """A manager's list, ready for many calls. `patterns`: each after the digits it begins with, by which most
+    are passed over. `unreadable`: entries that fit no number, for the log."""
 
     exact: Mapping[str, tuple[VipEntry, ...]]
-    patterns: tuple[tuple[Pattern, VipEntry], ...]
+    patterns: tuple[tuple[str, Pattern, VipEntry], ...]
     unreadable: tuple[VipEntry, ...] = ()
 
     @classmethod
     def of(cls, entries: Iterable[VipEntry]) -> VipList:
         exact: dict[str, tuple[VipEntry, ...]] = {}
-        patterns: list[tuple[Pattern, VipEntry]] = []
+        patterns: list[tuple[str, Pattern, VipEntry]] = []
         unreadable: list[VipEntry] = []
         for entry in entries:
             try:
@@ -114,20 +115,20 @@ class VipList:
                 key = ("+" if pattern.plus else "") + pattern.pieces[0]
                 exact[key] = (*exact.get(key, ()), entry)
             else:
-                patterns.append((pattern, entry))
+                patterns.append((pattern.pieces[0].partition(".")[0], pattern, entry))
         return cls(exact, tuple(patterns), tuple(unreadable))
 
     def match(self, number: str, at: datetime) -> VipEntry | None:
         """An entry that fits a normalised number and is valid at `at`, that is before `expires`."""
         if not numbers.is_number(number):
             return None
-        keys = {number, number.lstrip("+")}
-        for key in keys:
+        digits = number.lstrip("+")
+        for key in {number, digits}:
             for entry in self.exact.get(key, ()):
                 if _is_valid(entry, at):
                     return entry
-        for pattern, entry in self.patterns:
-            if _is_valid(entry, at) and pattern.matches(number):
+        for beginning, pattern, entry in self.patterns:
+            if digits.startswith(beginning) and _is_valid(entry, at) and pattern.matches(number):
                 return entry
         return None
 
