@@ -190,8 +190,3 @@ class RoutingTable:
     peers: tuple[Peer, ...] = ()
     networks: tuple[str, ...] = ()
     hosts: Mapping[str, str] = field(default_factory=dict)
-
-    @property
-    def trunk(self) -> Peer | None:
-        """The peer that numbers go through first."""
-        return min(self.peers, key=lambda peer: peer.priority, default=None)

@@ -192,10 +192,10 @@ async def test_the_trunk_is_a_literal_address_or_not_there_yet(tmp_path: Path) -
     one = publisher(path, Store(table()), names, Peer("pbx", "PBX.example", 5080, "tcp"))
     await one.publish()
     await one.resolve()
-    assert decode(path.read_bytes()).trunk is None
+    assert decode(path.read_bytes()).peers == ()
     names.known["pbx.example"] = "10.0.0.9"
     await one.resolve()
-    assert decode(path.read_bytes()).trunk == Peer("pbx", "10.0.0.9", 5080, "tcp")
+    assert decode(path.read_bytes()).peers == (Peer("pbx", "10.0.0.9", 5080, "tcp"),)
 
 
 async def test_a_literal_trunk_needs_no_name_server(tmp_path: Path) -> None:
@@ -203,7 +203,7 @@ async def test_a_literal_trunk_needs_no_name_server(tmp_path: Path) -> None:
     one = publisher(path, Store(table()), names, Peer("pbx", "10.0.0.9"))
     await one.publish()
     await one.resolve()
-    assert decode(path.read_bytes()).trunk == Peer("pbx", "10.0.0.9", 5060, "udp")
+    assert decode(path.read_bytes()).peers == (Peer("pbx", "10.0.0.9", 5060, "udp"),)
     assert names.asked == []
 
 
