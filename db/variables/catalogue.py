@@ -89,6 +89,7 @@ CATALOGUE: tuple[Variable, ...] = (
         default="0",
         help="What happens to a call once somebody has answered it. Turn it on where the PBX cannot take "
         "a transfer.",
+        read_by=("router",),
     ),
     Variable(
         "gCocProxyMemory",
@@ -140,7 +141,7 @@ CATALOGUE: tuple[Variable, ...] = (
         Bounded(1, 100, "digits"),
         default="100",
         help="The longest number a call may be forwarded to. A small one keeps forwarding inside the house.",
-        read_by=("import",),
+        read_by=("import", "router"),
     ),
     Variable(
         "gPhoneLoginWithNumber",

@@ -170,7 +170,8 @@ def test_line_names_are_refused_outside_of_express_with_the_reason(edition: str)
 def test_every_variable_has_help_and_says_who_reads_it() -> None:
     assert all(variable.help.endswith(".") for variable in CATALOGUE)
     assert {variable.name: variable.read_by for variable in CATALOGUE if variable.read_by} == {
-        "gMaxForwardNumberLen": ("import",),
+        "gBridgeTransfer": ("router",),
+        "gMaxForwardNumberLen": ("import", "router"),
         "gStripCallerID": ("router",),
         "gTransferWithCallerID": ("router",),
         "gWebServerRestart": ("scheduler",),
