@@ -87,6 +87,9 @@ class Peering:
                 flow.send(data)
         return False
 
+    def peer(self, name: str) -> Peer | None:
+        return self._peers.get(name)
+
     def peer_of(self, flow: Flow) -> Peer | None:
         """The peer at the far end: the one with its port among those of its address, else the first."""
         found = self._by_host.get(flow.remote[0])

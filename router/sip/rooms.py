@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from router.ports import LegId
+from router.ports import NO_MEDIA_SERVER, LegId
 from router.sip.agent import Agent, Place
 from router.sip.leg import Leg
 from router.sip.net import Flow
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from router.sip.caller import Caller
 
 EVENTS = "application/vnd.callisto.media"
+PATIENCE = 2.0
+"""Seconds that the media server has for an answer."""
 _NO_ID = LegId(-1)
 
 Ready = Callable[[bytes], None]
@@ -39,18 +41,28 @@ class Room:
         self._seats: dict[Leg, Seat] = {}
 
     def seat(
-        self, leg: Leg, ready: Ready, trouble: Trouble, *, play: str = "", played: Trouble | None = None
+        self,
+        leg: Leg,
+        ready: Ready,
+        trouble: Trouble,
+        *,
+        play: str = "",
+        played: Trouble | None = None,
+        srtp: str = "",
+        dtmf: str = "",
     ) -> None:
         """Bring a leg in. `ready` gets the answer to its offer, or an offer when it has made none yet;
         `trouble` is told instead when there is no seat, or later when the media server ends it. `played`: the
-        announcement is over (empty text), or has failed."""
+        announcement is over (empty text), or has failed. `srtp` (off, offer, require) and `dtmf` (rfc4733,
+        info): what the media server does towards this leg, empty for what it finds best."""
         host, port = self._flow.remote
-        parameters = f";play={quote(play, safe='')}" if play else ""
+        given = {"play": play, "srtp": srtp, "dtmf": dtmf}
+        parameters = "".join(f";{name}={quote(value, safe='')}" for name, value in given.items() if value)
         place = Place(f"sip:conf={self._name}@{host}:{port}{parameters}", self._flow)
 
         def refused(why: str) -> None:
             self._seats.pop(leg, None)
-            trouble(why)
+            (played or trouble)(why)
 
         seat = Seat(self._stack, place, leg, ready=ready, refused=refused, trouble=trouble, played=played)
         self._seats[leg] = seat
@@ -82,6 +94,7 @@ class Seat:
         "_described",
         "_media",
         "_offered",
+        "_patience",
         "_played",
         "_ready",
         "_refused",
@@ -109,6 +122,7 @@ class Seat:
         self._offered = False
         self._described = b""
         self._waits = False
+        self._patience = stack.clock.call_later(PATIENCE, self._impatient)
         self._media = Agent(
             _NO_ID, stack, self, identity=f"<sip:callisto@{place.flow.local[0]}>", places=[place]
         )
@@ -127,6 +141,7 @@ class Seat:
             self._waits = True
 
     def leave(self) -> None:
+        self._patience.cancel()
         self._media.partner = None
         if self.outside.partner is self._media:
             self.outside.partner = None
@@ -137,6 +152,7 @@ class Seat:
     def progressed(self, agent: Agent, sdp: bytes) -> None: ...
 
     def answered(self, agent: Agent) -> None:
+        self._patience.cancel()
         agent.partner = self.outside
         self.outside.partner = agent
         if self._offered:
@@ -148,15 +164,35 @@ class Seat:
     def silent(self, agent: Agent) -> None: ...
 
     def refused(self, agent: Agent, status: int, reason: str, contact: str) -> None:
-        self._refused(f"the media server refused: {status} {reason}".rstrip())
+        self._patience.cancel()
+        # 503 is what a full one says, and what a closed port is told as.
+        self._refused(
+            NO_MEDIA_SERVER
+            if status in {408, 503}
+            else f"the media server refused: {status} {reason}".rstrip()
+        )
+
+    def _impatient(self) -> None:
+        """It is on this machine and answers within milliseconds, or not at all."""
+        self._media.release()
+        self._refused(NO_MEDIA_SERVER)
 
     def answer_came(self, caller: Caller, sdp: bytes) -> None: ...
 
     def lost(self, leg: Leg, because: str) -> None:
-        self._trouble(f"the media server was lost: {because}")
+        self._lose(f"the media server was lost: {because}")
 
     def hung_up(self) -> None:
-        self._trouble("the media server has ended its leg")
+        self._lose("the media server has ended its leg")
+
+    def _lose(self, why: str) -> None:
+        """Without its seat a leg is dumb; one that is only being played to can do without."""
+        if self._played is not None:
+            self._played = None
+            self.leave()
+            self._refused(why)
+        else:
+            self._trouble(why)
 
     def reported(self, body: bytes) -> None:
         """An event of the media server: `played`, `failed: why`, `silent`."""
@@ -169,7 +205,7 @@ class Seat:
 
     def _redescribed(self, reoffer: Reoffer, status: int, reason: str) -> None:
         if status >= 300:
-            self._trouble(f"the media server took no description: {status} {reason}".rstrip())
+            self._lose(f"the media server took no description: {status} {reason}".rstrip())
         elif self._waits:
             self._waits = False
             sdp, self._described = self._described, b""
@@ -178,23 +214,24 @@ class Seat:
 
 def silent(offer: bytes) -> bytes:
     """An answer that takes every stream of an offer and sends nothing yet: the far end is not known."""
-    lines = [line for line in offer.split(b"\r\n") if line]
     kept: list[bytes] = []
-    in_media = False
-    for line in lines:
+    keys = 0
+    for line in offer.split(b"\r\n"):
         if line.startswith(b"m="):
-            if in_media:
+            if any(one.startswith(b"m=") for one in kept):
                 kept.append(b"a=inactive")
-            in_media = True
-            kind, _, rest = line.partition(b" ")[0], b"", line.split(b" ", 2)[2]
-            kept.append(kind + b" 9 " + rest)
+            kind, _, protocol, *formats = line.split(b" ")
+            keys = 1 if b"SAVP" in protocol else 0
+            kept.append(b" ".join([kind, b"9", protocol, *formats]))
         elif line.startswith(b"c="):
             kept.append(b"c=IN IP4 127.0.0.1")
-        elif not line.startswith(_DROPPED):
+        elif line.startswith(b"a=crypto:"):
+            if keys:
+                kept.append(line)  # one of those offered must be taken; nothing is ever sent with it
+                keys = 0
+        elif line and not line.startswith(_DROPPED):
             kept.append(line)
-    if in_media:
-        kept.append(b"a=inactive")
-    return b"\r\n".join(kept) + b"\r\n"
+    return b"\r\n".join([*kept, b"a=inactive"]) + b"\r\n"
 
 
 _DROPPED = (b"a=sendrecv", b"a=sendonly", b"a=recvonly", b"a=inactive", b"a=rtcp:", b"a=candidate", b"a=ssrc")

@@ -5,10 +5,12 @@ from __future__ import annotations
 import logging
 import random
 from functools import partial
+from secrets import token_hex
 
+from router.model import Peer
 from router.overload import Overload
-from router.ports import Clock, Identity, LegId, Media, SignallingListener, Target
-from router.sip import identity, refreshing
+from router.ports import NO_MEDIA_SERVER, Clock, Identity, LegId, Media, SignallingListener, Target
+from router.sip import identity, refreshing, sdp
 from router.sip.agent import Agent, Place
 from router.sip.caller import Caller
 from router.sip.connecting import Connecting
@@ -84,6 +86,8 @@ class SipSignalling:
         self._board.peering = self.peering
         self._connecting = Connecting(self._board)
         self._media = media
+        self._rooms = token_hex(4)
+        """Part of the names of our conferences: those of a router before us may still be there."""
         self._board.listener = listener
         self._board.most_legs = most_legs
         self.overload = Overload()
@@ -197,12 +201,20 @@ class SipSignalling:
         told = partial(self._announced, leg)
         room = self._room(caller)
         if room is None:
-            board.later(told, "there is no media server")
+            board.later(told, NO_MEDIA_SERVER)
         elif caller.offerless:
             board.later(told, "the caller made no offer")
         else:
             ready = caller.early if early else caller.answer
-            room.seat(caller, ready, told, play=file, played=told)
+            lost = partial(board.lost, caller)
+            room.seat(
+                caller,
+                ready,
+                lost,
+                play=file,
+                played=told,
+                dtmf=_dtmf(self.peering.peer_of(caller.dialog.flow)),
+            )
 
     def refuse(self, leg: LegId, status: int, *, retry_after: int | None = None) -> None:
         caller = self._board.legs.get(leg)
@@ -219,6 +231,8 @@ class SipSignalling:
     def hand_over(self, caller: LegId, agent: LegId, *, replaces: bool) -> None:
         board = self._board
         calling, called = board.legs.get(caller), board.legs.get(agent)
+        if calling in board.handovers:
+            return
         if isinstance(calling, Caller) and isinstance(called, Agent) and calling.peer is called:
             handover = HandOver(calling, called, self._handed_over, replaces=replaces)
             board.handovers[calling] = board.handovers[called] = handover
@@ -365,15 +379,25 @@ class SipSignalling:
             except NetworkError as exc:
                 log.error("media server at %s:%d: %s", *self._media, exc)
                 return None
-            room = self._board.rooms[caller] = Room(self._stack, flow, f"{caller.id:x}")
+            room = self._board.rooms[caller] = Room(self._stack, flow, f"{self._rooms}.{caller.id:x}")
         return room
 
     def _dial_in_room(self, caller: Caller, agent: Agent, headers: dict[str, list[str]]) -> None:
         room = self._room(caller)
         if room is None:
-            self._no_seat(agent, "there is no media server")
+            self._no_seat(agent, NO_MEDIA_SERVER)
             return
-        room.seat(agent, partial(agent.invite, headers=headers), partial(self._no_seat, agent))
+        peer = self.peering.peer(agent.peer_name)
+        requires = peer is not None and peer.srtp == "require"
+        # Without an announcement, the two sides do not share their kind of speech: it may be for the SRTP.
+        is_plain = not sdp.parse(caller.theirs).has_srtp
+        room.seat(
+            agent,
+            partial(agent.invite, headers=headers),
+            partial(self._no_seat, agent),
+            srtp="require" if requires else "offer" if is_plain and not room.holds(caller) else "off",
+            dtmf=_dtmf(peer),
+        )
 
     def _no_seat(self, agent: Agent, why: str) -> None:
         board = self._board
@@ -410,6 +434,10 @@ class NowhereError(Exception):
     def __init__(self, problem: str, status: int) -> None:
         super().__init__(problem)
         self.status = status
+
+
+def _dtmf(peer: Peer | None) -> str:
+    return "" if peer is None or peer.dtmf == "auto" else peer.dtmf
 
 
 def _host_port(flow: Flow) -> str:

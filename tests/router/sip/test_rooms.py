@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from array import array
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,6 +10,8 @@ from pathlib import Path
 import pytest
 
 from router.pjsua.announcement import PCM, Sound, written
+from router.ports import NO_MEDIA_SERVER
+from router.sip.rooms import silent
 from tests import needs
 from tests.sip.bridge import AGENT
 from tests.sip.engine import Engine, engine
@@ -202,3 +205,35 @@ def test_the_media_server_vanishing_ends_the_call(
         ended = {caller.receive("BYE").method, phone.receive("BYE").method}
         assert ended == {"BYE"}
         router.until_legs(0)
+
+
+@pytest.mark.parametrize("is_there", [True, False])
+def test_a_media_server_that_hangs_or_is_down_is_given_up_at_once(
+    caller: Peer, phone: Peer, is_there: bool
+) -> None:
+    """The port is served by nobody who answers, or closed: what needs it is told, and the call may go on."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as dumb, voice(500) as first:
+        dumb.bind(("127.0.0.1", 0))
+        port = dumb.getsockname()[1]
+        if not is_there:
+            dumb.close()
+        with engine(media=port) as router:
+            _, leg = calling(router, caller, first)
+            router.do("announce", leg=leg, file="/x.wav", early=True)
+            assert router.wait("announced", leg=leg)["problem"] == NO_MEDIA_SERVER
+            router.do("dial", leg=AGENT, target=phone.uri, offer_of=leg, number="1", media="conference")
+            assert router.wait("refused", leg=AGENT, status=503)["reason"] == NO_MEDIA_SERVER
+            router.do("dial", leg=2, target=phone.uri, offer_of=leg, number="1")
+            phone.receive("INVITE")
+
+
+def test_the_answer_for_a_phone_not_known_yet_takes_each_stream_and_sends_nothing() -> None:
+    offer = (
+        b"v=0\r\no=- 1 1 IN IP4 10.0.0.1\r\ns=-\r\nc=IN IP4 10.0.0.1\r\nt=0 0\r\nm=audio 4000 RTP/SAVP 0 8\r\n"
+        b"a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:a\r\na=crypto:2 AES_CM_128_HMAC_SHA1_32 inline:b\r\n"
+        b"a=sendrecv\r\nm=audio 4002 RTP/AVP 0\r\na=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:c\r\n"
+    )
+    assert silent(offer) == (
+        b"v=0\r\no=- 1 1 IN IP4 10.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio 9 RTP/SAVP 0 8\r\n"
+        b"a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:a\r\na=inactive\r\nm=audio 9 RTP/AVP 0\r\na=inactive\r\n"
+    )
