@@ -69,7 +69,7 @@ def heard_by_both(first: Voice, second: Voice) -> None:
 
 @pytest.mark.parametrize("early", [True, False])
 def test_an_announcement_is_heard_before_the_phone_rings_and_then_both_hear_each_other(
-    router: Engine, server: Media, caller: Peer, phone: Peer, welcome: str, early: bool
+    router: Engine, server: Media, caller: Peer, phone: Peer, *, welcome: str, early: bool
 ) -> None:
     with voice(500) as first, voice(1000) as second:
         side, leg = calling(router, caller, first)
@@ -229,7 +229,8 @@ def test_a_media_server_that_hangs_or_is_down_is_given_up_at_once(
 
 def test_the_answer_for_a_phone_not_known_yet_takes_each_stream_and_sends_nothing() -> None:
     offer = (
-        b"v=0\r\no=- 1 1 IN IP4 10.0.0.1\r\ns=-\r\nc=IN IP4 10.0.0.1\r\nt=0 0\r\nm=audio 4000 RTP/SAVP 0 8\r\n"
+        b"v=0\r\no=- 1 1 IN IP4 10.0.0.1\r\ns=-\r\nc=IN IP4 10.0.0.1\r\nt=0 0\r\n"
+        b"m=audio 4000 RTP/SAVP 0 8\r\n"
         b"a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:a\r\na=crypto:2 AES_CM_128_HMAC_SHA1_32 inline:b\r\n"
         b"a=sendrecv\r\nm=audio 4002 RTP/AVP 0\r\na=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:c\r\n"
     )
