@@ -21,7 +21,7 @@ SETTLED = 300.0
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Megabytes of memory that is the process's own (PSS). 0: no limit."""
+    """Megabytes of memory that is the process's own. 0: no limit."""
 
     soft: int
     hard: int

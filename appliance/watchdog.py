@@ -74,7 +74,7 @@ class Watchdog:
 
     def _weigh(self, unit: Unit, now: float) -> Verdict:
         state = self._services.state(unit)
-        size = None if state.pid is None or state.state is not State.READY else pss_mb(state.pid)
+        size = None if state.pid is None or state.state is not State.READY else own_mb(state.pid)
         if size is None or state.pid is None:
             return Verdict.FINE
         self.memory_mb[unit] = size
@@ -100,13 +100,13 @@ class Watchdog:
             log.error("%s", exc)
 
 
-def pss_mb(pid: int, proc: Path = PROC) -> int | None:
-    """Memory that is the process's own, its share of what it shares included; None when it is gone."""
+def own_mb(pid: int, proc: Path = PROC) -> int | None:
+    """Memory that is the process's own, swapped out or not; None when it is gone.
+
+    Not PSS: the kernel walks all pages for that, and holds up whoever allocates meanwhile (proc(5), smaps).
+    """
     try:
-        for line in (proc / str(pid) / "smaps_rollup").read_text().splitlines():
-            name, _, rest = line.partition(":")
-            if name == "Pss":
-                return int(rest.split()[0]) >> 10
+        lines = (proc / str(pid) / "status").read_text().splitlines()
+        return sum(int(line.split()[1]) for line in lines if line.startswith(("RssAnon:", "VmSwap:"))) >> 10
     except (OSError, ValueError, IndexError):
         return None
-    return None

@@ -15,7 +15,7 @@ from appliance import heartbeat, memory
 from appliance.lifecycle import State
 from appliance.memory import Limits
 from appliance.services.ports import Unit, UnitFailedError, UnitState
-from appliance.watchdog import Watchdog, pss_mb
+from appliance.watchdog import Watchdog, own_mb
 from tests.appliance.waiting import eventually
 
 
@@ -109,10 +109,10 @@ async def test_a_restart_that_fails_ends_no_watch(hasty: None, services: Service
 
 
 def test_memory_is_read_from_the_kernel(tmp_path: Path) -> None:
-    mine = pss_mb(os.getpid())
+    mine = own_mb(os.getpid())
     assert mine is not None
     assert 5 < mine < 2000
     (tmp_path / "7").mkdir()
-    (tmp_path / "7" / "smaps_rollup").write_text("55-ff ---p 0 00:00 0 [rollup]\nRss: 9 kB\nPss: 614400 kB\n")
-    assert pss_mb(7, tmp_path) == 600
-    assert pss_mb(8, tmp_path) is None
+    (tmp_path / "7" / "status").write_text("Name: x\nVmRSS: 9 kB\nRssAnon: 409600 kB\nVmSwap: 204800 kB\n")
+    assert own_mb(7, tmp_path) == 600
+    assert own_mb(8, tmp_path) is None
