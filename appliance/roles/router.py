@@ -6,6 +6,7 @@ No database, no asyncio: it reads the routing table from a file and leaves call 
 from __future__ import annotations
 
 import logging
+import resource
 import signal
 import time
 from collections.abc import Callable
@@ -43,6 +44,8 @@ STOP_WITHIN = 4
 
 def main(config: Config) -> int:
     log_lines = LoopLog.installed("router")
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))  # one for each TCP and TLS connection
     logs.never_wait()
     asked: list[int] = []
     for number in (signal.SIGTERM, signal.SIGINT):
