@@ -210,6 +210,25 @@ def test_explain_reaches_numbers_through_the_trunk_and_names_as_resolved_last(
     assert "no way out" not in office("explain", "--group", "Management", "--from", "1")[1]
 
 
+def test_explain_goes_by_the_last_table_while_the_store_cannot_be_read(
+    office: Callisto, tmp_path: Path
+) -> None:
+    question = ("explain", "--group", "Management", "--from", "1", "--json", "--at", "2026-12-24 14:30")
+    before = json.loads(office(*question)[1])
+    with Store.open(f"sqlite:///{tmp_path}/var/callisto.db") as store:
+        (tmp_path / "var" / "routing.json").write_bytes(encode(store.routing_table()))
+    for path in (tmp_path / "var").glob("callisto.db*"):
+        path.unlink()
+    code, said, complaint = office(*question)
+    assert (code, json.loads(said)) == (0, before)
+    assert "there is no store" in complaint
+    assert "this is by the table of 20" in complaint
+    (tmp_path / "var" / "routing.json").write_text("damaged")
+    code, said, complaint = office(*question)
+    assert (code, said) == (1, "")
+    assert "there is no store" in complaint
+
+
 def test_users_are_listed_and_a_lost_password_is_replaced(
     office: Callisto, monkeypatch: pytest.MonkeyPatch
 ) -> None:
