@@ -184,7 +184,8 @@ class Agent(Leg):
         headers["Allow"] = [ALLOW]
         sessions.offer(headers, self._least)
         if not self._offer:
-            headers["Supported"] = ["timer"]  # an offer in a reliable 183 could not be answered in time
+            # An offer in a reliable 183 could not be answered in time.
+            headers["Supported"] = ["replaces, timer"]
         headers.update(self._headers)
         if self._offer:
             headers["Content-Type"] = [SDP]

@@ -10,7 +10,7 @@ from router.sip.net import Flow, Network, NetworkError
 
 SDP = "application/sdp"
 ALLOW = "INVITE, ACK, BYE, CANCEL, OPTIONS, INFO, PRACK, UPDATE, REFER, NOTIFY"
-SUPPORTED = "timer"
+SUPPORTED = "100rel, replaces, timer"
 PRODUCT = "Callisto"
 
 

@@ -18,7 +18,7 @@ from router.sip.transactions import ServerTransaction
 
 log = logging.getLogger(__name__)
 
-_KNOWN = frozenset({"100rel", "timer"})
+_KNOWN = frozenset({"100rel", "replaces", "timer"})
 _METHODS = frozenset(ALLOW.split(", "))
 
 

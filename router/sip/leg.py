@@ -118,6 +118,12 @@ class Leg:
         """The dialog in which the far end calls us so."""
         return self.dialog
 
+    def move_to(self, dialog: Dialog) -> None:
+        """The far end goes on in another dialog; the former one is left to the caller of this."""
+        self.stack.tags.pop(self.dialog.local_tag, None)
+        self.dialog = dialog
+        self.stack.tags[dialog.local_tag] = self
+
     def goodbye(self, reason: str) -> Request:
         request = self.dialog.request("BYE")
         if reason:

@@ -55,7 +55,7 @@ def too_short(request: Request) -> bool:
 
 def offer(headers: dict[str, list[str]], least: int = 0) -> None:
     """Headers of an INVITE of ours."""
-    headers["Supported"] = ["timer, 100rel"]
+    headers["Supported"] = ["100rel, replaces, timer"]
     headers["Session-Expires"] = [str(max(INTERVAL, least))]
     headers["Min-SE"] = [str(max(SHORTEST, least))]
 

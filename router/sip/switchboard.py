@@ -9,7 +9,7 @@ from collections.abc import Callable
 from functools import partial
 
 from router.ports import IncomingCall, LegId, SignallingListener
-from router.sip import identity, referral, sessions
+from router.sip import identity, referral, replacing, sessions
 from router.sip.agent import Agent
 from router.sip.caller import Caller
 from router.sip.handover import HandOver
@@ -43,6 +43,8 @@ class Switchboard:
         self.rooms: dict[Caller, Room] = {}
         self.referrals: dict[Leg, Referral] = {}
         self.handovers: dict[Leg, HandOver] = {}
+        self.replaced: dict[ServerTransaction, Leg] = {}
+        """The legs that an INVITE is about to take over."""
         self.closing = False
         self.most_legs = 0
         self._unanswered: dict[ServerTransaction, Caller] = {}
@@ -73,6 +75,9 @@ class Switchboard:
     # Desk: calls that come in
 
     def invited(self, tx: ServerTransaction, request: Request) -> None:
+        if "Replaces" in request.headers and not self.closing:
+            replacing.take(self, tx)
+            return
         refusal = self._refusal(request)
         if refusal or self.listener is None:
             reply(tx, refusal or 503, extra=_WITH.get(refusal or 503))
@@ -119,7 +124,7 @@ class Switchboard:
             if caller.phase is Phase.EARLY:
                 self._end(caller, "", bye=False)
             return
-        leg = self.stack.tags.get(tx.request.to_tag)
+        leg = self.replaced.get(tx) or self.stack.tags.get(tx.request.to_tag)
         if leg is not None and leg.serving is not None and leg.serving.tx is tx:
             serving, leg.serving = leg.serving, None
             serving.abandon()

@@ -190,6 +190,7 @@ class House:
         assert not board.referrals
         assert not board.handovers
         assert not board.rooms
+        assert not board.replaced
         assert not board._unanswered
         assert len(self.stack.transactions) == 0, self.stack.transactions._clients.entries
         assert self.clock.running == 0, self.clock._agenda

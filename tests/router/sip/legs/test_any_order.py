@@ -28,8 +28,21 @@ HEADERS = (
     ['WWW-Authenticate: Digest realm="x", nonce="y"'],
 )
 CALLS = ([], ["Supported: 100rel"], ["Require: 100rel"], ["Supported: timer", "Session-Expires: 100"])
-METHODS = ("INVITE", "INVITE", "UPDATE", "INFO", "BYE", "REFER", "NOTIFY", "OPTIONS", "PRACK", "ACK", "CANCEL", "FOO")
-ACTIONS = 21
+METHODS = (
+    "INVITE",
+    "INVITE",
+    "UPDATE",
+    "INFO",
+    "BYE",
+    "REFER",
+    "NOTIFY",
+    "OPTIONS",
+    "PRACK",
+    "ACK",
+    "CANCEL",
+    "FOO",
+)
+ACTIONS = 22
 SECONDS = (0.3, 0.6, 1.6, 2, 9, 33, 70)
 
 
@@ -57,7 +70,6 @@ class Story:
         self.house = House()
         self.far = [Far(self.house.peer()) for _ in range(4)]
         self.next_leg = 0
-        self.released: set[int] = set()
         self.actions: list[Callable[[random.Random], None]] = [
             self.bridges,
             self.bridges,
@@ -74,6 +86,7 @@ class Story:
             self.asks,
             self.asks,
             self.transfers,
+            self.takes_over,
             self.acknowledges,
             self.acknowledges,
             self.commands,
@@ -179,6 +192,17 @@ class Story:
             body = f"SIP/2.0 {chance.choice((100, 180, 200, 486))} x\r\n"
         dialog.request(method, body, headers=headers)
 
+    def takes_over(self, chance: random.Random) -> None:
+        far = chance.choice([one for one in self.far if one.dialogs] or self.far)
+        if not far.dialogs:
+            return
+        side = far.dialogs[-1]
+        self.learn(far, side, chance)
+        ours, theirs = (value.partition(";tag=")[2] for value in (side.remote, side.local))
+        value = f"Replaces: {side.call_id};to-tag={ours};from-tag={theirs}"
+        by = chance.choice(self.far)
+        by.dialogs.append(call(by.peer, self.house.port, sdp=chance.choice((OFFER, "")), headers=[value]))
+
     def acknowledges(self, chance: random.Random) -> None:
         """The ACK or PRACK that a response waits for."""
         far = chance.choice(self.far)
@@ -218,8 +242,6 @@ class Story:
             case 0:
                 self.house.do("alert", leg=some)
             case 1 if some in callers:
-                if not self.house.signalling._board.legs[some].phase.name == "CONNECTED":
-                    self.released.add(some)
                 self.house.do("refuse", leg=some, status=chance.choice((480, 486, 503)))
             case 2 | 3:
                 self.house.do("accept_transfer", leg=some, status=chance.choice((202, 202, 403)))
@@ -237,7 +259,12 @@ class Story:
         legs = self.legs(incoming=True) + self.legs(incoming=False)
         if legs:
             leg = chance.choice(legs)
-            self.released.add(leg)
+            self.release(leg)
+
+    def release(self, leg: int) -> None:
+        self.house.turn()
+        if leg in self.house.signalling._board.legs:
+            self.house.log.append({"event": "released", "leg": leg})
             self.house.do("release", leg=leg)
 
     def loses(self, chance: random.Random) -> None:
@@ -256,10 +283,10 @@ class Story:
         """The engine lets go of what is left, and nobody says anything any more."""
         self.house.network.lose = lambda _data: False
         for leg in self.legs(incoming=False):
-            self.house.do("release", leg=leg)
+            self.release(leg)
         for leg in self.legs(incoming=True):
             self.house.do("refuse", leg=leg, status=480)
-            self.house.do("release", leg=leg)
+            self.release(leg)
         self.house.pass_time(150)
         self.house.nothing_is_left()
 
@@ -269,7 +296,7 @@ class Story:
             if "leg" not in event:
                 continue
             assert event["leg"] not in over, (event, self.house.log)
-            if event["event"] in {"ended", "refused"}:
+            if event["event"] in {"ended", "refused", "released"}:
                 over.add(event["leg"])
 
 
