@@ -12,7 +12,7 @@ from dataclasses import replace
 from types import MappingProxyType
 
 from appliance.errands import Errands
-from router.model import Peer, Person, RoutingTable
+from router.model import Group, Peer, Person, RoutingTable
 
 log = logging.getLogger(__name__)
 
@@ -23,7 +23,11 @@ _HOST = re.compile(r"sips?:(?:[^@]*@)?(\[[^\]]*\]|[^:;?>\s]+)", re.IGNORECASE)
 
 def names_in(table: RoutingTable) -> frozenset[str]:
     """Host names, in small letters, in the SIP addresses of a table; literal addresses are none."""
-    found = (_HOST.match(address) for address in _addresses(table))
+    return frozenset[str]().union(*map(names_in_group, table.groups.values()))
+
+
+def names_in_group(group: Group) -> frozenset[str]:
+    found = (_HOST.match(address) for address in _addresses(group))
     return frozenset(match[1].lower() for match in found if match and not is_literal(match[1]))
 
 
@@ -46,13 +50,12 @@ def is_literal(host: str) -> bool:
     return True
 
 
-def _addresses(table: RoutingTable) -> Iterator[str]:
-    for group in table.groups.values():
-        people: tuple[Person, ...] = (*group.assistants, *((group.manager,) if group.manager else ()))
-        yield group.overflow.target
-        for person in people:
-            yield person.address
-            yield from (forward.target for forward in person.forwards)
+def _addresses(group: Group) -> Iterator[str]:
+    people: tuple[Person, ...] = (*group.assistants, *((group.manager,) if group.manager else ()))
+    yield group.overflow.target
+    for person in people:
+        yield person.address
+        yield from (forward.target for forward in person.forwards)
 
 
 def lookup(name: str) -> str:

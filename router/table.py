@@ -22,7 +22,18 @@ from router.fields import TableError, plain, reader
 from router.model import Contact, Group, RoutingTable
 from router.recent import Recent
 
-__all__ = ["Groups", "TableError", "TableReader", "body", "decode", "encode", "head", "seal"]
+__all__ = [
+    "Groups",
+    "TableError",
+    "TableReader",
+    "body",
+    "contact_lines",
+    "decode",
+    "encode",
+    "group_line",
+    "head",
+    "seal",
+]
 
 VERSION = 2
 CONTACTS_A_LINE = 50
@@ -42,7 +53,15 @@ def head(table: RoutingTable) -> bytes:
 def body(table: RoutingTable) -> Iterator[bytes]:
     """The lines of groups and contacts, one by one: a large office takes more than a second."""
     for number, group in table.groups.items():
-        yield _line(["group", number, plain(group)])
+        yield group_line(number, group)
+    yield from contact_lines(table)
+
+
+def group_line(number: str, group: Group) -> bytes:
+    return _line(["group", number, plain(group)])
+
+
+def contact_lines(table: RoutingTable) -> Iterator[bytes]:
     contacts = iter({id(contact): contact for contact in table.contacts.values()}.values())
     while some := [plain(contact) for contact in islice(contacts, CONTACTS_A_LINE)]:
         yield _line(["contacts", some])
