@@ -284,7 +284,7 @@ class SipSignalling:
             self.overload.turn(now, 0.0, 0)
             return
         took = now - self._network.woke
-        self.overload.turn(now, took * (1 + self._network.waiting / count), count)
+        self.overload.turn(now, took * max(1.0, self._network.waiting / count), count)
 
     def _received(self, data: bytes | Request | Response, flow: Flow) -> None:
         message: Request | Response
