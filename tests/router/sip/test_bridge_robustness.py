@@ -240,12 +240,13 @@ def test_a_call_from_before_a_restart_is_told_that_it_is_gone(
     assert router.untold() == []
 
 
-def test_an_invite_that_would_replace_a_call_is_refused(router: Engine, caller: Peer, phone: Peer) -> None:
+def test_an_invite_that_would_replace_a_call_of_others_is_refused(
+    router: Engine, caller: Peer, phone: Peer
+) -> None:
     bridge = bridged(router, caller, phone)
-    mine, theirs = bridge.ok["From"].split("tag=")[1], bridge.ok["To"].split("tag=")[1]
-    replaces = f"Replaces: {bridge.ok['Call-ID']};to-tag={theirs};from-tag={mine}"
+    replaces = f"Replaces: {bridge.ok['Call-ID']};to-tag=guessed;from-tag={caller.tag}"
     thief = call(caller, router.port, headers=[replaces, "Require: replaces"])
-    thief.acknowledge_refusal(caller.receive(420))
+    thief.acknowledge_refusal(caller.receive(481))
     bridge.caller_side.request("BYE")
     caller.receive(200)
     phone.respond(phone.receive("BYE"), 200)

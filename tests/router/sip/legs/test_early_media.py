@@ -28,6 +28,7 @@ def test_the_answer_of_the_phone_that_was_heard_comes_in_the_same_dialog(
     phone.respond(ringing.invite, 183, EARLY)
     progress = caller.receive(183)
     phone.respond(ringing.invite, 200, EARLY)
+    router.wait("answered", leg=AGENT)
     router.do("connect", caller=ringing.caller_leg, agent=AGENT)
     ok = caller.receive(200)
     assert (ok["To"], ok.body) == (progress["To"], EARLY)
@@ -48,6 +49,7 @@ def test_the_next_phone_is_heard_in_a_dialog_of_its_own(
     assert second.body == OTHER
     assert second["To"] != first["To"]
     other_phone.respond(invite, 200, OTHER)
+    router.wait("answered", leg=2)
     router.do("connect", caller=ringing.caller_leg, agent=2)
     ok = caller.receive(200)
     assert (ok["To"], ok.body) == (second["To"], OTHER)

@@ -59,9 +59,9 @@ def test_an_answer_repeated_before_we_connect_is_acknowledged_once_we_do(
         phone.respond(ringing.invite, 200, ANSWER)
     router.turn()
     assert acks(phone) == 0
+    router.wait("answered", leg=AGENT)
     router.do("connect", caller=ringing.caller_leg, agent=AGENT)
     assert acks(phone) == 1
-    router.wait("answered", leg=AGENT)
     assert router.untold() == []
 
 
@@ -129,6 +129,7 @@ def test_an_answer_the_caller_never_acknowledges_is_repeated_and_ends_the_call(
 ) -> None:
     ringing = dialled(router, caller, phone)
     phone.respond(ringing.invite, 200, ANSWER)
+    router.wait("answered", leg=AGENT)
     router.do("connect", caller=ringing.caller_leg, agent=AGENT)
     phone.receive("ACK")
     router.pass_time(33)
@@ -147,6 +148,7 @@ def test_a_call_that_ends_before_the_callers_ack_is_hung_up_after_it(
     ringing = dialled(router, caller, phone)
     phone.respond(ringing.invite, 200, ANSWER)
     router.network.lose = lambda data: data.startswith(b"SIP/2.0 200") and b" INVITE\r\n" in data
+    router.wait("answered", leg=AGENT)
     router.do("connect", caller=ringing.caller_leg, agent=AGENT)
     phone.receive("ACK")
     phone.dialog_of(ringing.invite).request("BYE")
@@ -164,6 +166,7 @@ def test_a_caller_who_hangs_up_while_we_wait_for_his_ack_gets_no_bye(
 ) -> None:
     ringing = dialled(router, caller, phone)
     phone.respond(ringing.invite, 200, ANSWER)
+    router.wait("answered", leg=AGENT)
     router.do("connect", caller=ringing.caller_leg, agent=AGENT)
     phone.receive("ACK")
     phone.dialog_of(ringing.invite).request("BYE")
@@ -183,6 +186,7 @@ def test_a_late_offer_that_is_never_answered_ends_both_sides(
     leg = router.wait("offered", call_id=side.call_id)["leg"]
     router.do("dial", leg=AGENT, target=phone.uri, offer_of=leg)
     phone.respond(phone.receive("INVITE"), 200, OFFER)
+    router.wait("answered", leg=AGENT)
     router.do("connect", caller=leg, agent=AGENT)
     side.answered(caller.receive(200))  # an ACK without the answer
     caller.respond(caller.receive("BYE"), 200)

@@ -168,6 +168,7 @@ def test_the_route_a_caller_came_by_is_kept(router: House, caller: Peer, phone: 
     invite = phone.receive("INVITE")
     assert invite["Record-Route"] == ""
     phone.respond(invite, 200, "v=0\r\n")
+    router.wait("answered", leg=AGENT)
     router.do("connect", caller=leg, agent=AGENT)
     ok = caller.receive(200)
     assert ok["Record-Route"] == line.partition(": ")[2]

@@ -118,6 +118,7 @@ def test_a_callers_own_offer_goes_first(bridge: Bridge, other_phone: Peer) -> No
     invite = other_phone.receive("INVITE")
     assert invite.body == CHANGED
     other_phone.respond(invite, 200, NEW)
+    bridge.router.wait("answered", leg=SECOND)
     bridge.router.do("connect", caller=bridge.caller_leg, agent=SECOND)
     assert bridge.caller.waiting() == []
     bridge.caller_side.answered(ok)
@@ -162,6 +163,7 @@ def test_the_new_phone_hanging_up_before_the_move_can_be_tried_again(
 def test_the_former_phone_cannot_end_the_call_any_more(bridge: Bridge, other_phone: Peer) -> None:
     bridge.router.do("dial", leg=SECOND, target=other_phone.uri, offer_of=bridge.caller_leg)
     other_phone.respond(other_phone.receive("INVITE"), 200, NEW)
+    bridge.router.wait("answered", leg=SECOND)
     bridge.router.do("connect", caller=bridge.caller_leg, agent=SECOND)
     bridge.caller.respond(asked(bridge), 200, OFFER)
     bridge.caller.receive("ACK")
@@ -189,6 +191,7 @@ def test_a_call_may_be_moved_again_and_again(bridge: Bridge, other_phone: Peer, 
     third = router.peer()
     router.do("dial", leg=3, target=third.uri, offer_of=bridge.caller_leg)
     third.respond(third.receive("INVITE"), 200, NEW.replace("50070", "50080"))
+    router.wait("answered", leg=3)
     router.do("connect", caller=bridge.caller_leg, agent=3)
     router.do("release", leg=SECOND)
     assert "50080" in bridge.caller.receive("INVITE").body

@@ -20,6 +20,7 @@ def up(
     router.do("dial", leg=AGENT, target=phone.uri, offer_of=leg)
     invite = phone.receive("INVITE")
     phone.respond(invite, 200, ANSWER, headers=granted)
+    router.wait("answered", leg=AGENT)
     router.do("connect", caller=leg, agent=AGENT)
     phone.receive("ACK")
     ok = caller.receive(200)
