@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from secrets import token_hex
 from typing import TYPE_CHECKING
@@ -25,6 +25,10 @@ if TYPE_CHECKING:
 
 FAILOVER = 1.5
 """Seconds without any response after which the next peer is tried: a dead one may cost a call 2 s at most."""
+
+
+ELSEWHERE = 'SIP;cause=200;text="Call completed elsewhere"'
+"""By which phones know that they have not missed a call (RFC 3326 section 3.1)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +57,7 @@ class Agent(Leg):
         "_theirs_tag",
         "_tx",
         "caller",
+        "otherwise",
         "peer_name",
         "rings",
         "uri",
@@ -85,6 +90,8 @@ class Agent(Leg):
         self.peer_name = first.peer
         self.rings = False
         """Whether that was told."""
+        self.otherwise: Callable[[], None] | None = None
+        """What is done instead, once, when the far end does not take the offer."""
         self._places = list(places)
         self._offer = b""
         self._headers: dict[str, list[str]] = {}
@@ -106,6 +113,12 @@ class Agent(Leg):
         self._headers = headers
         self._try()
 
+    def offer_another(self, offer: bytes) -> None:
+        """The INVITE again, after a refusal, with another offer."""
+        if self.phase is Phase.EARLY:
+            self._offer = self.ours = offer
+            self._send(self._request())
+
     def acknowledge(self, answer: bytes = b"") -> None:
         """ACK the 2xx: with the answer when it was the far end that made the offer."""
         if self.phase is Phase.ANSWERED:
@@ -118,9 +131,10 @@ class Agent(Leg):
         """End it as its state needs: CANCEL, ACK and BYE, or BYE."""
         match self.phase:
             case Phase.EARLY:
+                reason = reason or (ELSEWHERE if self._is_late else "")
                 self.leave()
                 if self._tx is not None:
-                    self._tx.cancel()
+                    self._tx.cancel(reason)
             case Phase.ANSWERED | Phase.CONNECTED:
                 self.bye(reason)
 
@@ -131,6 +145,14 @@ class Agent(Leg):
         if self.caller is not None and self in self.caller.agents:
             self.caller.agents.remove(self)
         super().leave()
+
+    @property
+    def _is_late(self) -> bool:
+        """Another phone has taken the call."""
+        caller = self.caller
+        return caller is not None and (
+            caller.peer is not None or any(other.phase is Phase.ANSWERED for other in caller.agents)
+        )
 
     # Client of its INVITE transaction
 
@@ -293,6 +315,10 @@ class Agent(Leg):
             if self._least:
                 self._send(self._request())
                 return
+        if status in _NOT_THAT_OFFER and self.otherwise is not None:
+            otherwise, self.otherwise = self.otherwise, None
+            otherwise()
+            return
         if 500 <= status < 600 and self._next_place():
             return
         self._give_up(status, response.reason, _first_uri(response) if status < 400 else "")
@@ -342,4 +368,6 @@ def _first_uri(response: Response) -> str:
 
 
 _CHALLENGES = frozenset({401, 407})
+_NOT_THAT_OFFER = frozenset({415, 488, 606})
+"""RFC 3261 sections 21.4.13, 21.4.26 and 21.6.4."""
 _AUTHORISATIONS = ("Authorization", "Proxy-Authorization")

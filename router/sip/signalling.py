@@ -361,7 +361,9 @@ class SipSignalling:
                 uri = parse_uri(one.uri)
                 transport = uri.params.get("transport", "tls" if uri.scheme == "sips" else "udp")
                 port = uri.port or (5061 if transport.lower() == "tls" else 5060)
-                flow = self._network.flow(transport.upper(), uri.host, port)
+                peer = self.peering.peer(one.peer)
+                name = peer.domain if peer is not None else ""
+                flow = self._network.flow(transport.upper(), uri.host, port, name=name)
                 if flow.local != flow.remote:
                     found.append(Place(one.uri, flow, one.peer))
                 else:
@@ -398,6 +400,13 @@ class SipSignalling:
             srtp="require" if requires else "offer" if is_plain and not room.holds(caller) else "off",
             dtmf=_dtmf(peer),
         )
+        if not requires:
+            agent.otherwise = partial(self._encrypted, room, agent, _dtmf(peer))
+
+    def _encrypted(self, room: Room, agent: Agent, dtmf: str) -> None:
+        """A phone that takes no unencrypted speech gets an offer of nothing else (RFC 3711, RFC 4568)."""
+        room.leave(agent)
+        room.seat(agent, agent.offer_another, partial(self._no_seat, agent), srtp="require", dtmf=dtmf)
 
     def _no_seat(self, agent: Agent, why: str) -> None:
         board = self._board
