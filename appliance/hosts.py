@@ -39,7 +39,11 @@ def names_of(peers: Iterable[Peer]) -> frozenset[str]:
 def with_addresses(peers: Iterable[Peer], known: Mapping[str, str]) -> tuple[Peer, ...]:
     """The peers whose address is known, with it."""
     found = ((peer, peer.host if is_literal(peer.host) else known.get(peer.host.lower())) for peer in peers)
-    return tuple(replace(peer, host=address) for peer, address in found if address)
+    return tuple(
+        replace(peer, host=address, domain="" if address == peer.host else peer.host)
+        for peer, address in found
+        if address
+    )
 
 
 def is_literal(host: str) -> bool:

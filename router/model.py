@@ -161,6 +161,8 @@ class Peer:
     replaces: bool = True
     dtmf: str = "auto"
     srtp: str = "pass"
+    domain: str = ""
+    """The name that `host` was looked up by, which a TLS certificate must prove; empty for an address."""
 
 
 @dataclass(frozen=True, slots=True)

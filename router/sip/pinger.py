@@ -69,7 +69,7 @@ class Pinger:
 
     def ask(self, peer: Peer, series: Series, client: _Ping) -> None:
         """Send one OPTIONS. Raise NetworkError."""
-        flow = self._network.flow(peer.transport.upper(), peer.host, peer.port)
+        flow = self._network.flow(peer.transport.upper(), peer.host, peer.port, name=peer.domain)
         request = series.next(
             "OPTIONS",
             flow,

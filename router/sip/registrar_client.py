@@ -155,7 +155,7 @@ class _Kept:
         self._tries += 1
         peer = self.peer
         try:
-            flow = self._owner.network.flow(peer.transport.upper(), peer.host, peer.port)
+            flow = self._owner.network.flow(peer.transport.upper(), peer.host, peer.port, name=peer.domain)
         except NetworkError as exc:
             self._fail(str(exc))
             return

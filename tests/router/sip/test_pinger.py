@@ -166,3 +166,8 @@ def test_nothing_goes_on_after_the_end() -> None:
     assert office.told == []
     assert office.flow().sent == []
     assert (office.clock.running, len(office.transactions)) == (0, 0)
+
+
+def test_a_tls_peer_must_prove_the_name_it_was_configured_by() -> None:
+    office = Watch(replace(PBX, transport="tls", domain="pbx.example"))
+    assert office.network.names == {"pbx.example"}

@@ -94,8 +94,11 @@ class FakeNetwork:
     def __init__(self) -> None:
         self.flows: dict[tuple[str, str, int], FakeFlow] = {}
         self.closed: set[str] = set()
+        self.names: set[str] = set()
+        """What far ends must prove to be."""
 
-    def flow(self, transport: str, host: str, port: int) -> FakeFlow:
+    def flow(self, transport: str, host: str, port: int, *, name: str = "") -> FakeFlow:
+        self.names.add(name)
         if host in self.closed:
             raise NetworkError(f"no way to {host}")
         return self.flows.setdefault((transport, host, port), FakeFlow(transport, remote=(host, port)))
