@@ -121,8 +121,9 @@ class ClientTransaction(ABC):
         self._wait()
 
     @abstractmethod
-    def cancel(self) -> None:
-        """Ask the far end to give up an INVITE; its outcome comes all the same. Without effect on others."""
+    def cancel(self, reason: str = "") -> None:
+        """Ask the far end to give up an INVITE; its outcome comes all the same. Without effect on others.
+        `reason`: a Reason value (RFC 3326)."""
 
     @abstractmethod
     def receive(self, answer: Response) -> None:
@@ -177,7 +178,7 @@ class OtherClientTransaction(ClientTransaction):
 
     __slots__ = ()
 
-    def cancel(self) -> None:
+    def cancel(self, reason: str = "") -> None:
         return
 
     def _pause(self) -> float:
@@ -201,11 +202,12 @@ class OtherClientTransaction(ClientTransaction):
 class InviteClientTransaction(ClientTransaction):
     """Of an INVITE. Acknowledges what is not a 2xx by itself; the ACK of a 2xx is the client's part."""
 
-    __slots__ = ("_cancelled", "until")
+    __slots__ = ("_cancelled", "_reason", "until")
 
     def __init__(self, request: Request, flow: Flow, key: str, client: Client, table: ClientTable) -> None:
         self.until = 0.0
         self._cancelled = False
+        self._reason = ""
         super().__init__(request, flow, key, client, table)
 
     def _pause(self) -> float:
@@ -248,7 +250,7 @@ class InviteClientTransaction(ClientTransaction):
             self._table.linger(Absorbing(self, ack))
         self.forget().responded(self, answer)
 
-    def cancel(self) -> None:
+    def cancel(self, reason: str = "") -> None:
         """RFC 3261 section 9.1: goes out after the first provisional response, not before.
 
         When no final response follows within 64 times T1, the outcome is `failed` with 408.
@@ -256,12 +258,15 @@ class InviteClientTransaction(ClientTransaction):
         if self.final or self._cancelled:
             return
         self._cancelled = True
+        self._reason = reason
         if self.proceeding:
             self._send_cancel()
 
     def _send_cancel(self) -> None:
         table = self._table
         request = same_hop(self.request, "CANCEL", self.request.headers["To"])
+        if self._reason:
+            request.headers["Reason"] = [self._reason]
         OtherClientTransaction(request, self.flow, f"{self.key};CANCEL", _NOBODY, table)
         self._deadline = table.clock.monotonic() + table.times.give_up
         self._timer = table.clock.call_later(table.times.give_up, self._timed_out)

@@ -63,7 +63,7 @@ class Dialog:
             local=f"{to};tag={tag}",
             local_tag=tag,
             remote=request.get("From"),
-            target=request.uri,
+            target=f"sip:{_host_port(flow)}",  # for one who gives no Contact
             flow=flow,
         )
         dialog.remote_tag = request.from_tag
@@ -154,6 +154,11 @@ class Dialog:
 
 
 _TARGET_REFRESH = frozenset({"INVITE", "UPDATE", "SUBSCRIBE", "NOTIFY", "REFER"})
+
+
+def _host_port(flow: Flow) -> str:
+    host, port = flow.remote
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def contact_of(flow: Flow) -> str:

@@ -156,14 +156,15 @@ def serve(leg: Leg, tx: ServerTransaction) -> None:
         leg.dialog.retarget(request)
         leg.accept(tx, extra=sessions.agree(leg, request))
         return
+    if sdp and sdp == leg.theirs and leg.ours and leg.phase is Phase.CONNECTED:
+        leg.dialog.retarget(request)
+        _accept(leg, tx, leg.ours, _content)
+        return
     partner = leg.partner
     if partner is None or leg.phase is not Phase.CONNECTED or not may_ask(partner):
         reply(tx, 491)
         return
     leg.dialog.retarget(request)
-    if sdp and sdp == leg.theirs and leg.ours:
-        _accept(leg, tx, leg.ours, _content)
-        return
     leg.serving = Relay(leg, tx, sdp, partner, update=is_update and partner.can_update)
 
 

@@ -56,7 +56,7 @@ class MemoryNetwork:
     def woke(self) -> float:
         return self.clock.monotonic()
 
-    def flow(self, transport: str, host: str, port: int) -> MemoryFlow:
+    def flow(self, transport: str, host: str, port: int, **_: Any) -> MemoryFlow:
         if host.strip("[]").replace(".", "").isalpha():
             raise NetworkError(f"not a literal address: {host!r}")
         key = (transport, host, port)

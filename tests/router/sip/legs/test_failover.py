@@ -143,3 +143,13 @@ def test_releasing_a_leg_that_changed_places_leaves_nothing(
     router.do("refuse", leg=leg, status=480)
     caller.receive(480)
     router.nothing_is_left()
+
+
+def test_a_connection_that_breaks_is_left_for_the_next_place(
+    router: House, caller: Peer, phone: Peer, other_phone: Peer
+) -> None:
+    tried(router, caller, f"{phone.uri};transport=tcp", other_phone.uri)
+    assert phone.receive("INVITE")["Via"].startswith("SIP/2.0/TCP ")
+    router.network.broken(router.network.flow("TCP", "127.0.0.1", phone.port), "connection refused")
+    assert other_phone.receive("INVITE")["Via"].startswith("SIP/2.0/UDP ")
+    assert router.untold() == []

@@ -193,3 +193,30 @@ def test_a_late_offer_that_is_never_answered_ends_both_sides(
     phone.receive("ACK")
     phone.respond(phone.receive("BYE"), 200)
     router.nothing_is_left()
+
+
+def test_phones_that_were_too_late_learn_that_they_missed_nothing(
+    router: House, caller: Peer, phone: Peer, other_phone: Peer
+) -> None:
+    ringing = dialled(router, caller, phone)
+    router.do("dial", leg=2, target=other_phone.uri, offer_of=ringing.caller_leg)
+    other_phone.respond(other_phone.receive("INVITE"), 200, OTHER)
+    router.wait("answered", leg=2)
+    router.do("release", leg=AGENT)
+    assert phone.receive("CANCEL")["Reason"] == 'SIP;cause=200;text="Call completed elsewhere"'
+
+
+def test_a_phone_that_rang_in_vain_learns_no_such_thing(router: House, caller: Peer, phone: Peer) -> None:
+    dialled(router, caller, phone)
+    router.do("release", leg=AGENT)
+    assert phone.receive("CANCEL")["Reason"] == ""
+
+
+def test_a_caller_without_contact_is_hung_up_where_he_came_from(
+    router: House, caller: Peer, phone: Peer
+) -> None:
+    send = caller.send
+    caller.send = lambda data, to: send(data.replace(f"Contact: <{caller.uri}>\r\n", ""), to)
+    bridge = bridged(router, caller, phone)
+    bridge.phone_side.request("BYE")
+    assert caller.receive("BYE").uri == f"sip:127.0.0.1:{caller.port}"

@@ -253,3 +253,13 @@ def test_the_new_phone_is_offered_a_caller_who_is_not_on_hold(bridge: Bridge, ot
     accepted(bridge)
     dial(bridge, other_phone)
     assert other_phone.receive("INVITE").body == OFFER
+
+
+def test_a_waiting_caller_may_refresh_his_session(bridge: Bridge) -> None:
+    accepted(bridge)
+    bridge.phone_side.request("BYE")
+    bridge.phone.receive(200)
+    bridge.caller_side.request("INVITE", OFFER)
+    ok = bridge.caller.receive(200)
+    assert ok.body == ANSWER
+    bridge.caller_side.answered(ok)
