@@ -6,7 +6,6 @@ Spec: call flow, rule 10.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from pathlib import PurePath
 from typing import Any
 
 from router import numbers
@@ -80,7 +79,7 @@ def _talk_ended(fact: TalkEnded) -> str:
 
 
 def _announces(fact: Announces) -> str:
-    file = numbers.tidy(PurePath(fact.file).name, 80)
+    file = numbers.tidy(fact.file.rpartition("/")[2], 80)
     how = "before the answer" if fact.early else "after answering, since the caller's side takes none before"
     return f"announcement {file} is played {how}"
 
