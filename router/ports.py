@@ -159,8 +159,8 @@ class Signalling(Protocol):
 
         An agent who is connected to another caller is taken from him; that caller is left to `release`.
         When the caller is connected already (a transfer), he is moved over by re-INVITE and the leg of the
-        former agent is left to `release`. From now on a BYE on one ends the other (reported as `ended` for each side
-        that the far end ended).
+        former agent is left to `release`. From now on a BYE on one ends the other (reported as `ended` for
+        each side that the far end ended).
         """
 
     def hand_over(self, caller: LegId, agent: LegId, *, replaces: bool) -> None:

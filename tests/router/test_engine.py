@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import gc
+from dataclasses import fields
 from datetime import timedelta
+from typing import get_args, get_type_hints
 
 import pytest
 
 from router.admission import RETRY_AFTER
+from router.commands import Command
 from router.engine import Engine
 from router.events import Event
 from router.flow import step
 from router.legs import SILENCE
 from router.model import Contact, Group, Settings, ShowVip, VipEntry
 from router.ports import Identity
-from router.state import Flow, Turn
+from router.state import Changes, Flow, Turn
 from router.talking import LONGEST_TALK
 from tests.fakes.clock import START, FakeClock
 from tests.fakes.records import KeptRecords, Published
@@ -646,3 +649,12 @@ def test_facts_count_calls() -> None:
     house.sip.invite("999")
     engine = house.engine
     assert (engine.calls_now, engine.calls_total, engine.peak, engine.refused_busy) == (0, 4, 3, 0)
+
+
+def test_every_command_can_be_carried_out() -> None:
+    assert set(House(group()).engine._performer._ways) == set(get_args(Command))
+
+
+def test_every_field_of_a_flow_that_changes_is_known_as_such() -> None:
+    kept = {"call", "opening", "lines"}
+    assert {field.name for field in fields(Flow)} - kept == set(get_type_hints(Changes))

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from typing import get_args
+
 import pytest
 
+from router import explain
 from router.call import Call, Phone, Role, Skip, Why
 from router.explain import sentence
 from router.facts import (
     CallerHungUp,
     CallerRefused,
     Came,
+    Fact,
     GoesOn,
     NextRound,
     NobodyToHunt,
@@ -145,3 +149,7 @@ def test_managers_own_call_and_nobody_available_are_told() -> None:
         "assistant 1 of 1, B, is away: not rung",
         "the manager calls himself: no assistant is available",
     ]
+
+
+def test_every_fact_has_words() -> None:
+    assert set(explain._WORDS) == set(get_args(Fact))
