@@ -68,12 +68,34 @@ class Takeover(Relay):
         leg.stack.ask(former, former.request("BYE"), ignored)
 
 
+def as_the_other_side_knows_it(board: Switchboard, value: str) -> str:
+    """The Replaces of a transfer to a call that goes through us names our dialog with the one who transfers:
+    the phone on its other side knows another one. Any other value as it is."""
+    leg = _named(board, value)
+    if not isinstance(leg, Leg) or leg.peer is None:
+        return value
+    dialog = leg.peer.dialog
+    return f"{dialog.call_id};to-tag={dialog.remote_tag};from-tag={dialog.local_tag}"
+
+
 def _wanted(board: Switchboard, request: Request) -> Leg | int:
-    """The leg that Replaces means, or the status that refuses it (section 3)."""
+    """The leg that may be replaced, or the status of the refusal (section 3)."""
     values = request.headers["Replaces"]
     if len(values) != 1 or "," in values[0]:
         return 400
-    call_id, named = values[0].partition(";")[0].strip(), parameters(values[0])
+    leg = _named(board, values[0])
+    if isinstance(leg, int):
+        return leg
+    if leg.is_over:
+        return 603
+    if leg.phase is Phase.EARLY or leg.id not in board.legs:
+        return 481
+    return 486 if "early-only" in parameters(values[0]) else leg
+
+
+def _named(board: Switchboard, value: str) -> Leg | int:
+    """The leg that a Replaces value names, or 400 or 481."""
+    call_id, named = value.partition(";")[0].strip(), parameters(value)
     ours, theirs = named.get("to-tag", ""), named.get("from-tag", "")
     if not (call_id and ours and theirs):
         return 400
@@ -83,11 +105,7 @@ def _wanted(board: Switchboard, request: Request) -> Leg | int:
     dialog = leg.dialog_of(ours)
     if dialog is not leg.dialog or (dialog.call_id, dialog.remote_tag) != (call_id, theirs):
         return 481
-    if leg.is_over:
-        return 603
-    if leg.phase is Phase.EARLY or leg.id not in board.legs:
-        return 481
-    return 486 if "early-only" in named else leg
+    return leg
 
 
 def _refusal(board: Switchboard, leg: Leg, tx: ServerTransaction) -> int:

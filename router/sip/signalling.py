@@ -10,7 +10,7 @@ from secrets import token_hex
 from router.model import Peer
 from router.overload import Overload
 from router.ports import NO_MEDIA_SERVER, Clock, Identity, LegId, Media, SignallingListener, Target
-from router.sip import identity, refreshing, sdp
+from router.sip import identity, refreshing, replacing, sdp
 from router.sip.agent import Agent, Place
 from router.sip.caller import Caller
 from router.sip.connecting import Connecting
@@ -243,7 +243,7 @@ class SipSignalling:
             referral.answer(status)
             other = referral.leg.peer
             if referral.accepted and isinstance(other, Caller):
-                other.replaces = referral.replaces
+                other.replaces = replacing.as_the_other_side_knows_it(self._board, referral.replaces)
 
     def transfer_progress(self, leg: LegId, status: int) -> None:
         referral = self._referral(leg)

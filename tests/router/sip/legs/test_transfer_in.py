@@ -6,7 +6,7 @@ import pytest
 
 from tests.router.sip.legs.house import House
 from tests.sip.bridge import AGENT, Bridge, bridged, dialled
-from tests.sip.peer import ANSWER, OFFER, Message, Peer
+from tests.sip.peer import ANSWER, OFFER, Message, Peer, call
 
 SECOND = 2
 NEW = ANSWER.replace("o=- 23 1", "o=- 77 1").replace("50000", "50070")
@@ -263,3 +263,28 @@ def test_a_waiting_caller_may_refresh_his_session(bridge: Bridge) -> None:
     ok = bridge.caller.receive(200)
     assert ok.body == ANSWER
     bridge.caller_side.answered(ok)
+
+
+def test_an_attended_transfer_between_two_calls_of_ours_names_the_dialog_that_the_phone_knows(
+    bridge: Bridge, other_phone: Peer
+) -> None:
+    """The phone asks back with a second call through us, and joins the two."""
+    router, assistant = bridge.router, bridge.phone
+    asking_back = call(assistant, router.port)
+    leg = router.wait("offered", call_id=asking_back.call_id)["leg"]
+    router.do("dial", leg=SECOND, target=other_phone.uri, offer_of=leg)
+    invite = other_phone.receive("INVITE")
+    other_phone.respond(invite, 200, ANSWER)
+    router.wait("answered", leg=SECOND)
+    router.do("connect", caller=leg, agent=SECOND)
+    other_phone.receive("ACK")
+    asking_back.answered(assistant.receive(200))
+    ours, theirs = (value.partition(";tag=")[2] for value in (asking_back.remote, asking_back.local))
+    value = f"{asking_back.call_id}%3Bto-tag%3D{ours}%3Bfrom-tag%3D{theirs}"
+    refer(bridge, f"<sip:700@127.0.0.1?Replaces={value}>")
+    router.wait("transfer_asked", leg=AGENT)
+    router.do("accept_transfer", leg=AGENT, status=202)
+    router.do("dial", leg=3, target=other_phone.uri, offer_of=bridge.caller_leg)
+    replaces = other_phone.receive("INVITE")["Replaces"]
+    known = f"{invite['Call-ID']};to-tag={other_phone.tag};from-tag={invite['From'].partition(';tag=')[2]}"
+    assert replaces == known
