@@ -141,10 +141,10 @@ class Group:
 class Peer:
     """A PBX that calls go to and come from.
 
-    `host`: a literal address, names are resolved before they get here. `transport`: udp, tcp or tls. `priority`:
-    the lowest is tried first. `realm`: the only one that gets the digest credentials, empty for any. `ping_s`:
-    seconds between OPTIONS, 0 = never. `early_media`: it takes speech with a 183. `replaces`: it understands
-    Replaces in a REFER. `dtmf`: auto, rfc4733 or info. `srtp`: pass or require.
+    `host`: a literal address, names are resolved before they get here. `transport`: udp, tcp or tls.
+    `priority`: the lowest is tried first. `realm`: the only one that gets the digest credentials, empty for
+    any. `ping_s`: seconds between OPTIONS, 0 = never. `early_media`: it takes speech with a 183. `replaces`:
+    it understands Replaces in a REFER. `dtmf`: auto, rfc4733 or info. `srtp`: pass or require.
     """
 
     name: str
@@ -179,8 +179,8 @@ class Settings:
 class RoutingTable:
     """Everything a call needs. `hosts`: name in a SIP URI -> literal address.
 
-    `groups` by normalised manager number, `contacts` by normalised number (of two with the same one that of the
-    higher rank).
+    `groups` by normalised manager number, `contacts` by normalised number (of two with the same one that of
+    the higher rank).
 
     `networks`: from where calls are taken besides the peers, in CIDR form, or "any".
     """

@@ -34,13 +34,12 @@ class Stack:
 
     __slots__ = ("asking", "clock", "credentials", "network", "tags", "transactions")
 
+    # Set once, by whoever makes the stack: the transactions need the inbox, and that the stack.
+    network: Network
     transactions: Transactions
-    """Set once, by whoever makes the stack: the transactions need the inbox, and that the stack."""
-
     credentials: Keyring
 
-    def __init__(self, network: Network, clock: Clock) -> None:
-        self.network = network
+    def __init__(self, clock: Clock) -> None:
         self.clock = clock
         self.asking = 0
         """Requests within dialogs, such as BYE, that have no final response yet."""

@@ -36,8 +36,9 @@ class Switchboard:
     peering: Peering
     """Set once, by whoever makes the switchboard: the peers need the transactions, and those the inbox."""
 
-    def __init__(self, stack: Stack) -> None:
+    def __init__(self, stack: Stack, most_legs: int) -> None:
         self.stack = stack
+        self.most_legs = most_legs
         self.listener: SignallingListener | None = None
         self.legs: dict[LegId, Leg] = {}
         self.rooms: dict[Caller, Room] = {}
@@ -46,7 +47,6 @@ class Switchboard:
         self.replaced: dict[ServerTransaction, Leg] = {}
         """The legs that an INVITE is about to take over."""
         self.closing = False
-        self.most_legs = 0
         self._unanswered: dict[ServerTransaction, Caller] = {}
         self._ids = itertools.count(FIRST_INCOMING)
         self._later: deque[Callable[[], None]] = deque()
