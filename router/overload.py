@@ -21,8 +21,11 @@ RETRY_SPREAD_S = 6
 """Refused callers are told different times: they must not come back together."""
 MEMORY_S = 1.0
 """Over how long the calls taken a second are measured."""
+LEAST = 40.0
+"""Calls a second that are always taken: so few are not what makes messages wait, but something else that
+holds the machine up, and to refuse them would not help."""
 LESS, LESS_EVERY_S = 0.85, 1.0
-MORE_A_SECOND = 0.05
+MORE_A_SECOND = 0.2
 BURST_S = 0.1
 """What may be taken at once: the calls of so many seconds."""
 
@@ -73,7 +76,7 @@ class Overload:
 
     def admits(self) -> bool:
         """Whether to take one more call; a refusal is counted."""
-        if self.limit is not None:
+        if self.limit is not None and self._rate >= LEAST:
             if self._waiting_long or self._tokens < 1:
                 self.refused += 1
                 self._refused_at = self._at
@@ -103,12 +106,14 @@ class Overload:
             return
         self._waiting_long = True
         if self.limit is None:
-            self.limit, self.since = max(1.0, self._rate), now
+            if self._rate < LEAST:
+                return
+            self.limit, self.since = self._rate, now
             self.episodes += 1
             self._refused_at, self._lowered_at = now, -LESS_EVERY_S
         if now - self._lowered_at >= LESS_EVERY_S:
             self._lowered_at = now
-            self.limit = max(1.0, LESS * self.limit)
+            self.limit = max(LEAST, LESS * self.limit)
 
     def _feel(self, now: float, passed: float, limit: float, wait: float) -> None:
         """The limit while it holds: its tokens, a little more where nobody waits, its end."""
