@@ -12,7 +12,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from router.overload import HIGH_S, LOW_S, OVER_AFTER_S, PERSISTS_S, RETRY_AFTER_S, RETRY_SPREAD_S, Overload
+from router.overload import (
+    BURST_S,
+    HIGH_S,
+    LEAST,
+    LOW_S,
+    OVER_AFTER_S,
+    PERSISTS_S,
+    RETRY_AFTER_S,
+    RETRY_SPREAD_S,
+    Overload,
+)
 
 MESSAGE_S = 0.0006
 """What a message costs in the model; an INVITE three times that, a refusal and its ACK a third each."""
