@@ -232,3 +232,42 @@ def test_a_ringing_phone_has_no_session_yet(router: House, caller: Peer, phone: 
     dialled(router, router.peer(), phone)
     router.pass_time(20)
     assert phone.waiting() == []
+
+
+def test_an_update_that_needs_a_longer_session_is_sent_again(
+    router: House, caller: Peer, phone: Peer
+) -> None:
+    up(router, caller, phone, [], ["Allow: UPDATE", "Session-Expires: 120;refresher=uac"])
+    router.pass_time(61)
+    phone.respond(phone.receive("UPDATE"), 422, headers=["Min-SE: 300"])
+    router.pass_time(1)
+    assert phone.receive("UPDATE")["Session-Expires"] == "300;refresher=uac"
+
+
+def test_a_far_end_that_finds_every_session_too_short_is_not_asked_for_ever(
+    router: House, caller: Peer, phone: Peer
+) -> None:
+    bridge = up(router, caller, phone, [], ["Session-Expires: 120;refresher=uac"])[0]
+    bridge.caller_side.request("INVITE", OFFER.replace("17 1", "17 2"))
+    asked, count = phone.receive("INVITE"), 0
+    while asked is not None:
+        count += 1
+        assert count < 10
+        phone.respond(asked, 422, headers=["Min-SE: 300"])
+        asked = next((one for one in phone.waiting() if one.method == "INVITE"), None)
+    bridge.caller_side.acknowledge_refusal(caller.receive(488))
+    router.until_legs(2)
+
+
+def test_a_refresh_that_crosses_an_offer_is_left_for_later(router: House, caller: Peer, phone: Peer) -> None:
+    bridge = up(router, caller, phone, [], ["Session-Expires: 120;refresher=uac"])[0]
+    router.pass_time(59)
+    bridge.caller_side.request("INVITE", OFFER.replace("17 1", "17 2"))
+    asked = phone.receive("INVITE")
+    phone.respond(asked, 100)
+    router.pass_time(3)
+    assert phone.waiting() == []
+    phone.respond(asked, 500)
+    phone.receive("ACK")
+    router.pass_time(21)
+    assert phone.receive("INVITE").body == OFFER
