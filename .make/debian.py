@@ -41,6 +41,10 @@ FOR_TESTS = (
     SIPP,
     Need("postgresql", "the tests of the store on PostgreSQL", file="/usr/lib/postgresql/*/bin/initdb"),
     Need("inetutils-telnet", "the tests with a real Telnet client", program="telnet"),
+    Need("baresip-core", "the tests with baresip as a phone", program="baresip"),
+    Need("linphone-cli", "the tests with Linphone as a phone", program="linphonec"),
+    Need("kamailio", "the tests with Kamailio in front", program="kamailio"),
+    Need("sipvicious", "the tests with a port scanner", program="svmap"),
 )
 FOR_BENCH = (SIPP, Need("kamailio", "the comparison with Kamailio", program="kamailio"))
 

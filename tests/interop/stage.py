@@ -17,6 +17,7 @@ from db.stores.calls import CallRecord
 from tests import needs
 from tests.interop.ports import HOST, free_ports
 from tests.journeys.waiting import eventually
+from tests.sip.media import rtp_ports
 from tests.sip.peer import Dialog, Message, Peer, call
 from tests.sip.rtp import Voice
 
@@ -75,7 +76,8 @@ def stage(
     sip_port: int = 0,
 ) -> Iterator[Stage]:
     needs.pjsua2()
-    given = {**(settings or {})}
+    low, high = rtp_ports()
+    given = {"CALLISTO_RTP_PORTS": f"{low}-{high}", **(settings or {})}
     if sip_port:
         given["CALLISTO_SIP_PORT"] = str(sip_port)
     with LocalAppliance(folder / "appliance", settings=given) as appliance:
