@@ -48,7 +48,6 @@ class Agent(Leg):
         "_demands",
         "_failover",
         "_headers",
-        "_heard",
         "_invite",
         "_least",
         "_offer",
@@ -57,6 +56,7 @@ class Agent(Leg):
         "_theirs_tag",
         "_tx",
         "caller",
+        "heard",
         "otherwise",
         "peer_name",
         "rings",
@@ -104,7 +104,8 @@ class Agent(Leg):
         self._theirs_tag = ""
         self._demands = 0
         self._least = 0
-        self._heard = False
+        self.heard = False
+        """The place that is tried now has given a response."""
         self._failover: Timer | None = None
 
     def invite(self, offer: bytes, headers: dict[str, list[str]]) -> None:
@@ -162,12 +163,13 @@ class Agent(Leg):
             if status < 300:
                 self._accepted(tx, response)
             elif tx is self._tx:
+                self.heard = True
                 self._refused(response)
             return
         if tx is not self._tx or self.phase is not Phase.EARLY:
             return
-        if not self._heard:
-            self._heard = True
+        if not self.heard:
+            self.heard = True
             self._calm()
         if status > 100:
             self._progressed(response)
@@ -175,6 +177,7 @@ class Agent(Leg):
     def failed(self, tx: ClientTransaction, status: int, reason: str) -> None:
         if tx is self._tx and self.phase is Phase.EARLY:
             self._calm()
+            self.heard = False
             self.user.silent(self)
             if not self._next_place():
                 self._give_up(status, reason, "")
@@ -195,7 +198,7 @@ class Agent(Leg):
                 flow=place.flow,
             )
             self.dialog.local_seq = former.local_seq
-        self._heard = False
+        self.heard = False
         if self._places:
             self._failover = self.stack.clock.call_later(FAILOVER, self._silent)
         self._send(self._request())
@@ -220,7 +223,7 @@ class Agent(Leg):
 
     def _silent(self) -> None:
         self._failover = None
-        if self.phase is Phase.EARLY and not self._heard:
+        if self.phase is Phase.EARLY and not self.heard:
             tx = self._tx
             self.user.silent(self)
             if self._next_place() and tx is not None:

@@ -220,6 +220,8 @@ class Switchboard:
         self.peering.silent(agent.peer_name)
 
     def refused(self, agent: Agent, status: int, reason: str, contact: str) -> None:
+        if agent.heard:
+            self.peering.heard(agent.peer_name)
         self.forget(agent)
         self.tell_refused(agent.id, status, reason, contact)
 

@@ -153,3 +153,26 @@ def test_a_connection_that_breaks_is_left_for_the_next_place(
     router.network.broken(router.network.flow("TCP", "127.0.0.1", phone.port), "connection refused")
     assert other_phone.receive("INVITE")["Via"].startswith("SIP/2.0/UDP ")
     assert router.untold() == []
+
+
+def test_a_silent_peer_counts_as_down_until_a_call_hears_of_it(
+    router: House, caller: Peer, phone: Peer, other_phone: Peer
+) -> None:
+    known(router)
+    leg = offered(router, caller)[1]
+
+    def state() -> str:
+        return router.signalling.peering.facts()["peers"][0]["state"]
+
+    def ring(number: int) -> Message:
+        router.do("dial", leg=number, target=phone.uri, peer="pbx", others=[other_phone.uri], offer_of=leg)
+        return phone.receive("INVITE")
+
+    for number in range(1, 6):
+        ring(number)
+        router.pass_time(FAILOVER + 0.1)
+        router.do("release", leg=number)
+    assert state() == "down"
+    phone.respond(ring(9), 486)
+    router.wait("refused", leg=9, status=486)
+    assert state() == "up"
