@@ -1,4 +1,4 @@
-"""`python -P -m tests.bench`: our router beside Kamailio and sippy's B2BUA, one after the other in one run.
+"""`python -P -m tests.bench`: what the router takes and gives, part by part, some beside others.
 
 Exit code 0: all marks that could be measured are met; 1: one is missed; 2: nothing could be measured.
 """
@@ -11,26 +11,74 @@ import platform
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from appliance.demo.local import NotReadyError, free_port
-from appliance.demo.phones import NoSippError, end, sipp
-from tests.bench.callisto import Callisto
-from tests.bench.figures import Step, Total
-from tests.bench.load import HOLD_S, phone, place_calls
-from tests.bench.processes import cpu_s, tree_cpu_s
-from tests.bench.report import Run, marks, number, page
-from tests.bench.systems import AbsentError, Direct, Kamailio, Sippy, System
+from appliance.demo.local import NotReadyError
+from appliance.demo.phones import NoSippError, sipp
+from tests.bench import crowd, decisions, memory, overload, rates, report, speech
+from tests.bench.page import Part, Section, all_met, compose, unmeasured
+from tests.bench.systems import AbsentError
 
 PAGE = Path(__file__).parents[2] / "docs" / "benchmarks.md"
-IDLE_SHARE = 0.1
-SETTLE_WITHIN_S = 40.0
-LINGER_S = 34
-"""Longer than timers F, H and J of RFC 3261: until then an ended call still has to be cleared away."""
+PARTS = (
+    Part(
+        "rates",
+        "Calls a second, beside others",
+        "make bench",
+        "a caller calls a phone through one system after the other: INVITE, 180, 20 ms, 200, ACK, one"
+        " second of"
+        " holding, BYE, with an SDP of one PCMU stream. Speech goes from phone to phone.",
+    ),
+    Part(
+        "crowd",
+        "A thousand calls at once",
+        "make bench",
+        "from phone to phone, signalling alone; all are up together for some seconds.",
+    ),
+    Part(
+        "speech",
+        "Speech through the media server",
+        "make bench",
+        "the two sides send key presses in different ways, so the speech of each call goes through the"
+        " media"
+        " server, both ways. The phones say back what they hear.",
+    ),
+    Part(
+        "decisions",
+        "A very large office",
+        "make bench",
+        "10,000 groups of 10 members, 100,000 VIP entries and 10,000 contacts: what a decision takes,"
+        " and how"
+        " long a call waits for a new routing table.",
+    ),
+    Part(
+        "memory",
+        "Memory",
+        "make bench ARGS=--memory",
+        "ten thousand calls in two halves, one in twenty with an announcement; each half is measured"
+        " when its last"
+        " transaction is over. About four minutes.",
+    ),
+    Part(
+        "overload",
+        "Overload",
+        "make bench ARGS=--overload",
+        "step by step to the rate that is carried, then twice of it, then a normal load at once. About"
+        " two minutes.",
+    ),
+)
+USUAL = ("rates", "crowd", "speech", "decisions")
+Measure = Callable[[str, Path, tuple[str, ...]], Section]
+MEASURES: dict[str, Measure] = {
+    "rates": lambda program, folder, conditions: report.section(rates.measure(program, folder, conditions)),
+    "crowd": crowd.measure,
+    "speech": speech.measure,
+    "decisions": decisions.measure,
+    "memory": memory.measure,
+    "overload": overload.measure,
+}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -40,138 +88,71 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except NoSippError as exc:
         print(exc, file=sys.stderr)
         return 2
-    with tempfile.TemporaryDirectory(prefix="callisto-bench-") as folder, ExitStack() as running:
-        try:
-            run = _measure(program, Path(folder), options, running)
-        except (AbsentError, NotReadyError) as exc:
-            print(exc, file=sys.stderr)
-            return 2
-    for mark in marks(run):
-        print(f"{'?' if mark.met is None else '+' if mark.met else '-'} {mark.text}: {mark.measured}")
-    if options.out:
-        options.out.write_text(page(run))
-        print(f"written: {options.out}")
-    return 1 if any(mark.met is False for mark in marks(run)) else 0
+    conditions = _conditions(program)
+    with tempfile.TemporaryDirectory(prefix="callisto-bench-") as folder:
+        if options.quick:
+            return _quick(program, Path(folder), conditions)
+        sections = [_measured(part, program, Path(folder), conditions) for part in options.parts]
+    if not any(section.marks for section in sections):
+        return 2
+    out: Path = options.out
+    out.write_text(compose(out.read_text() if out.exists() else "", PARTS, sections))
+    print(f"written: {out}")
+    return 0 if all_met(sections) else 1
 
 
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -P -m tests.bench", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="one short step each, under a minute; no page")
-    parser.add_argument("--rates", type=int, nargs="+", help="calls a second, one step each")
-    parser.add_argument("--seconds", type=int, help="length of a step")
-    parser.add_argument("--out", type=Path, help="where the page goes")
+    parser.add_argument("parts", nargs="*", metavar="PART", help=f"of {', '.join(MEASURES)}")
+    parser.add_argument("--quick", action="store_true", help="one short step of each system; no page")
+    for name in ("memory", "overload"):
+        parser.add_argument(f"--{name}", dest="parts", action="append_const", const=name, help="that part")
+    parser.add_argument("--out", type=Path, default=PAGE, help="where the page goes")
     options = parser.parse_args(arguments)
-    options.rates = sorted(options.rates or ([100] if options.quick else [50, 100, 200, 300]))
-    options.seconds = options.seconds or (3 if options.quick else 6)
-    options.out = options.out or (None if options.quick else PAGE)
+    options.parts = options.parts or list(USUAL)
+    unknown = set(options.parts) - set(MEASURES)
+    if unknown:
+        parser.error(f"no such part: {', '.join(sorted(unknown))}; there are {', '.join(MEASURES)}")
     return options
 
 
-def _measure(program: str, folder: Path, options: argparse.Namespace, running: ExitStack) -> Run:
-    answering, busy = free_port(), free_port()
-    for port, scenario in ((answering, "phone"), (busy, "busy")):
-        home = folder / scenario
-        home.mkdir()
-        running.callback(end, phone(program, port, scenario, home))
-    ours = Callisto(folder / "callisto", answering, busy)
-    peers: tuple[System, ...] = (Kamailio(folder / "kamailio", answering), Sippy(folder / "sippy", answering))
-    started, absent = _start((Direct(answering), ours, ours.hunting, *peers), running)
-    if ours.name in absent:
-        raise AbsentError(f"{ours.name}: {absent[ours.name]}")
-    roots = {system.name: system.pid for system in started if system.pid and system is not ours.hunting}
-    begun = {name: tree_cpu_s(pid) for name, pid in roots.items()}
-    steps: list[Step] = []
-    overloaded: set[str] = set()
-    for rate in options.rates:
-        for system in started:
-            if system.name in overloaded:
-                continue
-            step = _step(program, system, rate, options.seconds, folder / f"{len(steps)}")
-            steps.append(step)
-            _say(step)
-            if step.failed:
-                overloaded.add(system.name)
-            _settle([other.pid for other in started if other.pid])
-    if not options.quick:
-        time.sleep(LINGER_S)
-    totals = tuple(
-        Total(name, _calls(steps, name), tree_cpu_s(pid) - begun[name]) for name, pid in roots.items()
-    )
-    return Run(
-        tuple(steps),
-        totals,
-        ours.name,
-        Sippy.name,
-        tuple(peer.name for peer in peers),
-        {system.name: system.version for system in started},
-        absent,
-        _conditions(program, options, ours),
-        "make bench",
-    )
+def _measured(part: str, program: str, folder: Path, conditions: tuple[str, ...]) -> Section:
+    print(f"== {part}", flush=True)
+    home = folder / part
+    home.mkdir()
+    try:
+        section = MEASURES[part](program, home, conditions)
+    except (AbsentError, NotReadyError, AssertionError) as exc:
+        print(f"{part}: not measured: {exc}", file=sys.stderr)
+        return unmeasured(part, {part: str(exc).partition("\n")[0]})
+    _say(section)
+    return section
 
 
-def _start(systems: Sequence[System], running: ExitStack) -> tuple[list[System], dict[str, str]]:
-    started, absent = [], {}
-    for system in systems:
-        running.callback(system.stop)
-        try:
-            system.start()
-        except AbsentError as exc:
-            absent[system.name] = str(exc)
-            print(f"{system.name}: not measured: {exc}", flush=True)
-        else:
-            started.append(system)
-    _settle([system.pid for system in started if system.pid])
-    return started, absent
+def _quick(program: str, folder: Path, conditions: tuple[str, ...]) -> int:
+    try:
+        run = rates.measure(program, folder, conditions, rates=(100,), seconds=3, linger=False)
+    except (AbsentError, NotReadyError) as exc:
+        print(exc, file=sys.stderr)
+        return 2
+    section = report.section(run)
+    _say(section)
+    return 0 if all_met([section]) else 1
 
 
-def _step(program: str, system: System, rate: int, seconds: int, folder: Path) -> Step:
-    tree_before = tree_cpu_s(system.pid) if system.pid else 0.0
-    router_before = cpu_s(system.router_pid) if system.router_pid else 0.0
-    outcome = place_calls(program, system.port, system.number, rate=rate, seconds=seconds, folder=folder)
-    return Step(
-        system.name,
-        rate,
-        outcome.calls,
-        outcome.failed,
-        outcome.retransmissions,
-        outcome.setup_ms,
-        tree_cpu_s(system.pid) - tree_before if system.pid else 0.0,
-        cpu_s(system.router_pid) - router_before if system.router_pid else None,
-    )
+def _say(section: Section) -> None:
+    for mark in section.marks:
+        print(f"{'?' if mark.met is None else '+' if mark.met else '-'} {mark.text}: {mark.measured}")
 
 
-def _calls(steps: Sequence[Step], system: str) -> int:
-    """Of one process tree, whatever the scenario."""
-    return sum(step.calls for step in steps if step.system.partition(",")[0] == system)
-
-
-def _settle(pids: Sequence[int]) -> None:
-    """Return when no system works any more: what one still has to do would be taken from the next."""
-    deadline = time.monotonic() + SETTLE_WITHIN_S
-    while time.monotonic() < deadline:
-        before = sum(tree_cpu_s(pid) for pid in pids)
-        time.sleep(0.5)
-        if sum(tree_cpu_s(pid) for pid in pids) - before < IDLE_SHARE * 0.5:
-            return
-
-
-def _say(step: Step) -> None:
-    setup = "/".join(number(step.percentile(share), 1) for share in (0.5, 0.95, 0.99))
-    counts = f"failed {step.failed:4} of {step.calls:4}"
-    cpu = number(step.cpu_per_1000, 2)
-    print(f"{step.rate:4}/s  {step.system:20} {counts}  {setup} ms  {cpu} CPU s/1000", flush=True)
-
-
-def _conditions(program: str, options: argparse.Namespace, ours: Callisto) -> tuple[str, ...]:
+def _conditions(program: str) -> tuple[str, ...]:
     said = subprocess.run([program, "-v"], capture_output=True, text=True, check=False).stdout
     tool = next((line.strip(" .") for line in said.splitlines() if line.strip()), "sipp")
     return (
-        f"{datetime.now(UTC):%Y-%m-%d}, {os.cpu_count()} cores ({_processor()}), Linux {platform.release()}, "
-        f"Python {platform.python_version()}",
-        f"caller and phones: {tool}",
-        f"engine: {ours.engine}",
-        f"steps of {options.seconds} s, so each call of the last second still holds {HOLD_S} s",
+        f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC, {os.cpu_count()} cores ({_processor()}), Linux"
+        f" {platform.release()},"
+        f" Python {platform.python_version()}; load before it {os.getloadavg()[0]:.1f}",
+        f"callers and phones: {tool}",
     )
 
 

@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+import struct
+import wave
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from appliance.demo.local import HOST, LocalAppliance
 from db import transfer
 from db.office import Office, Team, User
 from firmware.release import running
 from tests.bench.systems import AbsentError
+from tests.sip.rtp import tone
 
-AVAILABLE, BUSY = "600", "700"
+AVAILABLE, BUSY, ANNOUNCED = "600", "700", "650"
+WELCOME = "welcome.wav"
+LEAST_CAPACITY = 2400
+"""Call legs that the bench needs at once."""
 
 
 class Callisto:
-    """`callisto run` with an office of two groups, its five processes and all."""
+    """`callisto run` with an office of three groups, all its processes and all."""
 
     name = "Callisto"
     number = AVAILABLE
@@ -26,9 +33,9 @@ class Callisto:
         self._folder = folder
         self._office = _office(answering, busy)
         self.version = running().version
-        self.engine = "unknown"
         self.pid: int | None = None
         self.router_pid: int | None = None
+        self.media_pid: int | None = None
         self.hunting = Hunting(self)
 
     @property
@@ -36,20 +43,18 @@ class Callisto:
         return self._appliance.sip_port
 
     def start(self) -> None:
-        file = self._folder / "office.yaml"
-        file.write_text(transfer.dump(self._office), encoding="utf-8")
-        imported = self._appliance.callisto("import", str(file))
-        if imported.returncode:
-            raise AbsentError(f"its office was refused: {imported.stderr}")
+        fill(self._appliance, self._office, self._folder)
         self._appliance.start()
         router = self._appliance.service("router")
-        facts = router["facts"]
-        if facts["capacity"] < 1000:
-            raise AbsentError(
-                f"this engine carries {facts['capacity']} call legs; make engine builds a large one"
-            )
-        self.engine = f"{facts['engine']}, {facts['capacity']} call legs"
+        if router["facts"]["capacity"] < LEAST_CAPACITY:
+            raise AbsentError(f"it carries {router['facts']['capacity']} call legs, not {LEAST_CAPACITY}")
         self.pid, self.router_pid = self._appliance.pid, router["pid"]
+        self.media_pid = self._appliance.service("media")["pid"]
+
+    def facts(self, service: str = "router") -> dict[str, Any]:
+        """What the service last told the supervisor; it does so once a second."""
+        found: dict[str, Any] = self._appliance.service(service).get("facts", {})
+        return found
 
     def stop(self) -> None:
         self._appliance.stop()
@@ -86,12 +91,35 @@ class Hunting:
         """It stops with the other."""
 
 
+def fill(appliance: LocalAppliance, office: Office, folder: Path) -> None:
+    file = folder / "office.yaml"
+    file.write_text(transfer.dump(office), encoding="utf-8")
+    imported = appliance.callisto("import", str(file))
+    if imported.returncode:
+        raise AbsentError(f"its office was refused: {imported.stderr}")
+    announcements = appliance.state / "announcements"
+    announcements.mkdir(exist_ok=True)
+    write_welcome(announcements / WELCOME)
+
+
+def write_welcome(path: Path) -> None:
+    """Half a second of a tone."""
+    with wave.open(str(path), "wb") as sound:
+        sound.setparams((1, 2, 8000, 0, "NONE", ""))
+        sound.writeframes(struct.pack("<4000h", *tone(400, 0.5)))
+
+
 def _office(answering: int, busy: int) -> Office:
+    """Everybody takes any number of calls at once: what is measured is the router, not the people."""
     return Office(
         users=(
             User("anna", "Anna Amsler", f"sip:anna@{HOST}:{answering}"),
             User("dora", "Dora Dubach", f"sip:dora@{HOST}:{busy}"),
             User("berta", "Berta Bucher", f"sip:berta@{HOST}:{answering}"),
         ),
-        groups=(Team("Sales", AVAILABLE, "anna"), Team("Board", BUSY, "dora", ("berta",))),
+        groups=(
+            Team("Sales", AVAILABLE, "anna", need_idle=False),
+            Team("Board", BUSY, "dora", ("berta",), need_idle=False),
+            Team("Service", ANNOUNCED, "anna", announcement=WELCOME, need_idle=False),
+        ),
     )

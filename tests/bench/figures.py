@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from math import ceil
 
 
@@ -49,6 +50,60 @@ class Total:
     @property
     def cpu_per_1000(self) -> float | None:
         return self.cpu_s * 1000 / self.calls if self.calls else None
+
+
+@dataclass(frozen=True, slots=True)
+class Packet:
+    """RTP that came: its sequence number, and when, in seconds."""
+
+    sequence: int
+    at: float
+
+
+def gaps_ms(packets: Sequence[Packet]) -> list[float]:
+    """From each packet to the next, in the order in which they came."""
+    return [(after.at - before.at) * 1000 for before, after in pairwise(packets)]
+
+
+def missing(packets: Sequence[Packet]) -> int:
+    """Sequence numbers between the first and the last that never came; the counter of 16 bits may wrap."""
+    place = 0
+    seen = {place} if packets else set()
+    for before, after in pairwise(packets):
+        place += (after.sequence - before.sequence + 0x8000 & 0xFFFF) - 0x8000
+        seen.add(place)
+    return max(seen) - min(seen) + 1 - len(seen) if seen else 0
+
+
+@dataclass(slots=True)
+class Fate:
+    """What became of one call, in seconds of one clock: when its INVITE was sent, when 180 came, when and
+    with which status the INVITE's final response, and when the BYE's 200."""
+
+    sent: float
+    rang: float | None = None
+    decided: float | None = None
+    status: int = 0
+    ended: float | None = None
+
+    def receive(self, at: float, status: int, method: str) -> None:
+        if status < 200:
+            if status == 180 and self.rang is None:
+                self.rang = at
+        elif method == "INVITE":
+            if self.decided is None:
+                self.decided, self.status = at, status
+        elif method == "BYE" and status == 200:
+            self.ended = at
+
+    @property
+    def succeeded(self) -> bool:
+        return self.status == 200 and self.ended is not None
+
+    @property
+    def refused_ms(self) -> float | None:
+        """How long the caller waited for a 503; None: it came to something else."""
+        return None if self.decided is None or self.status != 503 else (self.decided - self.sent) * 1000
 
 
 def percentile(ascending: Sequence[float], share: float) -> float | None:

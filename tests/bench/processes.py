@@ -27,3 +27,11 @@ def _ticks(pid: int) -> tuple[int, ...]:
     except OSError:
         return (0, 0, 0, 0)
     return tuple(int(value) for value in fields[11:15])
+
+
+def pss_mb(pid: int) -> float:
+    """Memory of one process in MB, what it shares with others divided among them (smaps_rollup, proc(5))."""
+    for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
+        if line.startswith("Pss:"):
+            return int(line.split()[1]) / 1024
+    return 0.0

@@ -18,7 +18,6 @@ from typing import Protocol
 from appliance.demo.local import free_port
 
 LOCK = Path(__file__).parents[2] / "requirements" / "bench.txt"
-SIPPY_LOCK = Path(__file__).parent.parent.parent / "requirements" / "bench.txt"
 
 
 class AbsentError(Exception):
@@ -137,6 +136,48 @@ class Sippy(_Process):
         program = environment / "bin" / "b2bua_simple"
         where = ("-l", "127.0.0.1", "-p", str(self.port), "-n", f"127.0.0.1:{self._phone_port}")
         self._run((str(environment / "bin" / "python"), str(program), "-f", *where))
+
+
+class Asterisk(_Process):
+    """A PBX in C whose bridge of two channels is what our calls are; with direct media, as ours."""
+
+    name = "Asterisk"
+    version = ""
+
+    def __init__(self, folder: Path, phone_port: int) -> None:
+        super().__init__(folder)
+        self._phone_port = phone_port
+
+    def start(self) -> None:
+        program = shutil.which("asterisk") or shutil.which("asterisk", path="/usr/sbin")
+        if program is None:
+            raise AbsentError("not installed")
+        told = subprocess.run([program, "-V"], capture_output=True, text=True, check=True).stdout
+        self.version = told.partition(" ")[2].strip()
+        for kind in ("etc", "lib", "run", "log"):
+            (self._folder / kind).mkdir(parents=True)
+        template = (Path(__file__).parent / "asterisk.conf").read_text()
+        for key, value in (
+            ("@FOLDER@", self._folder),
+            ("@PORT@", self.port),
+            ("@PHONE@", self._phone_port),
+            ("@MODULES@", _asterisk_modules()),
+        ):
+            template = template.replace(key, str(value))
+        for file in template.split("==== ")[1:]:
+            name, _, text = file.partition("\n")
+            (self._folder / "etc" / name.strip()).write_text(text)
+        # -f: stay in the foreground
+        self._run((program, "-f", "-C", str(self._folder / "etc" / "asterisk.conf")))
+
+
+def _asterisk_modules() -> Path:
+    """Where Debian, or an installation from source, has them."""
+    places = (*Path("/usr/lib").glob("*/asterisk/modules"), Path("/usr/lib/asterisk/modules"))
+    found = next((place for place in places if place.is_dir()), None)
+    if found is None:
+        raise AbsentError("its modules were not found below /usr/lib")
+    return found
 
 
 def _listens(port: int) -> bool:
