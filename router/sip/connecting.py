@@ -22,12 +22,11 @@ class Connecting:
         self._board = board
 
     def connect(self, caller: Caller, agent: Agent) -> None:
-        """Bridge the two. `agent` has answered and is not acknowledged yet."""
-        former = caller.peer
-        if former is not None:
-            former.peer = None
-            if former.partner is caller:
-                former.partner = None
+        """Bridge the two. `agent` has answered; from another caller he is connected to he is taken."""
+        _part(caller)
+        if agent.phase is Phase.CONNECTED:
+            _part(agent)
+            self._leave_rooms(caller, agent)
         caller.peer, agent.peer = agent, caller
         if agent.partner is not None:
             self._in_conference(caller, agent)
@@ -35,6 +34,13 @@ class Connecting:
             self._move(caller, agent)
         else:
             self._direct(caller, agent)
+
+    def _leave_rooms(self, caller: Caller, agent: Agent) -> None:
+        """Two calls become one: whatever their conferences were for, they are not the same one."""
+        for leg, of in ((caller, caller), (agent, agent.caller)):
+            room = self._board.rooms.get(of) if of is not None else None
+            if room is not None:
+                room.leave(leg)
 
     def _direct(self, caller: Caller, agent: Agent) -> None:
         caller.partner, agent.partner = agent, caller
@@ -97,6 +103,17 @@ class Connecting:
 
     def _lose(self, leg: Leg, why: str) -> None:
         self._board.lost(leg, why)
+
+
+def _part(leg: Leg) -> None:
+    """Whoever was connected to this leg is left alone, for the listener to release."""
+    former, leg.peer = leg.peer, None
+    if former is not None:
+        former.peer = None
+        if former.partner is leg:
+            former.partner = None
+        if leg.partner is former:
+            leg.partner = None
 
 
 def _content(reoffer: Reoffer) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from urllib.parse import unquote
 
-from router.ports import TransferRequest
+from router.ports import LegId, TransferRequest
 from router.sip.address import user_of
 from router.sip.grammar import GrammarError, parse_name_addr, parse_uri
 from router.sip.leg import Leg, reply
@@ -30,6 +30,11 @@ class Referral:
         self.replaces = replaces
         self.accepted = False
         self.over = False
+
+    def joins(self, leg: LegId) -> None:
+        """The Replaces names a leg of ours: it goes to nobody else."""
+        self.asked = replace(self.asked, replaces=leg)
+        self.replaces = ""
 
     def answer(self, status: int) -> None:
         """202 and a first NOTIFY, or a refusal."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from router.sip import sessions
+from router.sip.caller import Caller
 from router.sip.dialog import Dialog, new_tag
 from router.sip.grammar import parameters
 from router.sip.leg import Leg, reply
@@ -66,6 +67,12 @@ class Takeover(Relay):
         leg.can_update = "Allow" in request.headers and "UPDATE" in request.values("Allow")
         super()._accept(reoffer)
         leg.stack.ask(former, former.request("BYE"), ignored)
+
+
+def caller_named(board: Switchboard, value: str) -> Caller | None:
+    """The caller's leg of a call of ours that is up, when a Replaces value names it."""
+    leg = _named(board, value)
+    return leg if isinstance(leg, Caller) and leg.phase is Phase.CONNECTED and leg.id in board.legs else None
 
 
 def as_the_other_side_knows_it(board: Switchboard, value: str) -> str:

@@ -160,7 +160,9 @@ class SipSignalling:
 
     def connect(self, caller: LegId, agent: LegId) -> None:
         calling, called = self._board.legs.get(caller), self._board.legs.get(agent)
-        if isinstance(calling, Caller) and isinstance(called, Agent) and called.phase is Phase.ANSWERED:
+        if not isinstance(calling, Caller) or not isinstance(called, Agent) or called.peer is calling:
+            return
+        if called.phase in {Phase.ANSWERED, Phase.CONNECTED}:
             self._connecting.connect(calling, called)
 
     def hand_over(self, caller: LegId, agent: LegId, *, replaces: bool) -> None:

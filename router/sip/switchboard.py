@@ -180,6 +180,9 @@ class Switchboard:
             reply(tx, 491)
         else:
             self.referrals[leg] = found
+            asked_back = replacing.caller_named(self, found.replaces)
+            if asked_back is not None:
+                found.joins(asked_back.id)
             self.later(self.listener.transfer_asked, leg.id, found.asked)
 
     def notified(self, leg: Leg, tx: ServerTransaction) -> None:

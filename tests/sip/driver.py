@@ -89,13 +89,14 @@ class Telling:
             number=transfer.number,
             uri=transfer.uri,
             attended=transfer.attended,
+            replaces=transfer.replaces,
         )
 
     def handed_over(self, caller: LegId, status: int, reason: str) -> None:
         say(event="handed_over", leg=caller, status=status, reason=reason)
 
 
-def obey(signalling: SipSignalling, telling: Telling, command: dict[str, Any]) -> bool:
+def obey(signalling: SipSignalling, telling: Telling, command: dict[str, Any]) -> bool:  # noqa: PLR0912
     """Carry one command out; False to stop."""
     match command.pop("do"):
         case "dial":
