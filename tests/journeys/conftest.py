@@ -13,6 +13,7 @@ from appliance.demo.local import LocalAppliance
 from appliance.demo.phones import ANSWERS, Phone
 from db import transfer
 from tests import needs
+from tests.journeys import rules
 from tests.journeys.office import PHONES, office
 from tests.sip.peer import Peer, peer
 
@@ -72,13 +73,26 @@ def appliance(tmp_path: Path) -> Iterator[Callable[..., LocalAppliance]]:
         yield make
 
 
+@pytest.fixture(scope="session")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[rules.Site]:
+    """One appliance for all tests of the rules: each imports its own office."""
+    with rules.site(tmp_path_factory.mktemp("site")) as one:
+        yield one
+
+
+@pytest.fixture
+def desk(site: rules.Site) -> Iterator[rules.Desk]:
+    with rules.desk(site) as one:
+        yield one
+
+
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport(item: pytest.Function, call: pytest.CallInfo[None]) -> Iterator[None]:
     """A failed journey without the appliance's log is a riddle."""
     outcome = yield
     report = outcome.get_result()  # type: ignore[attr-defined]
     if report.failed:
-        for name in ("stage", "own_stage"):
+        for name in ("stage", "own_stage", "site"):
             given = getattr(item, "funcargs", {}).get(name)
             if given is not None:
                 report.sections.append(("appliance log", given.appliance.log_end(80)))

@@ -77,8 +77,12 @@ class Peer:
         return int(self.sock.getsockname()[1])
 
     @property
+    def host(self) -> str:
+        return str(self.sock.getsockname()[0])
+
+    @property
     def uri(self) -> str:
-        return f"sip:phone@{HOST}:{self.port}"
+        return f"sip:phone@{self.host}:{self.port}"
 
     def receive(self, wanted: str | int, within: float = 3.0) -> Message:
         """A request by method or a response by status; AssertionError when it does not come in time."""
@@ -185,7 +189,7 @@ class Dialog:
         if method != "CANCEL":
             self.branch = "z9hG4bK" + uuid.uuid4().hex
         lines = [
-            f"Via: SIP/2.0/UDP {HOST}:{self.peer.port};branch={self.branch}",
+            f"Via: SIP/2.0/UDP {self.peer.host}:{self.peer.port};branch={self.branch}",
             f"From: {self.local}",
             f"To: {self.remote}",
             f"Call-ID: {self.call_id}",
@@ -208,7 +212,7 @@ class Dialog:
         remote, self.remote = self.remote, response["To"]
         branch = self.branch
         lines = [
-            f"Via: SIP/2.0/UDP {HOST}:{self.peer.port};branch={branch}",
+            f"Via: SIP/2.0/UDP {self.peer.host}:{self.peer.port};branch={branch}",
             f"From: {self.local}",
             f"To: {self.remote}",
             f"Call-ID: {self.call_id}",
