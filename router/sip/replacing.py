@@ -75,6 +75,16 @@ def caller_named(board: Switchboard, value: str) -> Caller | None:
     return leg if isinstance(leg, Caller) and leg.phase is Phase.CONNECTED and leg.id in board.legs else None
 
 
+def as_the_other_side_knows_it(board: Switchboard, value: str) -> str:
+    """The Replaces of a transfer to a call that goes through us names our dialog with the one who transfers:
+    the phone on its other side knows another one. Any other value as it is."""
+    leg = _named(board, value)
+    if not isinstance(leg, Leg) or leg.peer is None:
+        return value
+    dialog = leg.peer.dialog
+    return f"{dialog.call_id};to-tag={dialog.remote_tag};from-tag={dialog.local_tag}"
+
+
 def _wanted(board: Switchboard, request: Request) -> Leg | int:
     """The leg that may be replaced, or the status of the refusal (section 3)."""
     values = request.headers["Replaces"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 
 from router.ports import Clock, Identity, LegId, Media, SignallingListener, Target
-from router.sip import refreshing
+from router.sip import refreshing, replacing
 from router.sip.agent import Agent
 from router.sip.caller import Caller
 from router.sip.connecting import Connecting
@@ -180,7 +180,7 @@ class SipSignalling:
             referral.answer(status)
             other = referral.leg.peer
             if referral.accepted and isinstance(other, Caller):
-                other.replaces = referral.replaces
+                other.replaces = replacing.as_the_other_side_knows_it(self._board, referral.replaces)
 
     def transfer_progress(self, leg: LegId, status: int) -> None:
         referral = self._referral(leg)
