@@ -10,6 +10,7 @@ from router.sip.caller import Caller
 from router.sip.leg import Leg
 from router.sip.phase import Phase
 from router.sip.renegotiation import Reoffer, may_ask
+from router.sip.sdp import resumed
 from router.sip.switchboard import Switchboard
 
 TRIES = 5
@@ -24,14 +25,17 @@ class Connecting:
     def connect(self, caller: Caller, agent: Agent) -> None:
         """Bridge the two. `agent` has answered; from another caller he is connected to he is taken."""
         _part(caller)
-        if agent.phase is Phase.CONNECTED:
+        # Before they are joined, a phone puts both on hold (RFC 5589 section 7): it ends here.
+        theirs = agent.theirs
+        if agent.phase is Phase.CONNECTED or agent.peer is not None:
             _part(agent)
             self._leave_rooms(caller, agent)
+            theirs = resumed(theirs)
         caller.peer, agent.peer = agent, caller
         if agent.partner is not None:
             self._in_conference(caller, agent)
         elif caller.phase is Phase.CONNECTED:
-            self._move(caller, agent)
+            self._move(caller, agent, theirs)
         else:
             self._direct(caller, agent)
 
@@ -67,11 +71,11 @@ class Connecting:
         caller.answer(sdp)
         caller.connected()
 
-    def _move(self, caller: Caller, agent: Agent) -> None:
+    def _move(self, caller: Caller, agent: Agent, theirs: bytes) -> None:
         """Transfer: the caller is offered what the new phone has answered (after RFC 3725 section 4.1)."""
         agent.acknowledge()
         caller.partner, agent.partner = agent, caller
-        self._offer(caller, agent.theirs, partial(self._moved, caller, agent), TRIES)
+        self._offer(caller, theirs, partial(self._moved, caller, agent), TRIES)
 
     def _moved(self, caller: Caller, agent: Agent, reoffer: Reoffer) -> None:
         """The caller's answer is the same description as before, mostly; else the new phone learns it."""

@@ -155,7 +155,10 @@ class Story:
 
     def connects(self, chance: random.Random) -> None:
         agents = self.legs(incoming=False)
-        if agents:
+        callers = self.legs(incoming=True)
+        if agents and callers and chance.random() < 0.4:  # taken from another caller
+            self.house.do("connect", caller=chance.choice(callers[-3:]), agent=chance.choice(agents[-3:]))
+        elif agents:
             self.connect(chance.choice(agents[-3:]))
 
     def connect(self, agent: int) -> None:

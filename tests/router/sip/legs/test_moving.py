@@ -8,7 +8,7 @@ from router.sip.connecting import AGAIN, TRIES
 from tests.router.sip.legs.house import House
 from tests.router.sip.legs.test_transfer_in import NEW, SECOND
 from tests.sip.bridge import AGENT, Bridge, bridged
-from tests.sip.peer import OFFER, Dialog, Message, Peer
+from tests.sip.peer import OFFER, Dialog, Message, Peer, call
 
 CHANGED = OFFER.replace("40000", "40002").replace("o=- 17 1", "o=- 17 2")
 
@@ -196,3 +196,50 @@ def test_a_call_may_be_moved_again_and_again(bridge: Bridge, other_phone: Peer, 
     router.do("release", leg=SECOND)
     assert "50080" in bridge.caller.receive("INVITE").body
     other_phone.respond(other_phone.receive("BYE"), 200)
+
+
+def test_two_calls_that_one_phone_holds_become_one(bridge: Bridge, other_phone: Peer, router: House) -> None:
+    """Asked back and transferred: both were on hold, and hear each other now."""
+    held = NEW.replace("sendrecv", "recvonly")
+    second = call(bridge.phone, router.port)
+    leg = router.wait("offered", call_id=second.call_id)["leg"]
+    router.do("dial", leg=SECOND, target=other_phone.uri, offer_of=leg)
+    invite = other_phone.receive("INVITE")
+    other_phone.respond(invite, 200, NEW)
+    router.wait("answered", leg=SECOND)
+    router.do("connect", caller=leg, agent=SECOND)
+    other_phone.receive("ACK")
+    second.answered(bridge.phone.receive(200))
+    second.request("INVITE", OFFER.replace("sendrecv", "sendonly"))
+    other_phone.respond(other_phone.receive("INVITE"), 200, held)
+    second.answered(bridge.phone.receive(200))
+    router.do("connect", caller=bridge.caller_leg, agent=SECOND)
+    bridge.caller.respond(asked(bridge), 200, CHANGED)
+    bridge.caller.receive("ACK")
+    invite_again = other_phone.receive("INVITE")
+    assert invite_again.body == CHANGED
+    other_phone.respond(invite_again, 200, NEW)
+    other_phone.receive("ACK")
+    router.do("release", leg=AGENT)
+    router.do("release", leg=leg)
+    for _ in range(2):
+        bridge.phone.respond(bridge.phone.receive("BYE"), 200)
+    whole(bridge, other_phone.dialog_of(invite), bridge.caller)
+
+
+def test_a_phone_taken_from_a_caller_who_has_not_acknowledged_yet(
+    router: House, caller: Peer, phone: Peer, other_phone: Peer
+) -> None:
+    bridge = bridged(router, caller, phone)
+    late = call(router.peer(), router.port, sdp="")
+    leg = router.wait("offered", call_id=late.call_id)["leg"]
+    router.do("dial", leg=SECOND, target=other_phone.uri, offer_of=leg)
+    other_phone.respond(other_phone.receive("INVITE"), 200, NEW)
+    router.wait("answered", leg=SECOND)
+    router.do("connect", caller=leg, agent=SECOND)
+    router.do("connect", caller=bridge.caller_leg, agent=SECOND)
+    other_phone.receive("ACK")
+    bridge.caller.respond(asked(bridge), 200, OFFER)
+    router.do("release", leg=leg)
+    router.do("release", leg=AGENT)
+    router.until_legs(2)

@@ -265,26 +265,25 @@ def test_a_waiting_caller_may_refresh_his_session(bridge: Bridge) -> None:
     bridge.caller_side.answered(ok)
 
 
-def test_an_attended_transfer_between_two_calls_of_ours_names_the_dialog_that_the_phone_knows(
+def test_a_transfer_to_a_call_that_was_answered_names_the_dialog_that_its_caller_knows(
     bridge: Bridge, other_phone: Peer
 ) -> None:
-    """The phone asks back with a second call through us, and joins the two."""
+    """The phone has answered two calls of ours and joins them: the other caller knows his own."""
     router, assistant = bridge.router, bridge.phone
-    asking_back = call(assistant, router.port)
-    leg = router.wait("offered", call_id=asking_back.call_id)["leg"]
-    router.do("dial", leg=SECOND, target=other_phone.uri, offer_of=leg)
-    invite = other_phone.receive("INVITE")
-    other_phone.respond(invite, 200, ANSWER)
+    second = call(other_phone, router.port)
+    leg = router.wait("offered", call_id=second.call_id)["leg"]
+    router.do("dial", leg=SECOND, target=assistant.uri, offer_of=leg)
+    invite = assistant.receive("INVITE")
+    assistant.respond(invite, 200, ANSWER)
     router.wait("answered", leg=SECOND)
     router.do("connect", caller=leg, agent=SECOND)
-    other_phone.receive("ACK")
-    asking_back.answered(assistant.receive(200))
-    ours, theirs = (value.partition(";tag=")[2] for value in (asking_back.remote, asking_back.local))
-    value = f"{asking_back.call_id}%3Bto-tag%3D{ours}%3Bfrom-tag%3D{theirs}"
+    second.answered(other_phone.receive(200))
+    ours = invite["From"].partition(";tag=")[2]
+    value = f"{invite['Call-ID']}%3Bto-tag%3D{ours}%3Bfrom-tag%3D{assistant.tag}"
     refer(bridge, f"<sip:700@127.0.0.1?Replaces={value}>")
     router.wait("transfer_asked", leg=AGENT)
     router.do("accept_transfer", leg=AGENT, status=202)
     router.do("dial", leg=3, target=other_phone.uri, offer_of=bridge.caller_leg)
-    replaces = other_phone.receive("INVITE")["Replaces"]
-    known = f"{invite['Call-ID']};to-tag={other_phone.tag};from-tag={invite['From'].partition(';tag=')[2]}"
-    assert replaces == known
+    ours, theirs = (one.partition(";tag=")[2] for one in (second.remote, second.local))
+    known = f"{second.call_id};to-tag={theirs};from-tag={ours}"
+    assert other_phone.receive("INVITE")["Replaces"] == known
