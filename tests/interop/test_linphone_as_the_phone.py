@@ -71,3 +71,31 @@ def test_linphone_transfers_blindly(office_stage: Stage, phone: Phones, caller: 
         call.hang_up(caller)
         berta.wait("CALL_CLOSED")
     office_stage.until_idle()
+
+
+def test_linphone_asks_back_and_transfers(
+    office_stage: Stage, phone: Phones, caller: Peer, tmp_path: Path
+) -> None:
+    """Attended: anna calls tina's number by this router, and joins both."""
+    with (
+        linphone(tmp_path, ANNA, port=office_stage.ports[ANNA], says=PHONE) as anna,
+        phone("sepp", says=OTHER) as sepp,
+        voice(CALLER) as mine,
+    ):
+        call = up(caller, mine, office_stage, AVAILABLE, "0440002004")
+        mine.until_hears(PHONE, 10)
+        anna.do("pause 1")
+        caller.respond(caller.receive("INVITE"), 200, mine.sdp(direction="recvonly"))
+        anna.until("is now paused")
+        anna.do(f"call {office_stage.uri('640')}")
+        sepp.wait("CALL_ESTABLISHED", 10)
+        anna.until("Call 2 with")
+        anna.until("connected")
+        anna.do("transfer 1 --to-call 2")
+        moved = caller.receive("INVITE", within=8)
+        caller.respond(moved, 200, mine.sdp())
+        mine.towards(moved.body)
+        mine.until_hears(OTHER, 10)
+        call.hang_up(caller)
+        sepp.wait("CALL_CLOSED")
+    office_stage.until_idle()
