@@ -74,7 +74,15 @@ def _serve(config: Config, log_lines: LoopLog, stopping: Callable[[], bool]) -> 
     )
     peering = signalling.peering
     try:
-        engine = Engine(signalling, timers, spool, reporter, table, candidates=peering.candidates)
+        engine = Engine(
+            signalling,
+            timers,
+            spool,
+            reporter,
+            table,
+            candidates=peering.candidates,
+            reachable=signalling.reachable,
+        )
         peering.use(table.peers, table.networks)
         signalling.attach(engine)
         facts = _Facts(signalling, engine, table, file)

@@ -60,6 +60,7 @@ class Agent(Leg):
         "otherwise",
         "peer_name",
         "rings",
+        "since",
         "uri",
     )
 
@@ -88,6 +89,7 @@ class Agent(Leg):
         self.caller = caller
         self.uri = first.uri
         self.peer_name = first.peer
+        self.since = stack.clock.monotonic()
         self.rings = False
         """Whether that was told."""
         self.otherwise: Callable[[], None] | None = None

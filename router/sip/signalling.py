@@ -97,6 +97,10 @@ class SipSignalling:
     def legs_in_use(self) -> int:
         return len(self._board.legs)
 
+    def reachable(self, address: str) -> bool | None:
+        """Whether the phone at this SIP URI is there; None where nothing says that it is not."""
+        return self._board.phones.present(address, self._clock.monotonic())
+
     def facts(self) -> dict[str, object]:
         return {
             "engine": "SIP",

@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Callable
 from functools import partial
 
+from router.phones import Phones
 from router.ports import IncomingCall, LegId, SignallingListener
 from router.sip import identity, referral, replacing, sessions
 from router.sip.agent import Agent
@@ -27,6 +28,8 @@ log = logging.getLogger(__name__)
 
 FIRST_INCOMING = 1 << 32
 """Incoming legs count from here, so that whoever dials may count from 1."""
+HEARD_WITHIN = 2.0
+"""Seconds within which a phone or PBX that is there has given a response."""
 _FORWARDS = 70
 
 
@@ -40,6 +43,7 @@ class Switchboard:
         self.stack = stack
         self.most_legs = most_legs
         self.listener: SignallingListener | None = None
+        self.phones = Phones()
         self.legs: dict[LegId, Leg] = {}
         self.rooms: dict[Caller, Room] = {}
         self.referrals: dict[Leg, Referral] = {}
@@ -198,7 +202,7 @@ class Switchboard:
         caller = agent.caller
         if caller is None or self.listener is None:
             return
-        self.peering.heard(agent.peer_name)
+        self._heard(agent)
         if sdp:
             if agent.partner is not None:
                 self.rooms[caller].describe(agent, sdp)
@@ -211,7 +215,7 @@ class Switchboard:
     def answered(self, agent: Agent) -> None:
         if self.listener is None:
             return
-        self.peering.heard(agent.peer_name)
+        self._heard(agent)
         if not agent.theirs:
             agent.release()
             self.forget(agent)
@@ -219,12 +223,23 @@ class Switchboard:
             return
         self.listener.answered(agent.id)
 
+    def _heard(self, agent: Agent) -> None:
+        self.peering.heard(agent.peer_name)
+        self.phones.heard(agent.uri)
+
+    def _given_up(self, agent: Agent) -> None:
+        """Before the transaction's 32 s are over: whoever lives has said 100 by then."""
+        if self.stack.clock.monotonic() - agent.since >= HEARD_WITHIN:
+            self.silent(agent)
+
     def silent(self, agent: Agent) -> None:
         self.peering.silent(agent.peer_name)
+        if not agent.peer_name:
+            self.phones.missed(agent.uri, self.stack.clock.monotonic())
 
     def refused(self, agent: Agent, status: int, reason: str, contact: str) -> None:
         if agent.heard:
-            self.peering.heard(agent.peer_name)
+            self._heard(agent)
         self.forget(agent)
         self.tell_refused(agent.id, status, reason, contact)
 
@@ -284,6 +299,8 @@ class Switchboard:
     def end_quietly(self, leg: Leg, reason: str = "") -> None:
         """End a leg that the listener knows, or will know, to be over."""
         if isinstance(leg, Agent):
+            if leg.phase is Phase.EARLY and not leg.heard:
+                self._given_up(leg)
             leg.release(reason)
         elif leg.phase is Phase.EARLY and isinstance(leg, Caller):
             leg.refuse(500)

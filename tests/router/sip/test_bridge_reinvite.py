@@ -67,7 +67,7 @@ def test_changes_that_cross_do_not_harm_the_call(bridge: Bridge) -> None:
 
 
 def test_a_change_without_an_offer_asks_the_other_side_for_one(bridge: Bridge) -> None:
-    """The late offer of a re-INVITE goes all the way, so that both sides know the same (RFC 3725 section 4.1)."""
+    """The late offer of a re-INVITE goes all the way, so that both sides know the same (RFC 3725)."""
     bridge.caller_side.request("INVITE")
     asked = bridge.phone.receive("INVITE")
     assert asked.body == ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from router.sip.agent import FAILOVER
+from router.sip.switchboard import HEARD_WITHIN
 from tests.router.sip.legs.house import House
 from tests.router.sip.legs.test_digest_calls import CHALLENGE, known
 from tests.sip.bridge import AGENT, offered
@@ -176,3 +177,22 @@ def test_a_silent_peer_counts_as_down_until_a_call_hears_of_it(
     phone.respond(ring(9), 486)
     router.wait("refused", leg=9, status=486)
     assert state() == "up"
+
+
+def test_a_phone_that_said_nothing_is_taken_for_switched_off_until_it_is_heard_of(
+    router: House, caller: Peer, phone: Peer
+) -> None:
+    reachable = router.signalling.reachable
+    leg = offered(router, caller)[1]
+    router.do("dial", leg=1, target=phone.uri, offer_of=leg)
+    assert reachable(phone.uri) is None
+    router.pass_time(HEARD_WITHIN)
+    router.do("release", leg=1)
+    assert reachable(phone.uri) is False
+    router.do("dial", leg=2, target=phone.uri, offer_of=leg)
+    phone.receive("INVITE")
+    phone.respond(phone.receive("INVITE"), 180)
+    router.wait("ringing", leg=2)
+    assert reachable(phone.uri) is None
+    router.do("release", leg=2)
+    assert reachable(phone.uri) is None
