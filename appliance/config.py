@@ -57,6 +57,7 @@ class Config:
     """The resolved settings. Paths are absolute; `admin_password` is meant for the first start alone.
 
     `peers`: the PBXes; their hosts may still be names. `networks`: from where calls are taken besides them.
+    `clock`: whether this machine's clock is ours to set ("timedated") or not ("bare").
     `memory_limit_mb`: of router and media server each, 0 for none (docs/decisions/0009).
     """
 
@@ -75,6 +76,7 @@ class Config:
     tls_key: Path | None
     tls_ca: Path | None
     memory_limit_mb: int = 512
+    clock: str = "bare"
     peers: tuple[Peer, ...] = ()
     admin_password: str | None = field(default=None, repr=False)
     file: Path | None = None
@@ -186,6 +188,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("tls_key", values.path_or_none, "", f"{_PEM} with the key of tls_certificate"),
     Setting("tls_ca", values.path_or_none, "", f"{_PEM} with the authorities that peers are checked by"),
     Setting("memory_limit_mb", values.whole(0, 1 << 20), 512, "a whole number of MB; 0 for no limit"),
+    Setting("clock", values.one_of("bare", "timedated"), "bare", "bare or timedated"),
 )
 _KEYS = [*(setting.key for setting in SETTINGS), peers_config.SHORT, peers_config.TABLE]
 
