@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+from collections.abc import Callable
 from functools import partial
 
 from appliance.config import Config
@@ -15,6 +16,7 @@ from appliance.logs import Trouble
 from appliance.plans import PLANNED, Plans, known
 from appliance.publisher import Content, Fixed, Publisher, content_of
 from appliance.store_keeper import StoreKeeper
+from db.store import Store
 from router.model import RoutingTable
 
 log = logging.getLogger(__name__)
@@ -29,7 +31,15 @@ LAST_INGEST_WITHIN = 0.2
 class Housekeeping:
     """Whatever goes wrong here is said once and tried again: calls go on without the store."""
 
-    def __init__(self, config: Config, store: StoreKeeper, plans: Plans) -> None:
+    def __init__(
+        self,
+        config: Config,
+        store: StoreKeeper,
+        plans: Plans,
+        time_server: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        """`time_server` is told gTimeServer."""
+        self._time_server = time_server
         self._store = store
         self._announcements = str(config.announcements)
         self._plans = plans
@@ -68,6 +78,7 @@ class Housekeeping:
                 await self._publisher.publish()
                 for planned in PLANNED:
                     self._plans.follow(planned, await self._store.do(partial(known, planned=planned)))
+                self._time_server(await self._store.do(_time_server))
                 self._seen = revision
                 self._resolve_now.set()
         except Exception as exc:
@@ -125,3 +136,7 @@ class Housekeeping:
         return await self._store.do(
             lambda store: content_of(partial(store.routing_table, self._announcements))
         )
+
+
+def _time_server(store: Store) -> str:
+    return store.variables.get("gTimeServer").value

@@ -10,6 +10,8 @@ from pathlib import Path
 from appliance.lifecycle import State
 from appliance.services.ports import Unit, UnitState
 from router.model import Peer
+from shell.clock_data import encode
+from shell.clock_ports import ClockState
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +46,10 @@ def status(
     pending: int,
     host: Mapping[str, object],
     now: float,
+    clock: ClockState | None = None,
 ) -> dict[str, object]:
-    """The reply to the request "status". `services` with their facts; `now`: monotonic seconds."""
+    """The reply to the request "status". `services` with their facts; `now`: monotonic seconds. `clock`: None
+    while it is not known."""
     return {
         "version": about.version,
         "edition": about.edition,
@@ -59,6 +63,7 @@ def status(
         "store": _store(store),
         "spool": {"pending": pending},
         "host": dict(host),
+        "clock": encode(clock) if clock else None,
     }
 
 

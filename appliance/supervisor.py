@@ -13,16 +13,21 @@ from datetime import datetime
 from appliance import lifecycle, sysinfo
 from appliance.clock import local_zone
 from appliance.config import Config
+from appliance.control.clock import handlers as clock_handlers
 from appliance.control.protocol import RefusedError, Request
 from appliance.control.server import ControlServer, Handler, Peer
+from appliance.hostclock.bare import BareClock
+from appliance.hostclock.ports import OwnedClock
 from appliance.housekeeping import Housekeeping
 from appliance.lifecycle import State
 from appliance.memory import Limits
 from appliance.plans import Plans, keeper
 from appliance.services.children import Child, LocalChildren
 from appliance.services.ports import Unit, UnitFailedError, UnitState
+from appliance.sntp import TimeServers
 from appliance.status import About, status
 from appliance.store_keeper import StoreKeeper
+from appliance.timekeeper import TimeKeeper
 from appliance.watchdog import Watchdog
 from db.stores.jobs import JobRun
 from router.model import RoutingTable
@@ -41,7 +46,7 @@ CALLS = {Unit.ROUTER: "calls_now", Unit.MEDIA: "legs_in_use"}
 
 class Supervisor:
     """Create it inside the running event loop. `output` gets the lines a service writes; `env`: the
-    environment of the services, without our settings."""
+    environment of the services, without our settings. `clock`: without one, the machine's is only read."""
 
     def __init__(
         self,
@@ -50,6 +55,8 @@ class Supervisor:
         store: StoreKeeper,
         env: Mapping[str, str],
         output: Callable[[str, str], None],
+        *,
+        clock: OwnedClock | None = None,
     ) -> None:
         self._config = config
         self._store = store
@@ -60,7 +67,10 @@ class Supervisor:
         self._watchdog = Watchdog(self.services, self._calls, dict.fromkeys(CALLS, memory))
         self._planner = Planner(local_zone(), keeper(self._keep_run))
         self._plans = Plans(self._planner, self.services)
-        self._house = Housekeeping(config, store, self._plans)
+        self._time = TimeKeeper(
+            clock or BareClock(), TimeServers().ask, self._planner.look_at_clock, self._planner.replan
+        )
+        self._house = Housekeeping(config, store, self._plans, self._time.follow)
 
     @property
     def media_facts(self) -> Mapping[str, object]:
@@ -85,6 +95,7 @@ class Supervisor:
                 tasks.create_task(self._start_all(ready), name="start services")
                 tasks.create_task(self._house.run(), name="housekeeping")
                 tasks.create_task(self._watchdog.run(), name="watchdog")
+                tasks.create_task(self._time.run(), name="time")
 
     # Services
 
@@ -118,6 +129,7 @@ class Supervisor:
             "facts": self._told,
             "alive": self._alive,
             "restart": self._restart,
+            **clock_handlers(self._time),
         }
 
     def _status(self, _: Request, __: Peer) -> dict[str, object]:
@@ -131,6 +143,7 @@ class Supervisor:
             store=self._store.state(),
             pending=self._house.pending,
             host=host,
+            clock=self._time.known,
             now=time.monotonic(),
         )
 

@@ -78,8 +78,8 @@ class Planner:
         self._scheduler.add_listener(self._missed, EVENT_JOB_MISSED)
         self._scheduler.add_listener(self._still_running, EVENT_JOB_MAX_INSTANCES)
         self._scheduler.start()
-        guard = ClockGuard(self._clock, self._stepped, interval_s=look_every_s)
-        self._guarding = asyncio.create_task(guard.run(), name="clock guard")
+        self._guard = ClockGuard(self._clock, self._stepped, interval_s=look_every_s)
+        self._guarding = asyncio.create_task(self._guard.run(), name="clock guard")
 
     def plan(
         self,
@@ -137,6 +137,10 @@ class Planner:
             if job.next_run_time > now:
                 changes["next_run_time"] = due_after(plan.weekly, now, self._zone, plan.due)
             job.modify(**changes)  # wakes the scheduler too, which runs or misses what is due
+
+    def look_at_clock(self) -> None:
+        """For whoever has just set the clock: the plans are made anew now, not at the guard's next look."""
+        self._guard.look()
 
     def states(self) -> tuple[JobState, ...]:
         """Every plan, in the order in which they were first made."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from shell.help import show_help
 from shell.pages.audit import show_audit
+from shell.pages.clock import check_server, set_clock, set_sync, set_zone, show_clock
 from shell.pages.information import show_info
 from shell.pages.jobs import show_jobs
 from shell.pages.variables import (
@@ -44,6 +45,7 @@ COMMANDS = (
         (Argument("NAME", "variable", optional=True, help="a system variable; without it, all of them"),),
     ),
     Command(("show", "info"), "System information", show_info),
+    Command(("show", "clock"), "Date, time and zone, and the time server", show_clock),
     Command(("show", "jobs"), "Planned restarts, and how the last ones went", show_jobs),
     Command(("show", "audit"), "Who logged in, and did what", show_audit),
     Command(
@@ -68,6 +70,36 @@ COMMANDS = (
         ),
         changes=True,
     ),
+    Command(
+        ("clock", "set"),
+        "Set date and time",
+        set_clock,
+        (
+            Argument("YYYY-MM-DD", help="the date"),
+            Argument("HH:MM[:SS]", help="the time, in the zone that show clock names"),
+            Argument(
+                "first|second|force",
+                optional=True,
+                help="which one, of a time that comes twice; force: more than five minutes need no yes",
+            ),
+        ),
+        changes=True,
+    ),
+    Command(
+        ("clock", "zone"),
+        "Set the time zone",
+        set_zone,
+        (Argument("ZONE", "zone", help="such as Europe/Zurich"),),
+        changes=True,
+    ),
+    Command(
+        ("clock", "sync"),
+        "Switch the synchronisation with the time server",
+        set_sync,
+        (Argument("on|off", "switch"),),
+        changes=True,
+    ),
+    Command(("clock", "check"), "Ask the time server for the time, once", check_server),
     Command(("menu",), "Show the menu", _menu),
     Command(
         ("help",),

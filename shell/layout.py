@@ -94,9 +94,14 @@ def moment(at: datetime, zone: ZoneInfo) -> str:
     return f"{at.astimezone(zone):%Y-%m-%d %H:%M}"
 
 
+def day_name(at: datetime) -> str:
+    """`Sun`, in the zone it is given in."""
+    return _DAYS[at.weekday()]
+
+
 def day_and_time(at: datetime, zone: ZoneInfo) -> str:
     local = at.astimezone(zone)
-    return f"{_DAYS[local.weekday()]} {local:%Y-%m-%d %H:%M}"
+    return f"{day_name(local)} {local:%Y-%m-%d %H:%M}"
 
 
 def _row(row: Sequence[Span], widths: Sequence[int], columns: int | None, indent: int) -> Line:

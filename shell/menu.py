@@ -5,7 +5,7 @@ from __future__ import annotations
 from db.errors import StoreError
 from shell.layout import table
 from shell.obey import obey
-from shell.pages import variables_menu
+from shell.pages import clock_menu, variables_menu
 from shell.registry import Answer, Context, Entry, Leave
 from shell.reply import failure_lines
 from shell.screen import HEADING_ROWS, heading, pause
@@ -23,9 +23,14 @@ async def _information(context: Context, term: Term) -> None:
     await pause(term)
 
 
+async def _clock(context: Context, term: Term) -> None:
+    await clock_menu.open_clock(context, term)
+
+
 ENTRIES = (
     Entry("System Variables", "settings that the web pages do not have", "show variables", _variables),
     Entry("System Information", "what runs, since when, and how it is", "show info", _information),
+    Entry("Set Date/Time", "the clock, its zone, its time server", "show clock", _clock),
     Entry("Exit", "leave", "exit", None),
 )
 

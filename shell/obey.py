@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import dataclasses
 import logging
+from collections.abc import Awaitable, Callable
+from functools import partial
 
 from db.errors import StoreError
+from shell.clock_ports import ClockRefusedError
 from shell.help import at_cursor
 from shell.pager import page
 from shell.ports import SystemUnavailableError
-from shell.registry import Answer, Context, Request, parse
+from shell.registry import Answer, Ask, Context, Request, parse
 from shell.reply import CommandError, Reply, as_json, failure_lines, matching
-from shell.term import Line, Term
+from shell.term import Interrupted, Line, LineTooLongError, Term
 from shell.trail import record
 
 log = logging.getLogger(__name__)
@@ -27,6 +30,8 @@ async def obey(context: Context, term: Term, line: str, *, above: int = 0) -> An
         await page(term, at_cursor(context.commands, text.removesuffix("?"), term.columns))
         return None
     answer, lines = await _answer(sized(context, term), text)
+    while isinstance(answer, Ask):
+        answer, lines = await _decided(term, answer)
     await page(term, lines, above=above)
     return answer
 
@@ -44,8 +49,33 @@ async def _answer(context: Context, text: str) -> tuple[Answer | None, tuple[Lin
         request = parse(context.commands, text)
         if request.command.changes:
             _permit(context, request.command.name)
-        answer = await request.command.run(context, request.arguments)
-    except (CommandError, StoreError) as exc:
+    except CommandError as exc:
+        return None, _failed(request, exc.message, exc.hint)
+    return await _do(partial(request.command.run, context, request.arguments), text, request)
+
+
+async def _decided(term: Term, ask: Ask) -> tuple[Answer | None, tuple[Line, ...]]:
+    """What follows from the user's answer, which may be the beginning of a word. Ctrl-C is a no."""
+    await term.show(*ask.lines)
+    try:
+        said = (await term.ask(ask.prompt)).strip().casefold()
+    except (Interrupted, LineTooLongError):
+        said = ""
+    chosen = [word for word in ask.choices if said and word.startswith(said)]
+    if len(chosen) == 1:
+        return await _do(ask.choices[chosen[0]], chosen[0], None)
+    if said and not "no".startswith(said):
+        options = " or ".join(ask.choices)
+        return None, failure_lines(f"{said[:40]!r} is not {options}; nothing was changed", "")
+    return None, ("Nothing was changed.",)
+
+
+async def _do(
+    work: Callable[[], Awaitable[Answer]], text: str, request: Request | None
+) -> tuple[Answer | None, tuple[Line, ...]]:
+    try:
+        answer = await work()
+    except (CommandError, StoreError, ClockRefusedError) as exc:
         return None, _failed(request, exc.message, exc.hint)
     except SystemUnavailableError as exc:
         hint = "system variables can be listed and set all the same"
@@ -58,6 +88,8 @@ async def _answer(context: Context, text: str) -> tuple[Answer | None, tuple[Lin
         )
     if not isinstance(answer, Reply):
         return answer, ()
+    if request is None:
+        return answer, answer.lines
     if request.json:
         return answer, as_json(answer.data)
     return answer, matching(answer.lines, request.match) if request.match else answer.lines

@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 
 from db.variables.states import Actor, Change, VariableState
 from db.variables.values import Context as Rules
+from shell.clock_ports import DateTime
 from shell.throttle import Throttle
 
 Status = Mapping[str, Any]
@@ -126,12 +127,18 @@ class Services:
     system: System
     jobs: Jobs
     audit: Audit
+    clock: DateTime
     rules: Rules = field(default_factory=Rules)
     """Edition and memory of this machine, for the ranges that are shown."""
     version: str = ""
-    zone: ZoneInfo = field(default_factory=lambda: ZoneInfo("UTC"))
-    """Times are shown in it, and restarts are planned in it."""
+    local_zone: Callable[[], ZoneInfo] = lambda: ZoneInfo("UTC")
+    """Asked each time: it may be changed while we run."""
     throttle: Throttle = field(default_factory=Throttle)
     now: Callable[[], datetime] = _now
     """Wall clock, aware."""
     monotonic: Callable[[], float] = time.monotonic
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """Times are shown in it, and restarts are planned in it."""
+        return self.local_zone()

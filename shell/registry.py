@@ -10,9 +10,10 @@ from db.variables.catalogue import CATALOGUE
 from db.variables.states import Actor
 from shell.ports import Account, Services
 from shell.reply import CommandError, Reply
-from shell.term import Suggestion, Term
+from shell.term import Line, Suggestion, Term
+from shell.zones import zones
 
-Kind = Literal["variable", "number", "text"]
+Kind = Literal["variable", "number", "zone", "switch", "text"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +57,17 @@ class OpenMenu:
     """What the command to open the menu answers."""
 
 
-Answer = Reply | Leave | OpenMenu
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """What a command answers that needs a decision first. `choices`: what to do for each word that may be the
+    answer; with any other answer nothing is done."""
+
+    lines: tuple[Line, ...]
+    prompt: str
+    choices: Mapping[str, Callable[[], Awaitable[Answer]]]
+
+
+Answer = Reply | Leave | OpenMenu | Ask
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,6 +236,11 @@ def _pipe(tail: str) -> tuple[bool, str]:
 
 
 def _values(argument: Argument, last: str) -> dict[str, str]:
-    if argument.kind != "variable":
-        return {}
+    match argument.kind:
+        case "zone":
+            return {name: "" for name in zones() if name.lower().startswith(last.lower())}
+        case "switch":
+            return {word: "" for word in ("on", "off") if word.startswith(last.lower())}
+        case "number" | "text":
+            return {}
     return {v.name: v.help for v in CATALOGUE if v.name.lower().startswith(last.lower())}

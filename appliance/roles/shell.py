@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from appliance.clock import local_zone
 from appliance.config import Config
+from appliance.control.clock import ControlDateTime
 from appliance.control.system import ControlSystem
 from appliance.roles.service import Backing, Running, run
 from appliance.services.ports import Unit
@@ -31,7 +32,8 @@ def _services(backing: Backing) -> Services:
         system=ControlSystem(backing.control),
         jobs=StoreJobs(backing.store),
         audit=StoreAudit(backing.store),
+        clock=ControlDateTime(backing.control),
         rules=Rules(edition=backing.config.edition, ram_mb=memory_mb()),
         version=release().version,
-        zone=local_zone(),
+        local_zone=local_zone,
     )

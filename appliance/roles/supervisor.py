@@ -15,6 +15,7 @@ from appliance.config import PREFIX, Config, ConfigError
 from appliance.first_start import furnish
 from appliance.logs import Outlet
 from appliance.preflight import check_certificates, check_ports
+from appliance.roles.clock import host_clock
 from appliance.services.ports import UnitState
 from appliance.state import claimed
 from appliance.store_keeper import StoreKeeper
@@ -93,7 +94,12 @@ class _Foreground:
                 config.store_url_shown,
             )
             supervisor = Supervisor(
-                config, self._version, store, service_environment(), self._outlet.child_lines
+                config,
+                self._version,
+                store,
+                service_environment(),
+                self._outlet.child_lines,
+                clock=host_clock(config),
             )
             self._supervisor = supervisor
             await supervisor.run(self._welcome)

@@ -32,5 +32,5 @@ def _services(backing: Backing) -> WebServices:
         audit=StoreAudit(backing.store),
         throttle=Throttle(),
         version=release().version,
-        zone=local_zone(),
+        local_zone=local_zone,
     )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Protocol
 from zoneinfo import ZoneInfo
@@ -65,8 +65,13 @@ class WebServices:
     audit: Audit
     throttle: Throttle
     version: str = ""
-    zone: ZoneInfo = field(default_factory=lambda: ZoneInfo("UTC"))
-    """Times are shown in it."""
+    local_zone: Callable[[], ZoneInfo] = lambda: ZoneInfo("UTC")
+    """Asked each time: it may be changed while we run."""
     now: Callable[[], datetime] = _now
     """Wall clock, aware."""
     monotonic: Callable[[], float] = time.monotonic
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """Times are shown in it."""
+        return self.local_zone()

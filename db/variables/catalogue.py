@@ -25,7 +25,7 @@ from db.variables.values import (
     brief,
 )
 
-Reader = Literal["scheduler", "web", "router", "import"]
+Reader = Literal["scheduler", "web", "router", "import", "clock"]
 """Who reads a variable in this version; `import`: the check of an office file."""
 
 EDITIONS = ("express", "ucm", "one")
@@ -183,6 +183,7 @@ CATALOGUE: tuple[Variable, ...] = (
         HostName(),
         default="pool.ntp.org",
         help="The server this system takes the time from.",
+        read_by=("clock",),
     ),
     Variable(
         "gTransferWithCallerID",

@@ -10,7 +10,7 @@ from db.variables.states import Change
 from shell.health import GOOD_STATES, facts, problems
 from shell.layout import Cell, duration, moment, pairs
 from shell.layout import table as tabular
-from shell.pages import words
+from shell.pages import clock_words, observed, words
 from shell.pages.jobs import plan, plan_table
 from shell.peers import DOWN, UP, peers
 from shell.ports import Status, SystemUnavailableError
@@ -76,12 +76,19 @@ def _system(context: Context, status: Status) -> list[tuple[str, Cell]]:
         ("Edition", known.edition or UNKNOWN),
         ("Host", known.hostname or UNKNOWN),
         ("Time", f"{local:%Y-%m-%d %H:%M %Z}"),
+        ("Server", _time_server(status)),
         ("Up", _since(number(host, "uptime_s"))),
         ("Load", _load(host.get("load"))),
         ("Memory", _free(host, "memory")),
         ("Disk", _free(host, "disk")),
         ("Telnet", f"{telnet.get('sessions', 0)} of {telnet.get('limit', 0)} sessions"),
     ]
+
+
+def _time_server(status: Status) -> str:
+    """gTimeServer, and whether this machine is in step with it."""
+    known = observed.clock(status)
+    return clock_words.brief(known) if known else UNKNOWN
 
 
 def _calls(status: Status) -> list[tuple[str, Cell]]:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from db.variables.catalogue import find
 from db.variables.states import Change, VariableState
 from shell.layout import Cell, ago, moment, pairs, paragraph, table
-from shell.pages import words
+from shell.pages import observed, words
 from shell.registry import Context
 from shell.reply import CommandError, Reply
 from shell.term import Line, Span, Style
@@ -40,11 +40,13 @@ def listing(context: Context, states: Sequence[VariableState], *, numbered: bool
 async def show_variable(context: Context, arguments: tuple[str, ...]) -> Reply:
     state = await context.services.variables.get(arguments[0])
     now, zone = context.services.now(), context.services.zone
-    return Reply(details(context, state), words.state_data(state, context.services.rules, now, zone))
+    seen = await observed.now(context, state.variable.name)
+    return Reply(details(context, state, seen), words.state_data(state, context.services.rules, now, zone))
 
 
-def details(context: Context, state: VariableState) -> tuple[Line, ...]:
-    """Everything one may want to know before changing it: value, default, range, last change."""
+def details(context: Context, state: VariableState, seen: observed.Items = ()) -> tuple[Line, ...]:
+    """Everything one may want to know before changing it: value, default, range, last change. `seen`: of its
+    effect."""
     variable, services = state.variable, context.services
     now, zone = services.now(), services.zone
     runs = words.next_runs(variable, state.value, now, zone)
@@ -56,6 +58,7 @@ def details(context: Context, state: VariableState) -> tuple[Line, ...]:
     items.append(("Right is", variable.expected(services.rules)))
     items.extend(("", choice) for choice in choices if len(choices) != 2)
     items.append(("Counts", words.effect(variable)))
+    items.extend(seen)
     if state.unavailable:
         items.append(("Edition", Span(state.unavailable, Style.BAD)))
     last = words.change(state.last_change, zone, now) if state.last_change else "never"
@@ -74,20 +77,24 @@ async def set_variable(context: Context, arguments: tuple[str, ...]) -> Reply:
         expected = variable.expected(context.services.rules)
         raise CommandError(f"set {variable.name}: the value is missing", f'right is {expected}; blank is ""')
     change = await context.services.variables.set(name, _unquoted(text), context.actor)
-    return changed(context, change)
+    return await _done(context, change)
 
 
 async def reset_variable(context: Context, arguments: tuple[str, ...]) -> Reply:
-    return changed(context, await context.services.variables.reset(arguments[0], context.actor))
+    return await _done(context, await context.services.variables.reset(arguments[0], context.actor))
 
 
 async def undo(context: Context, arguments: tuple[str, ...]) -> Reply:
     number = _number(arguments[0]) if arguments else None
     change = await context.services.variables.undo(context.actor, number)
-    return changed(context, change)
+    return await _done(context, change)
 
 
-def changed(context: Context, change: Change) -> Reply:
+async def _done(context: Context, change: Change) -> Reply:
+    return changed(context, change, await observed.after(context, change))
+
+
+def changed(context: Context, change: Change, seen: observed.Items = ()) -> Reply:
     """What was understood, what it was before, what follows, and how to take it back."""
     variable, services = find(change.name), context.services
     now, zone = services.now(), services.zone
@@ -100,6 +107,7 @@ def changed(context: Context, change: Change) -> Reply:
     if runs := words.next_runs(variable, change.new, now, zone):
         items.append(("Next", words.runs(runs, zone)))
     items.append(("Counts", words.effect(variable)))
+    items.extend(seen)
     if change.undoes is not None:
         items.append(("Undone", f"change {change.undoes}"))
     items.append(("Take back", f"undo {change.id}"))

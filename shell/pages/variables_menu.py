@@ -9,7 +9,7 @@ from db.variables.catalogue import find
 from db.variables.states import VariableState
 from shell.obey import obey, sized
 from shell.pager import page
-from shell.pages import variables
+from shell.pages import observed, variables
 from shell.registry import Context
 from shell.reply import failure_lines
 from shell.screen import BACK, HEADING_ROWS, choice, heading, pause
@@ -47,7 +47,8 @@ async def _open_one(context: Context, term: Term, name: str) -> None:
     while True:
         await heading(context, term, TITLE)
         state = await context.services.variables.get(name)
-        await page(term, variables.details(sized(context, term), state), above=HEADING_ROWS)
+        seen = await observed.now(context, name)
+        await page(term, variables.details(sized(context, term), state, seen), above=HEADING_ROWS)
         await term.show("", *_actions(context))
         answer = await choice(term, "Number, 0 to go back: ")
         if answer in BACK:

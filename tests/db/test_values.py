@@ -173,6 +173,7 @@ def test_every_variable_has_help_and_says_who_reads_it() -> None:
         "gBridgeTransfer": ("router",),
         "gMaxForwardNumberLen": ("import", "router"),
         "gStripCallerID": ("router",),
+        "gTimeServer": ("clock",),
         "gTransferWithCallerID": ("router",),
         "gWebServerRestart": ("scheduler",),
         "gWebTimeout": ("web",),

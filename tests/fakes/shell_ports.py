@@ -16,6 +16,7 @@ from db.variables.values import Context as Rules
 from shell.ports import Services, SystemUnavailableError
 from shell.term import EndOfInput, Interrupted, Line, Suggest, plain
 from shell.throttle import Policy, Throttle
+from tests.fakes.host_clock import FakeHostClock
 
 NOON = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 """A Tuesday."""
@@ -288,6 +289,7 @@ class Office:
     audit: FakeAudit = field(default_factory=FakeAudit)
     policy: Policy = field(default_factory=lambda: Policy(exempt_loopback=True))
     now: datetime = NOON
+    clock: FakeHostClock = field(default_factory=lambda: FakeHostClock(NOON))
 
     def services(self) -> Services:
         return Services(
@@ -296,9 +298,10 @@ class Office:
             self.system,
             self.jobs,
             self.audit,
+            self.clock,
             rules=Rules(ram_mb=2048),
             version="0.1.0",
-            zone=ZoneInfo("Europe/Zurich"),
+            local_zone=lambda: ZoneInfo(self.clock.zone),
             throttle=Throttle(self.policy),
             now=lambda: self.now,
         )

@@ -110,10 +110,10 @@ def test_a_suggested_word_is_one_that_can_follow(words: list[str]) -> None:
 @pytest.mark.parametrize(
     ("typed", "words"),
     [
-        ("", {"show", "set", "reset", "undo", "menu", "help", "exit"}),
+        ("", {"show", "set", "reset", "undo", "clock", "menu", "help", "exit"}),
         ("sh", {"show"}),
         ("show v", {"variables", "variable"}),
-        ("show ", {"variables", "variable", "history", "info", "jobs", "audit"}),
+        ("show ", {"variables", "variable", "history", "info", "clock", "jobs", "audit"}),
         ("set gweb", {"gWebServerRestart", "gWebTimeout"}),
         ("set gWebTimeout ", set()),
         ("show history gM", {"gMCSpeakNumber", "gMwiWebControls", "gMaxForwardNumberLen"}),
@@ -144,5 +144,5 @@ def test_every_entry_of_the_menu_is_a_command_too() -> None:
 
 def test_what_this_version_does_not_have_is_not_offered() -> None:
     offered = " ".join([*(c.syntax + c.help for c in COMMANDS), *(e.title + e.help for e in ENTRIES)]).lower()
-    for absent in ("trace", "repair", "date"):
+    for absent in ("trace", "repair"):
         assert absent not in offered

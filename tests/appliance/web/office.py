@@ -130,7 +130,7 @@ class Office:
             audit=self,
             throttle=self.throttle,
             version="0.1.0",
-            zone=ZoneInfo("Europe/Zurich"),
+            local_zone=lambda: ZoneInfo("Europe/Zurich"),
             now=lambda: NOW,
             monotonic=lambda: self.at,
         )
