@@ -92,7 +92,10 @@ class ClockGuard:
         """Look until cancelled."""
         while True:
             await asyncio.sleep(self._interval_s)
-            self.look()
+            try:
+                self.look()
+            except Exception:  # a step that could not be acted on must not leave the next one unnoticed
+                log.exception("a step of the clock could not be acted on")
 
 
 def _size(step: timedelta) -> float:
