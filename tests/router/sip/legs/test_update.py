@@ -6,7 +6,7 @@ import pytest
 
 from tests.router.sip.legs.house import House
 from tests.sip.bridge import AGENT, Bridge, bridged, dialled
-from tests.sip.peer import ANSWER, OFFER, Peer
+from tests.sip.peer import ANSWER, OFFER, Peer, call
 
 HOLD = OFFER.replace("a=sendrecv", "a=sendonly").replace("o=- 17 1", "o=- 17 2")
 HELD = ANSWER.replace("a=sendrecv", "a=recvonly").replace("o=- 23 1", "o=- 23 2")
@@ -254,3 +254,31 @@ def test_an_offer_during_ringing_is_put_off(router: House, caller: Peer, phone: 
 
 def _tag(router: House) -> str:
     return next(tag for tag, leg in router.stack.tags.items() if leg.id >= 1 << 32)
+
+
+def test_after_a_change_both_sides_refresh_what_was_agreed_last(bridge: Bridge) -> None:
+    bridge.caller_side.request("INVITE", HOLD)
+    bridge.phone.respond(bridge.phone.receive("INVITE"), 200, HELD)
+    bridge.phone.receive("ACK")
+    bridge.caller_side.answered(bridge.caller.receive(200))
+    bridge.phone_side.request("INVITE", HELD)
+    assert bridge.phone.receive(200).body == HOLD
+    assert bridge.caller.waiting() == []
+
+
+def test_after_a_late_offer_the_phone_refreshes_what_was_agreed(
+    router: House, caller: Peer, phone: Peer
+) -> None:
+    side = call(caller, router.port, sdp="")
+    leg = router.wait("offered", call_id=side.call_id)["leg"]
+    router.do("dial", leg=AGENT, target=phone.uri, offer_of=leg)
+    invite = phone.receive("INVITE")
+    phone.respond(invite, 200, OFFER)
+    router.wait("answered", leg=AGENT)
+    router.do("connect", caller=leg, agent=AGENT)
+    side.remote = caller.receive(200)["To"]
+    side.request("ACK", ANSWER)
+    assert phone.receive("ACK").body == ANSWER
+    phone.dialog_of(invite).request("INVITE", OFFER)
+    assert phone.receive(200).body == ANSWER
+    assert caller.waiting() == []
