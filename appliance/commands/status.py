@@ -79,6 +79,8 @@ def _router(status: Mapping[str, Any]) -> Iterator[str]:
             f" once, {facts['refused_busy']} refused for want of legs"
         )
         yield f"Legs     {facts['legs_in_use']} of {facts['capacity']} in use"
+        if facts.get("fail_safe"):
+            yield f"Rules    unusable for {facts['fail_safe']} calls, which rang the manager: see the log"
 
 
 def _media(status: Mapping[str, Any]) -> Iterator[str]:

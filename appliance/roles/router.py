@@ -142,6 +142,7 @@ class _Facts:
             "calls_total": engine.calls_total,
             "peak": engine.peak,
             "refused_busy": engine.refused_busy,
+            "fail_safe": engine.fail_safe,
             "records_failed": engine.records_failed,
             "refusals_unrecorded": engine.refusals_unrecorded,
             "revision": self.table.revision,

@@ -24,7 +24,7 @@ from db.office import Office, Team, User
 from db.store import Store
 from db.stores.calls import CallRecord
 from db.variables.states import Actor
-from router.model import Contact
+from router.model import Contact, Overflow, OverflowKind
 from tests import needs
 from tests.journeys.waiting import eventually
 from tests.sip.peer import ANSWER, OFFER, Dialog, Message, Peer, parse
@@ -32,11 +32,13 @@ from tests.sip.peer import call as sip_call
 
 ADMIN = Actor("admin", "", "cli")
 PBX_HOST, DEAF_HOST, PHONE_HOST, STRANGE_HOST = "127.0.0.1", "127.0.0.3", "127.0.0.5", "127.0.0.9"
-"""Callers come from the PBX, a PBX that takes no early media, a phone that is no peer, and from nobody."""
+"""Callers come from the PBX, a PBX that takes no early media and knows no Replaces, a phone that is no peer,
+and from nobody."""
 PEOPLE = ("mia", "ben", "cleo", "dan")
 """The manager and the assistants, in member-list order."""
 OWN_NUMBER = {"mia": "20", "ben": "21", "cleo": "22", "dan": "23"}
 CALLER = "0441112233"
+BUSY = Overflow(OverflowKind.BUSY)
 _numbers = itertools.count(2000)
 
 
@@ -86,11 +88,14 @@ class Handset(Peer):
         self.respond(self.receive("BYE"), 200)
 
     def is_left_alone(self, within: float = 0.3) -> None:
-        """Nothing new comes."""
+        """Nothing is there and nothing comes, but for provisional responses."""
         until = time.monotonic() + within
-        while not self.kept and time.monotonic() < until:
+        while not (news := self._news()) and time.monotonic() < until:
             self._take(max(0.01, until - time.monotonic()))
-        assert not self.kept, [one.start for one in self.kept]
+        assert not news, news
+
+    def _news(self) -> list[str]:
+        return [one.start for one in self.kept if not 0 < one.status < 200]
 
     def _take(self, within: float) -> None:
         self.sock.settimeout(within)
@@ -141,10 +146,22 @@ class Watch:
                 self._kept[line["event"]].append(line["data"])
         return self._kept[topic].popleft()
 
+    @property
+    def notices(self) -> list[dict[str, Any]]:
+        """Those that have come and that nobody asked for."""
+        return list(self._kept["notice"])
+
+    def until(self, topic: str, group: str, text: str, within: float) -> bool:
+        """Whether an event of that text comes."""
+        until = time.monotonic() + within
+        while self.next(topic, group, max(0.01, until - time.monotonic()))["text"] != text:
+            pass
+        return True
+
 
 @dataclass
 class Site:
-    """The appliance, its store, and its peers: the PBX, and a PBX that takes no early media."""
+    """The appliance, its store, and its peers: the PBX, and one that is deaf to early media and Replaces."""
 
     appliance: LocalAppliance
     store: Store
@@ -156,9 +173,9 @@ class Site:
         self.store.office.write(office, ADMIN)
         self.is_used()
 
-    def is_used(self) -> None:
-        """The router has what is in the store now."""
-        used = f"routing table of revision {self.store.revision()}:"
+    def is_used(self, revision: int = 0) -> None:
+        """The router has what is in the store now, or the table of that revision."""
+        used = f"routing table of revision {revision or self.store.revision()}:"
         eventually(lambda: used in self.appliance.log.read_text(errors="replace"), every_s=0.02)
 
     @property
@@ -176,14 +193,18 @@ class Site:
         return record
 
 
+PBX = "ping_s=0"
+DEAF = "ping_s=0;early_media=false;replaces=false;priority=2"
+
+
 @contextmanager
-def site(folder: Path) -> Iterator[Site]:
+def site(folder: Path, *, first: str = PBX, second: str = DEAF) -> Iterator[Site]:
+    """`first`, `second`: the settings of the two peers."""
     needs.pjsua2()
     with ExitStack() as running:
         pbx, deaf = running.enter_context(handset(PBX_HOST)), running.enter_context(handset(DEAF_HOST))
         settings = {
-            "CALLISTO_PEERS": f"pbx={PBX_HOST}:{pbx.port};ping_s=0,"
-            f"deaf={DEAF_HOST}:{deaf.port};ping_s=0;early_media=false;priority=2",
+            "CALLISTO_PEERS": f"pbx={PBX_HOST}:{pbx.port};{first},deaf={DEAF_HOST}:{deaf.port};{second}",
             "CALLISTO_NETWORKS": f"{PBX_HOST}/32,{PHONE_HOST}/32",
         }
         appliance = running.enter_context(LocalAppliance(folder, settings=settings))
@@ -288,7 +309,7 @@ class Desk:
 
     def no_notice(self) -> None:
         """None has come for this group: to be asked when the call is over."""
-        assert not self.watch._kept["notice"], self.watch._kept["notice"]
+        assert not self.watch.notices, self.watch.notices
 
     def story(self, within: float = 6.0) -> list[str]:
         """Every step of the call in words, once it is over."""
