@@ -31,13 +31,25 @@ class Served(Protocol):
 class ServerTable:
     """Server transactions by key; `merged`: those begun outside a dialog by Call-ID, From tag and CSeq."""
 
-    __slots__ = ("_long", "_short", "_unanswered", "clock", "entries", "merged", "times", "unacknowledged")
+    __slots__ = (
+        "_long",
+        "_short",
+        "_unanswered",
+        "clock",
+        "entries",
+        "kept",
+        "merged",
+        "times",
+        "unacknowledged",
+    )
 
     def __init__(self, clock: Clock, times: Times) -> None:
         self.clock = clock
         self.times = times
         self.entries: dict[str, Served] = {}
         self.merged: dict[str, str] = {}
+        self.kept = 0
+        """Bytes that linger for repetitions."""
         self.unacknowledged = 0
         """How often no ACK came for a final response."""
         self._long: Queue[Ended] = Queue(times.give_up)
@@ -52,11 +64,18 @@ class ServerTable:
     def leave(self, one: Served) -> None:
         if self.entries.get(one.key) is one:
             del self.entries[one.key]
+            if isinstance(one, Ended):
+                self.kept -= one.size
             if one.merged and self.merged.get(one.merged) == one.key:
                 del self.merged[one.merged]
 
-    def linger(self, one: Ended, *, short: bool = False) -> None:
+    def keep(self, one: Ended) -> None:
         self.entries[one.key] = one
+        self.kept += one.size
+
+    def linger(self, one: Ended, *, short: bool = False) -> None:
+        if self.entries.get(one.key) is not one:
+            self.keep(one)
         (self._short if short else self._long).add(one, self.clock.monotonic())
 
     def expect_answer(self, one: OtherServerTransaction) -> None:
@@ -77,11 +96,12 @@ class ServerTable:
 class Ended:
     """What is left after a final response; `data` goes out again whenever the request comes again."""
 
-    __slots__ = ("_accepted", "_data", "_flow", "key", "merged", "until")
+    __slots__ = ("_accepted", "_data", "_flow", "key", "merged", "size", "until")
 
     def __init__(self, transaction: ServerTransaction, data: bytes = b"", *, accepted: bool = False) -> None:
         self.key = transaction.key
         self.merged = transaction.merged
+        self.size = len(self.key) + len(self.merged) + len(data)
         self.until = 0.0
         self._flow = transaction.flow
         self._data = data
@@ -188,7 +208,7 @@ class Unacknowledged(Ended):
         self._count = 0
         self._deadline = table.clock.monotonic() + table.times.give_up
         self._timer: Timer | None = None
-        table.entries[self.key] = self
+        table.keep(self)
         self._wait()
 
     def _wait(self) -> None:

@@ -50,7 +50,8 @@ class Transactions:
     """All transactions of one router.
 
     `sent_by`: host and port for our Via, where the flow's own local address is not what the far end must
-    answer to. `limit`: server transactions at the same time; new requests beyond it are dropped, and counted.
+    answer to. `limit`: server transactions at the same time, `most_kept`: bytes that linger
+    for repetitions of their requests; new requests beyond either are dropped, and counted.
     `trying_after`: seconds until an INVITE gets its 100 unless the core has responded; None: never.
     """
 
@@ -62,6 +63,7 @@ class Transactions:
         sent_by: str = "",
         times: Times | None = None,
         limit: int = 100_000,
+        most_kept: int = 128_000_000,
         trying_after: float | None = 0.2,
         tokens: Callable[[], str] | None = None,
     ) -> None:
@@ -69,6 +71,7 @@ class Transactions:
         self._core = core
         self._sent_by = sent_by
         self._limit = limit
+        self._most_kept = most_kept
         self._trying_after = trying_after
         self._tokens = tokens or Tokens()
         self._servers = ServerTable(clock, times)
@@ -83,6 +86,7 @@ class Transactions:
     def facts(self) -> dict[str, int]:
         return {
             "server_transactions": len(self._servers.entries),
+            "server_bytes": self._servers.kept,
             "client_transactions": len(self._clients.entries),
             "requests_over_limit": self._over_limit,
             "responses_not_ours": self._not_ours,
@@ -169,10 +173,14 @@ class Transactions:
             entry.repeated()
         elif method == "CANCEL":
             self._cancel(request, flow, key)
-        elif len(self._servers.entries) >= self._limit:
+        elif self._is_full:
             self._over_limit += 1
         else:
             self._begin(request, flow, key)
+
+    @property
+    def _is_full(self) -> bool:
+        return len(self._servers.entries) >= self._limit or self._servers.kept >= self._most_kept
 
     def _begin(self, request: Request, flow: Flow, key: str) -> None:
         _note_source(request, flow)
@@ -217,7 +225,7 @@ class Transactions:
 
     def _answer(self, request: Request, flow: Flow, key: str, status: int, to_tag: str) -> None:
         """A final response of ours that nobody else needs to know of."""
-        if len(self._servers.entries) >= self._limit:
+        if self._is_full:
             flow.send(encode(response(request, status, to_tag=to_tag)))
             return
         tx: ServerTransaction

@@ -326,6 +326,25 @@ def test_beyond_the_limit_new_requests_are_dropped_and_counted(udp: FakeFlow) ->
     assert len(world.layer) == 2
 
 
+def test_what_lingers_is_bounded_in_bytes_too_and_let_go_of(udp: FakeFlow) -> None:
+    world = World(most_kept=5000)
+    for number in range(4):
+        world.comes(udp, request("OPTIONS", branch=f"z9hG4bK{number}", call_id=f"{number}" * 1500))
+        world.answer(200)
+    assert world.told == ["requested OPTIONS"] * 2
+    assert world.layer.facts()["requests_over_limit"] == 2
+    world.pass_time(33)
+    assert world.layer.facts()["server_bytes"] == 0
+    for number in range(4, 6):
+        world.comes(udp, request(branch=f"z9hG4bK{number}", call_id=f"{number}" * 1500))
+        world.answer(486)
+        world.comes(udp, request("ACK", branch=f"z9hG4bK{number}", call_id=f"{number}" * 1500, to_tag=TAG))
+    assert world.told == ["requested OPTIONS"] * 2 + ["requested INVITE"] * 2
+    world.pass_time(33)
+    assert world.layer.facts()["server_bytes"] == 0
+    assert len(world.layer) == 0
+
+
 @pytest.mark.parametrize(
     ("via", "expected"),
     [
