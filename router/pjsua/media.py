@@ -371,6 +371,8 @@ def _media(call: Any) -> tuple[Any, bool, bool]:
             pj.PJSUA_CALL_MEDIA_ACTIVE,
             pj.PJSUA_CALL_MEDIA_REMOTE_HOLD,
         ):
+            if media.dir == pj.PJMEDIA_DIR_NONE:
+                break  # inactive: nothing is on the bridge, and to ask for it makes the library complain
             held = media.status == pj.PJSUA_CALL_MEDIA_REMOTE_HOLD or not media.dir & pj.PJMEDIA_DIR_DECODING
             try:
                 return call.getAudioMedia(-1), held, bool(media.dir & pj.PJMEDIA_DIR_ENCODING)
