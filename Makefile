@@ -3,8 +3,9 @@ PYTHON ?= python3
 SETUP := @$(PYTHON) .make
 BIN := .venv/bin
 ARGS ?=
+MINUTES ?= 30
 
-.PHONY: help run demo test check engine bench lock clean
+.PHONY: help run demo test check engine bench soak lock clean
 .DEFAULT_GOAL := help
 
 help:
@@ -13,7 +14,8 @@ help:
 	@echo "make engine   build the SIP engine for 2048 call legs, once for this machine"
 	@echo "make test     run the tests                     (ARGS='-k hunting' passes options to pytest)"
 	@echo "make check    everything that CI checks: lint, types, layers, packaging, tests with coverage"
-	@echo "make bench    measure it beside Kamailio and sippy, into docs/benchmarks.md"
+	@echo "make bench    measure it beside others, into docs/benchmarks.md   (ARGS=--memory, ARGS=--overload)"
+	@echo "make soak     mixed calls for MINUTES=30, and then: is anything left of them?"
 	@echo "make lock     lock the newest Python packages within the ranges of setup.cfg"
 	@echo "make clean    remove what these goals made here; ./var stays"
 	@echo "PYTHON=python3.12 chooses the interpreter (3.11 or 3.12)."
@@ -39,6 +41,10 @@ engine:
 bench:
 	$(SETUP) bench
 	@exec $(BIN)/python -P -m tests.bench $(ARGS)
+
+soak:
+	$(SETUP) soak
+	@exec $(BIN)/python -P -m tests.nightly --minutes $(MINUTES) $(ARGS)
 
 lock:
 	$(SETUP) lock

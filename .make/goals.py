@@ -29,6 +29,7 @@ GOALS = {
     "demo": Goal(("runtime",), (debian.SIPP,)),
     "test": Goal(("runtime", "development"), debian.FOR_TESTS, build_engine=True),
     "bench": Goal(("runtime", "development"), debian.FOR_BENCH, build_engine=True),
+    "soak": Goal(("runtime", "development"), (debian.SIPP,), build_engine=True),
 }
 
 
