@@ -196,7 +196,7 @@ class Caller(Leg):
             return
         if body:
             self.theirs = body
-            if self.peer is not None:
+            if self.partner is not None:
                 self.user.answer_came(self, body)
                 return
         self.user.lost(self, "no answer to our offer came with the ACK")

@@ -157,8 +157,9 @@ class Seat:
         self.outside.partner = agent
         if self._offered:
             agent.acknowledge()
-        else:
+        elif isinstance(self.outside, Agent):
             agent.acknowledge(silent(agent.theirs))
+        # A caller's answer comes with his ACK, at once: it is not spoken to before (see `answer_came`).
         self._ready(agent.theirs)
 
     def silent(self, agent: Agent) -> None: ...

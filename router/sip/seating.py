@@ -36,8 +36,6 @@ class Seating:
         room = self._room(caller)
         if room is None:
             board.later(told, NO_MEDIA_SERVER)
-        elif caller.offerless:
-            board.later(told, "the caller made no offer")
         else:
             room.seat(
                 caller,

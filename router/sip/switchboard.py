@@ -244,7 +244,7 @@ class Switchboard:
         self.tell_refused(agent.id, status, reason, contact)
 
     def answer_came(self, caller: Caller, sdp: bytes) -> None:
-        agent = caller.peer
+        agent = caller.partner
         if isinstance(agent, Agent):
             agent.acknowledge(sdp)
 
