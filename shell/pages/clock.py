@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import partial
 
 from shell import wall
@@ -84,14 +84,14 @@ async def set_clock(context: Context, arguments: tuple[str, ...]) -> Answer:
 
 async def _set_if_confirmed(context: Context, at: datetime, *, force: bool) -> Answer:
     now = (await context.services.clock.state()).now
-    if force or abs(at - now) <= LARGE:
+    if force or abs(_between(now, at)) <= LARGE:
         return await _set(context, at)
     return Ask(
         (
             f"From  {words.full(now)}",
             f"To    {words.full(at)}",
         ),
-        f"Set the clock {wall.step_words(at - now)}? (yes/no) ",
+        f"Set the clock {wall.step_words(_between(now, at))}? (yes/no) ",
         {"yes": partial(_set, context, at)},
     )
 
@@ -100,7 +100,7 @@ async def _set(context: Context, at: datetime) -> Reply:
     services = context.services
     before = (await services.clock.state()).now
     await services.clock.set_time(at)
-    step = wall.step_words(at - before)
+    step = wall.step_words(_between(before, at))
     await _note(context, f"set from {words.full(before)} to {words.full(at)} ({step})")
     lines: tuple[Line, ...] = (
         (Span("The time is now "), Span(words.full(at), Style.GOOD), Span(".")),
@@ -108,6 +108,11 @@ async def _set(context: Context, at: datetime) -> Reply:
         "  Planned restarts were made anew; calls go on, and their durations are not touched.",
     )
     return Reply(lines, {"before": before.isoformat(), "now": at.isoformat()})
+
+
+def _between(before: datetime, after: datetime) -> timedelta:
+    # Two times of one zone are subtracted as they read, summer time and all.
+    return after.astimezone(UTC) - before.astimezone(UTC)
 
 
 async def set_zone(context: Context, arguments: tuple[str, ...]) -> Reply:
