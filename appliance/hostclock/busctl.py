@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import shutil
 from collections.abc import Mapping
 from typing import Any
 
@@ -24,7 +25,7 @@ class Busctl:
     """`env` is the whole environment of the program; it is looked for along its PATH and nowhere else."""
 
     def __init__(self, env: Mapping[str, str], within: float = WITHIN) -> None:
-        self._env = {"PATH": "", **env}
+        self._env = dict(env)
         self._within = within
 
     async def call(self, service: str, path: str, interface: str, method: str, *args: str) -> None:
@@ -43,9 +44,12 @@ class Busctl:
         return dict(zip(names, found, strict=True))
 
     async def _run(self, *args: str) -> str:
+        program = shutil.which(PROGRAM, path=self._env.get("PATH", ""))
+        if program is None:
+            raise BusError(f"{PROGRAM} is not on this machine; it comes with systemd")
         try:
             process = await asyncio.create_subprocess_exec(
-                PROGRAM,
+                program,
                 "--system",
                 "--json=short",
                 *args,
