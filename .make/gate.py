@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
 BIN = ENVIRONMENT / "bin"
 PYTEST = ("-P", "-m", "pytest", "-n", "auto")
-FAST = ("--ignore=tests/journeys", "--ignore=tests/bench", "--ignore=tests/build", "-q")
+SLOW = ("journeys", "interop", "hostile", "nightly", "bench", "build")
+FAST = (*(f"--ignore=tests/{part}" for part in SLOW), "-q")
 
 
 @dataclass(frozen=True, slots=True)
