@@ -11,7 +11,8 @@ import pytest
 from db import transfer
 from db.office import Team
 from router.model import Forward, ForwardKind, Presence, Strategy
-from tests.journeys.rules import Desk, told
+from tests.journeys.rules import BUSY, Desk, told
+from tests.sip.sipp import free_port
 
 AWAY: dict[str, Any] = {"presence": Presence.AWAY}
 
@@ -157,3 +158,47 @@ def test_an_assistant_whose_phone_has_no_way_is_followed_by_the_next(desk: Desk)
     desk.connects(side, desk.cleo, desk.cleo.rings())
     desk.hangs_up(side, desk.cleo)
     assert told(desk.story(), ".*Ben, cannot be rung: host host.invalid has no known address")
+
+
+@pytest.mark.parametrize("need_registered", [True, False])
+def test_an_assistant_whose_phone_is_switched_off_is_passed_over_if_the_group_wants_it(
+    desk: Desk, *, need_registered: bool
+) -> None:
+    """No phone registers here: what the last call to it has shown counts."""
+    off = {"address": f"sip:ben@127.0.0.1:{free_port()}"}
+    desk.opens("ben", "cleo", people={"mia": AWAY, "ben": off}, need_registered=need_registered)
+    for told_before in (False, need_registered):
+        side = desk.calls()
+        desk.connects(side, desk.cleo, desk.cleo.rings())
+        desk.hangs_up(side, desk.cleo)
+        passed_over = "assistant 1 of 2, Ben, has a phone that is not registered: not rung" in desk.story()
+        assert passed_over == told_before
+
+
+def test_all_at_once_assistants_who_do_not_answer_in_time_make_room_for_overflow(desk: Desk) -> None:
+    rules: dict[str, Any] = {"strategy": Strategy.ALL_AT_ONCE, "assistant_timeout": 1, "overflow": BUSY}
+    desk.opens("ben", "cleo", people={"mia": AWAY}, **rules)
+    side = desk.calls()
+    at_ben, at_cleo = desk.ben.rings(), desk.cleo.rings()
+    desk.ben.stops_ringing(at_ben)
+    desk.cleo.stops_ringing(at_cleo)
+    desk.is_refused(side, 486)
+
+
+def test_all_at_once_one_who_is_busy_leaves_the_others_ringing(desk: Desk) -> None:
+    desk.opens("ben", "cleo", people={"mia": AWAY}, strategy=Strategy.ALL_AT_ONCE)
+    side = desk.calls()
+    at_cleo = desk.cleo.rings()
+    desk.ben.refuses(486)
+    desk.connects(side, desk.cleo, at_cleo)
+    desk.hangs_up(side, desk.cleo)
+
+
+def test_a_call_keeps_the_office_as_it_was_when_it_came(desk: Desk) -> None:
+    desk.opens("ben", "cleo", people={"mia": AWAY})
+    side = desk.calls()
+    at_ben = desk.ben.receive("INVITE")
+    desk.opens("ben", people={"mia": AWAY, "cleo": AWAY})
+    desk.ben.respond(at_ben, 486)
+    desk.connects(side, desk.cleo, desk.cleo.rings())
+    desk.hangs_up(side, desk.cleo)

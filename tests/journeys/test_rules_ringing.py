@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.journeys.rules import Desk, told
+from tests.journeys.rules import CALLER, Desk, told
 from tests.sip.peer import ANSWER
 
 
@@ -101,6 +101,34 @@ def test_a_caller_who_hangs_up_ends_every_phone_that_rings(desk: Desk) -> None:
     assert desk.record().result == "abandoned"
 
 
+def test_a_phone_that_answers_a_caller_who_has_just_hung_up_is_ended(desk: Desk) -> None:
+    desk.opens("ben")
+    side = desk.calls()
+    invite = desk.mia.rings()
+    desk.gives_up(side)
+    cancel = desk.mia.receive("CANCEL")
+    desk.mia.respond(invite, 200, ANSWER)
+    desk.mia.respond(cancel, 200)
+    desk.mia.receive("ACK")
+    desk.mia.says_goodbye()
+    desk.story()
+    assert desk.record().result == "abandoned"
+
+
 def test_a_dialled_number_without_a_group_is_not_found(desk: Desk) -> None:
     desk.opens("ben")
     desk.is_refused(desk.calls(dialled="9999"), 404)
+    record = desk.site.record("9999")
+    assert (record.result, record.status, record.group) == ("refused", 404, "")
+    told_by = f"{CALLER} calls 9999, no group has this number: the caller gets 404 Not Found"
+    assert [step.text for step in record.steps] == [told_by]
+
+
+def test_what_a_phone_says_before_it_answers_reaches_the_caller(desk: Desk) -> None:
+    desk.opens("ben")
+    side = desk.calls()
+    invite = desk.mia.receive("INVITE")
+    desk.mia.respond(invite, 183, ANSWER)
+    assert desk.caller.receive(183).body == ANSWER
+    desk.connects(side, desk.mia, invite)
+    desk.hangs_up(side, desk.mia)

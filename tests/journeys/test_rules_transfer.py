@@ -88,6 +88,33 @@ def test_an_assistant_transfers_the_call_to_a_number_through_the_pbx(desk: Desk)
     desk.hangs_up(side, desk.pbx)
 
 
+def test_a_transfer_to_a_phone_that_forwards_goes_where_it_forwards_to(desk: Desk) -> None:
+    side, ben = ben_has_it(desk)
+    asks(desk, ben, f"sip:{MIA}@127.0.0.1")
+    desk.mia.refuses(302, to="<sip:0791112233@192.0.2.9>")
+    invite = desk.pbx.rings()
+    desk.pbx.respond(invite, 200, MOVED)
+    desk.pbx.receive("ACK")
+    moves_over(desk.caller, MOVED)
+    desk.ben.says_goodbye()
+    desk.hangs_up(side, desk.pbx)
+
+
+def test_the_manager_who_has_the_call_transfers_it_to_an_assistant(desk: Desk) -> None:
+    desk.opens("ben", people={"ben": AWAY})
+    side = desk.calls()
+    mia = desk.connects(side, desk.mia, desk.mia.rings())
+    mia.request("REFER", headers=[f"Refer-To: <sip:{OWN_NUMBER['ben']}@127.0.0.1>"])
+    desk.mia.receive(202)
+    invite = desk.ben.rings()
+    desk.ben.respond(invite, 200, MOVED)
+    desk.ben.receive("ACK")
+    moves_over(desk.caller, MOVED)
+    desk.mia.says_goodbye()
+    desk.hangs_up(side, desk.ben)
+    assert told(desk.story(), "Mia transfers the call: assistant 1 of 1, Ben, rings")
+
+
 def test_who_transfers_blindly_may_hang_up_and_the_caller_waits(desk: Desk) -> None:
     side, ben = ben_has_it(desk)
     asks(desk, ben, f"sip:{MIA}@127.0.0.1")
