@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -55,7 +56,7 @@ class TimeKeeper:
     @property
     def known(self) -> ClockState | None:
         """As it was when looked at last; never waits. None before the first look."""
-        return replace(self._known, now=datetime.now(self._zone_was)) if self._known else None
+        return self._told(replace(self._known, now=datetime.now(self._zone_was))) if self._known else None
 
     def follow(self, server: str) -> None:
         """gTimeServer has this value. A new one is asked for the time and then used; a server that does not
@@ -74,10 +75,8 @@ class TimeKeeper:
             tasks.create_task(self._watch_zone(), name="watch the zone")
 
     async def state(self) -> ClockState:
-        state = await self._clock.state()
-        check = self._last if self._last and self._last.server == self._server else None
-        self._known = replace(state, server=self._server, check=check)
-        return self._known
+        self._known = await self._clock.state()
+        return self._told(self._known)
 
     async def set_time(self, at: datetime) -> None:
         await self._clock.set_time(at)
@@ -103,6 +102,11 @@ class TimeKeeper:
             self._asking[server] = task
             task.add_done_callback(lambda _: self._asking.pop(server, None))
         return await asyncio.shield(self._asking[server])
+
+    def _told(self, state: ClockState) -> ClockState:
+        """With the time server as it counts now."""
+        check = self._last if self._last and self._last.server == self._server else None
+        return replace(state, server=self._server, check=check)
 
     async def _check(self, server: str) -> ServerCheck:
         now = datetime.now(UTC)
@@ -150,4 +154,5 @@ class TimeKeeper:
         if zone.key != self._zone_was.key:
             log.warning("local time is that of %s now, not of %s", zone.key, self._zone_was.key)
             self._zone_was = zone
+            time.tzset()  # else the log keeps its old local time
             self._zone_changed(zone)

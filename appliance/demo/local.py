@@ -63,7 +63,8 @@ class LocalAppliance:
     def __init__(
         self, folder: Path, *, python: str = sys.executable, settings: Mapping[str, str] | None = None
     ) -> None:
-        """`folder` takes state and log. `settings`: further CALLISTO_* variables, which win."""
+        """`folder` takes state and log. `settings`: further CALLISTO_* variables, which win; the
+        machine's clock is not for it to set all the same."""
         self.sip_port, self.telnet_port, self.web_port = free_port(), free_port(), free_port()
         self.state = folder / "state"
         self.log = folder / "appliance.log"
@@ -85,6 +86,7 @@ class LocalAppliance:
             "CALLISTO_WEB_PORT": str(self.web_port),
             "CALLISTO_ADMIN_PASSWORD": self.password,
             **(settings or {}),
+            "CALLISTO_CLOCK": "bare",
         }
         self._folder = folder
         self._process: subprocess.Popen[bytes] | None = None

@@ -11,10 +11,7 @@ from appliance.clock import local_zone
 from shell.clock_ports import ClockRefusedError, ClockState
 
 REFUSAL = "this machine's clock is not ours to set"
-WAY_OUT = (
-    "set it on the machine itself (timedatectl); where the appliance looks after the whole machine, "
-    'clock = "timedated" in callisto.toml lets it'
-)
+WAY_OUT = 'timedatectl on the machine sets it; clock = "timedated" in callisto.toml lets us'
 
 
 class BareClock:

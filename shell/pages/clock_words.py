@@ -27,7 +27,7 @@ def sync(state: ClockState) -> str:
             return f"switched on{asked}, not in step yet"
         case False, _:
             return "switched off; clock sync on"
-    return "by the machine itself, which does not tell us"
+    return "not told; the machine keeps its own time"
 
 
 def server(state: ClockState) -> str:

@@ -165,6 +165,12 @@ async def test_what_is_known_waits_for_nothing(office: Office) -> None:
     known = office.keeper.known
     assert known is not None
     assert known.zone == "Europe/Zurich"
+    office.keeper.follow("ntp.example")
+    await office.keeper.check("ntp.example")
+    known = office.keeper.known
+    assert known is not None
+    assert known.server == "ntp.example"
+    assert known.check is not None
 
 
 async def test_a_query_over_the_socket_reaches_a_server_on_loopback(office: Office, tmp_path: Path) -> None:
