@@ -57,9 +57,9 @@ PARTS = (
         "memory",
         "Memory",
         "make bench ARGS=--memory",
-        "ten thousand calls in two halves, one in twenty with an announcement; each half is measured"
+        "ten thousand calls in two halves, one in five with an announcement; each half is measured"
         " when its last"
-        " transaction is over. About four minutes.",
+        " transaction is over. About five minutes.",
     ),
     Part(
         "overload",

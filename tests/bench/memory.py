@@ -17,8 +17,9 @@ from tests.bench.rates import LINGER_S
 
 BATCH = 5000
 RATE = 100
-ANNOUNCED_BATCH, ANNOUNCED_RATE = 250, 20
-"""Calls of each batch with an announcement: those that the media server has a part in."""
+ANNOUNCED_SHARE, ANNOUNCED_RATE = 5, 25
+"""One call in so many has an announcement: those are what the media server has a part in. It takes memory for a
+call leg when its slot is first used, and has 400 of them, so its half has to be larger than that."""
 SHARE = 0.05
 
 
@@ -37,7 +38,7 @@ def measure(program: str, folder: Path, conditions: Sequence[str], batch: int = 
         failed = 0
         for place in range(2):
             home = folder / f"batch{place}"
-            announced = min(ANNOUNCED_BATCH, batch)
+            announced = batch // ANNOUNCED_SHARE
             outcomes = (
                 place_calls(
                     program,

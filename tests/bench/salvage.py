@@ -1,7 +1,7 @@
 """How much of a large store comes back after each kind of damage, and how soon.
 
-`python -P -m tests.bench.salvage` makes a store of some 50 MB, damages copies of it, salvages them, and prints the
-rows that came back exactly, the rows that came back wrong, those called doubtful and the time; beside it what
+`python -P -m tests.bench.salvage` makes a store of some 50 MB, damages copies of it, salvages them, and prints
+the rows that came back exactly, wrong and doubtful, how many of the others are named, and the time; beside it what
 `sqlite3 .recover` does, where a sqlite3 program has it (--shell names one). Options choose seeds and damages.
 
 Exit code 0: every mark is met; 1: one is not.
@@ -22,11 +22,11 @@ from pathlib import Path
 
 import pysqlite3
 
-from db.salvage import Salvaged, rebuild, salvage
+from db.salvage import rebuild, salvage
 from db.salvage.shapes import Row
 from tests.db import big_store, corrupt
 
-CALLS = 56_000
+CALLS = 70_000
 SECONDS_FOR_50_MB = 10.0
 SHELL_WITHIN = 120.0
 LEAST = {
@@ -81,7 +81,9 @@ def main() -> int:
                 missed += [f"{name}, seed {seed}: {miss}" for miss in misses(name, outcome, size)]
                 if shell:
                     print(f"{'    .recover':40} {theirs(shell, bad, truth).shown()}", flush=True)
-        print(f"highest memory: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MB (the truth is in it)")
+        print(
+            f"highest memory: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MB (the truth is in it)"
+        )
         if options.rebuild:
             print(_rebuilt(sound, Path(folder, "new.db")))
     print("\n".join(missed) or "every mark is met")
@@ -104,8 +106,12 @@ def theirs(shell: str, path: Path, truth: dict[str, set[Row]]) -> Outcome:
     into = path.with_name("recovered.db")
     into.unlink(missing_ok=True)
     try:
-        made = subprocess.run([shell, str(path), ".recover"], capture_output=True, timeout=SHELL_WITHIN, check=False)
-        subprocess.run([shell, str(into)], input=made.stdout, capture_output=True, timeout=SHELL_WITHIN, check=False)
+        made = subprocess.run(
+            [shell, str(path), ".recover"], capture_output=True, timeout=SHELL_WITHIN, check=False
+        )
+        subprocess.run(
+            [shell, str(into)], input=made.stdout, capture_output=True, timeout=SHELL_WITHIN, check=False
+        )
     except subprocess.TimeoutExpired:
         return Outcome(0.0, 0, 0, 0, time.monotonic() - began)
     seconds = time.monotonic() - began
@@ -144,7 +150,9 @@ def can_recover(shell: str, path: Path) -> bool:
     if not shell:
         return False
     try:
-        run = subprocess.run([shell, str(path), ".recover"], capture_output=True, timeout=SHELL_WITHIN, check=False)
+        run = subprocess.run(
+            [shell, str(path), ".recover"], capture_output=True, timeout=SHELL_WITHIN, check=False
+        )
     except (OSError, subprocess.TimeoutExpired):
         return False
     return run.returncode == 0 and b"CREATE TABLE" in run.stdout and b"SQL logic error" not in run.stderr
@@ -164,7 +172,9 @@ def _wanted(only: list[str]) -> Iterator[tuple[str, Callable[[corrupt.Patient], 
 
 
 def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("only", nargs="*", help="parts of the names of damages; all of them unless given")
     parser.add_argument("--calls", type=int, default=CALLS, help="rows of calls in the store")
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
