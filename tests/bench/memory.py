@@ -18,8 +18,8 @@ from tests.bench.rates import LINGER_S
 BATCH = 5000
 RATE = 100
 ANNOUNCED_SHARE, ANNOUNCED_RATE = 5, 25
-"""One call in so many has an announcement: those are what the media server has a part in. It takes memory for a
-call leg when its slot is first used, and has 400 of them, so its half has to be larger than that."""
+"""One call in so many has an announcement: those are what the media server has a part in. It takes memory for
+a call leg when its slot is first used, and has 400 of them, so there must be more in each half."""
 SHARE = 0.05
 
 
