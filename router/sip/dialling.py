@@ -77,16 +77,16 @@ class Dialling:
     def _places(self, target: Target) -> list[Place]:
         """Where the target may be reached. Raises NowhereError."""
         found: list[Place] = []
-        problem = NowhereError("no address is given")
+        problem, status = "no address is given", 503
         for one in (target, *target.others):
             try:
                 found.append(self._place(one))
             except NowhereError as exc:
-                problem = exc
+                problem, status = str(exc), exc.status
             except (GrammarError, NetworkError) as exc:
-                problem = NowhereError(str(exc))
+                problem, status = str(exc), 503
         if not found:
-            raise problem
+            raise NowhereError(problem, status)
         return found
 
     def _place(self, target: Target) -> Place:

@@ -42,7 +42,11 @@ def parse(data: bytes) -> Message:
         lines = _odd_lines(data[:end])
     message, problem = _read_head(lines, end)
     if problem is not None:
-        raise problem
+        try:
+            raise problem
+        finally:
+            # Its traceback has this frame: without this, the message would stay until the collector runs.
+            problem = None
     length = content_length(message)
     if length is None:
         message.body = data[start:]
@@ -58,7 +62,11 @@ def read_head(head: bytes) -> Message:
     lines = _lines(head)
     message, problem = _read_head(_odd_lines(head) if lines is None else lines, len(head))
     if problem is not None:
-        raise problem
+        try:
+            raise problem
+        finally:
+            # Its traceback has this frame: without this, the message would stay until the collector runs.
+            problem = None
     return message
 
 

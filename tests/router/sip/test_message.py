@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import gc
+from collections.abc import Callable
+
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -17,6 +21,7 @@ from router.sip.message import (
     response,
 )
 from router.sip.names import canonical, spellings
+from router.sip.reading import read_head
 
 INVITE = "\r\n".join(
     [
@@ -47,6 +52,25 @@ def refused(data: str | bytes) -> MessageError:
     with pytest.raises(MessageError) as caught:
         parse(data.encode("utf-8", "surrogateescape") if isinstance(data, str) else data)
     return caught.value
+
+
+@pytest.mark.parametrize("read", [parse, read_head])
+@pytest.mark.parametrize(
+    "spoilt", ["INVITE sip:a SIP/2.0\r\nVia: x", "nonsense", "OPTIONS sip:a SIP/2.0\r\nFrom: <sip:b>;tag=1"]
+)
+def test_a_malformed_message_is_let_go_of_without_the_collector(
+    read: Callable[[bytes], Message], spoilt: str
+) -> None:
+    """It runs between calls only: an error that holds its own frame would hold the message till then."""
+    gc.collect()
+    gc.disable()
+    try:
+        for _ in range(5):
+            with contextlib.suppress(MessageError):
+                read(f"{spoilt}\r\n\r\n".encode())
+        assert gc.collect() == 0
+    finally:
+        gc.enable()
 
 
 def minimal(
