@@ -134,22 +134,26 @@ class Leaves:
         """Rowid and row of the cell at `at` of a page, once more."""
         data = self.pages.read(number)
         typed = self._typed(data, at) if data is not None else None
-        row = self._row(typed) if typed is not None else None
+        row = self._row(typed, again=True) if typed is not None else None
         return None if typed is None or row is None else (typed.cell.key, row)
 
     def entries(self, data: bytes, head: Head) -> tuple[list[Entry], list[IndexShape], list[int]]:
         """The entries of an index's page, the indexes they may belong to, and the children of the page."""
         entries, children = [], []
         fitting = list(self.schema.indexes)
+        seen: set[tuple[int, ...]] = set()
         for at in head.cells:
             found = self._entry(data, at, head.kind)
             if found is None:
                 continue
             cell, kinds, values = found
-            narrowed = [index for index in fitting if index.fits(kinds)]
-            if not narrowed:
-                continue  # one wrong entry does not say what the others are
-            fitting = narrowed
+            form = tuple(kinds)
+            if form not in seen:
+                narrowed = [index for index in fitting if index.fits(form)]
+                if not narrowed:
+                    continue  # one wrong entry does not say what the others are
+                fitting = narrowed
+                seen.add(form)
             entries.append(Entry(at, int(values[-1] or 0), tuple(values[:-1])))
             children.append(cell.key)
         return entries, fitting if entries else [], [*children, head.right]
@@ -186,12 +190,14 @@ class Leaves:
         """Where the record is: in the page, or by itself if it goes on elsewhere."""
         return (data, cell.body) if cell.local == cell.size else (payload(self.pages, data, cell), 0)
 
-    def _row(self, typed: _Typed) -> Row | None:
+    def _row(self, typed: _Typed, *, again: bool = False) -> Row | None:
         try:
             values = fmt.values(typed.record, typed.kinds, typed.values_at)
         except FormatError:
             return None
-        return self.schema.shapes[typed.owner].row(typed.cell.key, values)
+        shape = self.schema.shapes[typed.owner]
+        row = shape.row(typed.cell.key, values)
+        return row if again or shape.right(row) else None
 
     def _claim(self, number: int, data: bytes, cell: Cell) -> None:
         if cell.local == cell.size:

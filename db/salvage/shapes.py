@@ -9,7 +9,7 @@ import json
 import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum, auto
 
 from sqlalchemy import (
@@ -73,25 +73,25 @@ class Field:
     def takes(self, serial: int) -> bool:
         return serial in self.small or (13 <= serial <= self.text_to and serial % 2 == 1)
 
-    def value(self, value: Value, rowid: int) -> tuple[Value, bool]:
-        """As SQLite would read it, and whether it can be right."""
+    @property
+    def special(self) -> bool:
+        """There is more to look at than a text's characters."""
+        special = {Holds.MOMENT, Holds.JSON, Holds.REAL}
+        return self.domain is not None or self.holds in special
+
+    def right(self, value: Value) -> bool:
+        """Whether a value of the right type can be one of ours."""
+        if value is None:
+            return True
         match self.holds:
-            case Holds.ROWID:
-                value = rowid
-            case Holds.REAL if type(value) is int:
-                value = float(value)
             case Holds.REAL:
-                return value, value is None or (isinstance(value, float) and math.isfinite(value))
+                return isinstance(value, float) and math.isfinite(value)
             case Holds.MOMENT:
-                return value, value is None or _MOMENT.fullmatch(str(value)) is not None
+                return _MOMENT.fullmatch(str(value)) is not None
             case Holds.JSON:
-                return value, _is_json(str(value))
-            case Holds.TEXT:
-                if isinstance(value, str) and "\0" in value:  # no text of ours has one: db/text.py
-                    return value, False
+                return _is_json(str(value))
             case _:
-                pass
-        return value, self.domain is None or value is None or value in self.domain
+                return self.domain is None or value in self.domain
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +111,7 @@ class IndexShape:
         return (
             len(serials) == len(self.fields) + 1
             and serials[-1] in _INTEGERS
-            and all(field.takes(serial) for field, serial in zip(self.fields, serials, strict=False))
+            and all(map(Field.takes, self.fields, serials))
         )
 
     def key(self, row: Row) -> Row:
@@ -140,6 +140,20 @@ class Shape:
     indexes: tuple[IndexShape, ...] = ()
     references: tuple[Reference, ...] = ()
     ours: bool = True
+    _texts: tuple[int, ...] = field(init=False, default=())
+    _reals: tuple[int, ...] = field(init=False, default=())
+    _rowids: tuple[int, ...] = field(init=False, default=())
+    _special: tuple[tuple[int, Field], ...] = field(init=False, default=())
+
+    def __post_init__(self) -> None:
+        def where(holds: Holds) -> tuple[int, ...]:
+            return tuple(place for place, each in enumerate(self.fields) if each.holds is holds)
+
+        object.__setattr__(self, "_texts", where(Holds.TEXT))
+        object.__setattr__(self, "_reals", where(Holds.REAL))
+        object.__setattr__(self, "_rowids", where(Holds.ROWID))
+        special = tuple((place, each) for place, each in enumerate(self.fields) if each.special)
+        object.__setattr__(self, "_special", special)
 
     @property
     def proves_itself(self) -> bool:
@@ -149,21 +163,28 @@ class Shape:
     def fits(self, serials: Sequence[int]) -> bool:
         if not self.least <= len(serials) <= len(self.fields):
             return False
-        for field, serial in zip(self.fields, serials, strict=False):
-            if serial not in field.small and not (13 <= serial <= field.text_to and serial & 1):
+        for each, serial in zip(self.fields, serials, strict=False):
+            if serial not in each.small and not (13 <= serial <= each.text_to and serial & 1):
                 return False
         return True
 
-    def row(self, rowid: int, values: Sequence[Value]) -> Row | None:
-        """The row as SQLite reads it; None if a value cannot be right."""
-        found: list[Value] = []
-        for field, value in zip(self.fields, values, strict=False):
-            read, right = field.value(value, rowid)
-            if not right:
-                return None
-            found.append(read)
-        found += [field.default for field in self.fields[len(values) :]]
+    def row(self, rowid: int, values: Sequence[Value]) -> Row:
+        """The row as SQLite reads it from a record that fits."""
+        found = [*values, *(each.default for each in self.fields[len(values) :])]
+        for place in self._rowids:
+            found[place] = rowid
+        for place in self._reals:
+            value = found[place]
+            found[place] = float(value) if isinstance(value, int) else value
         return tuple(found)
+
+    def right(self, row: Row) -> bool:
+        """Whether each value can be one of ours."""
+        for place in self._texts:
+            value = row[place]
+            if isinstance(value, str) and "\0" in value:  # no text of ours has one: db/text.py
+                return False
+        return all(each.right(row[place]) for place, each in self._special)
 
 
 @dataclass(frozen=True, slots=True)

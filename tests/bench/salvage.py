@@ -1,8 +1,8 @@
 """How much of a large store comes back after each kind of damage, and how soon.
 
-`python -P -m tests.bench.salvage` makes a store of some 50 MB, damages copies of it, salvages them, and prints
-the rows that came back exactly, wrong and doubtful, how many of the others are named, and the time; beside it what
-`sqlite3 .recover` does, where a sqlite3 program has it (--shell names one). Options choose seeds and damages.
+`python -P -m tests.bench.salvage` makes a store of some 50 MB, damages copies of it and salvages them. It
+prints how many rows came back exactly, wrong and doubtful, how many of the lost ones are named, and the time; beside it
+what `sqlite3 .recover` does, where a sqlite3 program has it (--shell names one). Options choose.
 
 Exit code 0: every mark is met; 1: one is not.
 """
@@ -81,9 +81,8 @@ def main() -> int:
                 missed += [f"{name}, seed {seed}: {miss}" for miss in misses(name, outcome, size)]
                 if shell:
                     print(f"{'    .recover':40} {theirs(shell, bad, truth).shown()}", flush=True)
-        print(
-            f"highest memory: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MB (the truth is in it)"
-        )
+        memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        print(f"highest memory: {memory:.0f} MB (the truth is in it)")
         if options.rebuild:
             print(_rebuilt(sound, Path(folder, "new.db")))
     print("\n".join(missed) or "every mark is met")
