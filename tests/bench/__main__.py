@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import os
 import platform
+import signal
 import subprocess
 import sys
 import tempfile
@@ -82,7 +83,8 @@ MEASURES: dict[str, Measure] = {
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    options = _options(arguments)
+    options = options_of(arguments)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # whatever was started is ended
     try:
         program = sipp()
     except NoSippError as exc:
@@ -101,15 +103,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0 if all_met(sections) else 1
 
 
-def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
+def options_of(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -P -m tests.bench", description=__doc__)
     parser.add_argument("parts", nargs="*", metavar="PART", help=f"of {', '.join(MEASURES)}")
     parser.add_argument("--quick", action="store_true", help="one short step of each system; no page")
     for name in ("memory", "overload"):
-        parser.add_argument(f"--{name}", dest="parts", action="append_const", const=name, help="that part")
+        parser.add_argument(f"--{name}", dest="more", action="append_const", const=name, help="that part")
     parser.add_argument("--out", type=Path, default=PAGE, help="where the page goes")
     options = parser.parse_args(arguments)
-    options.parts = options.parts or list(USUAL)
+    options.parts = [*options.parts, *(options.more or ())] or list(USUAL)
     unknown = set(options.parts) - set(MEASURES)
     if unknown:
         parser.error(f"no such part: {', '.join(sorted(unknown))}; there are {', '.join(MEASURES)}")

@@ -15,6 +15,7 @@ import pytest
 from appliance.demo.local import tree
 from tests import needs
 from tests.bench import rates
+from tests.bench.__main__ import USUAL, options_of
 from tests.bench.figures import Fate, Packet, Step, Total, gaps_ms, highest_clean_rate, missing, percentile
 from tests.bench.load import read_fates
 from tests.bench.overload import normal_after
@@ -185,6 +186,19 @@ def test_a_short_comparison_loses_no_call(tmp_path: Path) -> None:
     }
     assert all(len(one.setup_ms) == one.calls == 40 for one in found.steps)
     assert all(total.cpu_s > 0 for total in found.totals)
+
+
+@pytest.mark.parametrize(
+    ("given", "parts"),
+    [
+        ((), list(USUAL)),
+        (("--memory",), ["memory"]),
+        (("--overload", "--memory"), ["overload", "memory"]),
+        (("crowd", "speech"), ["crowd", "speech"]),
+    ],
+)
+def test_parts_are_chosen(given: tuple[str, ...], parts: list[str]) -> None:
+    assert options_of(given).parts == parts
 
 
 def test_the_memory_of_a_process_is_read() -> None:

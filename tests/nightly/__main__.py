@@ -7,6 +7,7 @@ run.
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -23,6 +24,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--minutes", type=float, default=30.0, help="how long calls are placed")
     parser.add_argument("--keep", type=Path, help="a folder for logs and store, which stays")
     options = parser.parse_args(arguments)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # whatever was started is ended
     with tempfile.TemporaryDirectory(prefix="callisto-soak-") as folder:
         try:
             left = soak(sipp(), options.keep or Path(folder), 60 * options.minutes, (*KINDS, *FORGOTTEN))
