@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from zoneinfo import ZoneInfo
 
 from shell import wall
 from shell.clock_data import encode, encode_check
@@ -55,9 +56,9 @@ async def set_clock(context: Context, arguments: tuple[str, ...]) -> Answer:
         raise CommandError(state.refusal, state.way_out)
     if state.sync:
         raise CommandError(RUNS, "clock sync off first, then set the time")
-    zone = context.services.zone
+    zone = state.now.tzinfo  # what is typed is meant as what is shown
     go_on = partial(_set_if_confirmed, context, force=force)
-    match wall.meaning(local, zone):
+    match wall.meaning(local, zone if isinstance(zone, ZoneInfo) else context.services.zone):
         case wall.Once(at):
             return await go_on(at)
         case wall.Twice(first, second) if pick:

@@ -26,7 +26,7 @@ def sync(state: ClockState) -> str:
             asked = f", from {state.using}" if state.using else ""
             return f"switched on{asked}, not in step yet"
         case False, _:
-            return "switched off; clock sync on"
+            return "no, it is switched off"
     return "not told; the machine keeps its own time"
 
 

@@ -353,3 +353,10 @@ async def test_a_page_without_a_supervisor_says_so_and_goes_back() -> None:
     terminal = await page(office, "", "exit")
     assert "% the clock cannot be looked at: nobody listens" in terminal.shown
     assert terminal.prompts[-1] == "callisto# "
+
+
+async def test_what_is_typed_is_meant_in_the_zone_that_is_shown() -> None:
+    office = Office()
+    office.clock.zone = "Asia/Tokyo"
+    await run(office, "clock set 2026-11-24 21:01")
+    assert office.clock.time == datetime(2026, 11, 24, 12, 1, tzinfo=UTC)
