@@ -71,7 +71,8 @@ class Salvaged:
         return self._read(table, KEPT)
 
     def doubtful(self, table: str) -> Iterator[Row]:
-        """Rows that look right, and that something speaks against. None of them has a kept row's rowid."""
+        """Rows that look right, and that something speaks against. None of them has a kept row's rowid;
+        two may have the same, and differ."""
         return self._read(table, DOUBTFUL)
 
     def lost(self, table: str) -> Iterator[Lost]:
@@ -103,9 +104,14 @@ class Salvaged:
         self.close()
 
     def _read(self, table: str, verdict: int) -> Iterator[Row]:
-        for _, page, at in self._ledger.places(self._places[table], verdict):
+        rowid, read = None, set[Row]()
+        for key, page, at in self._ledger.places(self._places[table], verdict):
+            if key != rowid:
+                rowid = key
+                read.clear()
             found = self._leaves.row(page, at)
-            if found is not None:
+            if found is not None and found[1] not in read:
+                read.add(found[1])
                 yield found[1]
 
     def _table_report(self, name: str) -> TableReport:

@@ -1,8 +1,8 @@
 """How much of a large store comes back after each kind of damage, and how soon.
 
 `python -P -m tests.bench.salvage` makes a store of some 50 MB, damages copies of it and salvages them. It
-prints how many rows came back exactly, wrong and doubtful, how many of the lost ones are named, and the time; beside it
-what `sqlite3 .recover` does, where a sqlite3 program has it (--shell names one). Options choose.
+prints how many rows came back exactly, wrong and doubtful, how many of the lost ones are named, and the time;
+beside it what `sqlite3 .recover` does, where a sqlite3 program has it (--shell names one). Options choose.
 
 Exit code 0: every mark is met; 1: one is not.
 """
