@@ -49,7 +49,6 @@ from router.ports import (
     Clock,
     IncomingCall,
     LegId,
-    Media,
     Notifier,
     Signalling,
     TransferRequest,
@@ -260,7 +259,7 @@ class Engine:
     ) -> None:
         """Who has one call asks to join it with another that he has made: that one's phone moves over."""
         leg_id = other.legs[talking.leg]
-        consulted = Consulted(talking.phone, self._legs.media(leg_id) or Media.DIRECT)
+        consulted = Consulted(talking.phone, other.flow.media)
         live.consulted = leg_id
         self._happened(live, TransferAsked(self._at(live), leg, transfer, consulted))
         live.consulted = None

@@ -94,11 +94,6 @@ class Legs:
         out.live, out.leg = live, leg
         live.legs[leg] = leg_id
 
-    def media(self, leg_id: LegId) -> Media | None:
-        """Where the speech of a leg goes; None when it is gone."""
-        out = self._alive.get(leg_id)
-        return out.media if out is not None else None
-
     def forget(self, live: LiveCall) -> None:
         """The legs that a call leaves behind: others end them."""
         for leg_id in live.legs.values():

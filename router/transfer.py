@@ -33,7 +33,7 @@ from router.facts import (
 )
 from router.media import Plan
 from router.model import Person
-from router.ports import TransferRequest
+from router.ports import Media, TransferRequest
 from router.state import Flow, Rung, Stage, Transfer, Turn
 from router.words import name
 
@@ -70,8 +70,8 @@ def asked(flow: Flow, event: TransferAsked) -> Turn:
 
 def _joined(flow: Flow, by: Rung, consulted: Consulted, at: float) -> Turn:
     """The phone that was asked before has its call up here: nobody rings, the caller moves over to it."""
-    if consulted.media is not flow.media:
-        because = "only one of the two calls goes through the media server"
+    if consulted.media is Media.CONFERENCE and flow.media is Media.DIRECT:
+        because = "only the call to the phone that was asked goes through the media server"
         return flow, _turned_down(at, by.leg, TransferRefused(name(by.phone), 488, because))
     rung = Rung(Leg(flow.legs + 1), consulted.phone, Why.TRANSFER, at)
     said = Explain(at, TransferBegins(name(by.phone), consulted.phone, attended=True, joins=True))

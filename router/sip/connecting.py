@@ -10,6 +10,7 @@ from router.sip.caller import Caller
 from router.sip.leg import Leg
 from router.sip.phase import Phase
 from router.sip.renegotiation import Reoffer, may_ask
+from router.sip.rooms import Room
 from router.sip.sdp import resumed
 from router.sip.switchboard import Switchboard
 
@@ -25,26 +26,43 @@ class Connecting:
     def connect(self, caller: Caller, agent: Agent) -> None:
         """Bridge the two. `agent` has answered; from another caller he is connected to he is taken."""
         _part(caller)
-        # Before they are joined, a phone puts both on hold (RFC 5589 section 7): it ends here.
-        theirs = agent.theirs
-        if agent.phase is Phase.CONNECTED or agent.peer is not None:
+        theirs, room = agent.theirs, self._board.rooms.get(caller)
+        is_taken = agent.phase is Phase.CONNECTED or agent.peer is not None
+        if is_taken:
             _part(agent)
-            self._leave_rooms(caller, agent)
+            self._take(caller, agent)
+            # Before they are joined, a phone puts both on hold (RFC 5589 section 7): it ends here.
             theirs = resumed(theirs)
         caller.peer, agent.peer = agent, caller
-        if agent.partner is not None:
+        if is_taken and room is not None and room.holds(caller):
+            self._bring_in(room, agent)
+        elif agent.partner is not None:
             self._in_conference(caller, agent)
         elif caller.phase is Phase.CONNECTED:
             self._move(caller, agent, theirs)
         else:
             self._direct(caller, agent)
 
-    def _leave_rooms(self, caller: Caller, agent: Agent) -> None:
-        """Two calls become one: whatever their conferences were for, they are not the same one."""
-        for leg, of in ((caller, caller), (agent, agent.caller)):
-            room = self._board.rooms.get(of) if of is not None else None
+    def _take(self, caller: Caller, agent: Agent) -> None:
+        """A phone leaves its caller, and his conference, for this one."""
+        former = agent.caller
+        if former is not None:
+            room = self._board.rooms.get(former)
             if room is not None:
-                room.leave(leg)
+                room.leave(agent)
+            if agent in former.agents:
+                former.agents.remove(agent)
+        agent.caller = caller
+        caller.agents.append(agent)
+
+    def _bring_in(self, room: Room, agent: Agent) -> None:
+        """The caller stays with the media server, and the phone is offered a seat beside him."""
+
+        def seated(offer: bytes) -> None:
+            self._offer(agent, offer, lambda reoffer: room.describe(agent, reoffer.answer), TRIES)
+
+        agent.acknowledge()
+        room.seat(agent, seated, partial(self._lose, agent), afresh=True)
 
     def _direct(self, caller: Caller, agent: Agent) -> None:
         caller.partner, agent.partner = agent, caller

@@ -50,8 +50,10 @@ class Room:
         played: Trouble | None = None,
         srtp: str = "",
         dtmf: str = "",
+        afresh: bool = False,
     ) -> None:
-        """Bring a leg in. `ready` gets the answer to its offer, or an offer when it has made none yet;
+        """Bring a leg in. `ready` gets the answer to its offer, or an offer when it has made none yet, or one
+        that does not count any more (`afresh`);
         `trouble` is told instead when there is no seat, or later when the media server ends it. `played`: the
         announcement is over (empty text), or has failed. `srtp` (off, offer, require) and `dtmf` (rfc4733,
         info): what the media server does towards this leg, empty for what it finds best."""
@@ -66,7 +68,7 @@ class Room:
 
         seat = Seat(self._stack, place, leg, ready=ready, refused=refused, trouble=trouble, played=played)
         self._seats[leg] = seat
-        seat.sit(leg.theirs)
+        seat.sit(b"" if afresh else leg.theirs)
 
     def holds(self, leg: Leg) -> bool:
         return leg in self._seats

@@ -7,6 +7,7 @@ import wave
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
@@ -19,6 +20,10 @@ ANNOUNCEMENT, CALLER, PHONE = 600, 500, 1000
 """Hz."""
 AWAY: dict[str, Any] = {"presence": Presence.AWAY}
 BUSY = Overflow(OverflowKind.BUSY)
+
+
+QUIET = ANSWER.replace("192.0.2.23", "127.0.0.1")
+"""Of a phone that nobody listens to: what it is sent stays on this machine."""
 
 
 def record(path: Path, seconds: float) -> None:
@@ -170,7 +175,7 @@ def test_a_caller_who_hangs_up_during_the_announcement_makes_no_phone_ring(
 def test_an_announcement_that_is_not_there_costs_no_call(desk: Desk, speaker: Voice) -> None:
     desk.opens("ben", announcement="gone.wav")
     side = desk.calls(sdp=speaker.sdp())
-    desk.mia.respond(desk.mia.rings(), 200, ANSWER)
+    desk.mia.respond(desk.mia.rings(), 200, QUIET)
     desk.mia.receive("ACK")
     side.answered(desk.caller.receive(200))
     desk.hangs_up(side, desk.mia)
@@ -191,7 +196,7 @@ def test_who_has_the_call_after_an_announcement_transfers_it_and_both_hear_each_
     desk.opens("ben", people={"mia": AWAY}, announcement="welcome.wav")
     side = desk.calls(sdp=speaker.sdp())
     speaker.towards(desk.caller.receive(183).body)
-    ben = desk.connects(side, desk.ben, desk.ben.rings())
+    ben = desk.connects(side, desk.ben, desk.ben.rings(), QUIET)
     ben.request("REFER", headers=[f"Refer-To: <sip:{OWN_NUMBER['mia']}@127.0.0.1>"])
     desk.ben.receive(202)
     invite = desk.mia.rings()
@@ -203,3 +208,45 @@ def test_who_has_the_call_after_an_announcement_transfers_it_and_both_hear_each_
     desk.hangs_up(side, desk.mia)
     desk.story()
     assert desk.record().agent == "mia"
+
+
+@pytest.mark.parametrize("direct", [True, False])
+def test_a_member_who_was_asked_first_hears_the_caller_of_an_announcement(
+    desk: Desk, speaker: Voice, listener: Voice, *, direct: bool
+) -> None:
+    """Asked from phone to phone, or through the media server, where that call has its announcement too; then
+    the caller is given back."""
+    desk.opens("ben", "dan", people={"mia": AWAY}, announcement="welcome.wav", assistant_direct=direct)
+    user = "mia" if direct else "dan"
+    asked = desk.phones[user]
+    side = desk.calls(sdp=speaker.sdp())
+    speaker.towards(desk.caller.receive(183).body)
+    ben = desk.connects(side, desk.ben, desk.ben.rings(), QUIET)
+    asking = desk.calls(number=OWN_NUMBER["ben"], by=desk.ben, sdp=QUIET)
+    invite = asked.rings()
+    asked.respond(invite, 200, listener.sdp())
+    asked.receive("ACK")
+    asking.answered(desk.ben.receive(200))
+    tag = asking.remote.partition("tag=")[2]
+    replaces = quote(f"{asking.call_id};to-tag={tag};from-tag={desk.ben.tag}", safe="")
+    ben.request("REFER", headers=[f"Refer-To: <sip:{user}@127.0.0.1?Replaces={replaces}>"])
+    desk.ben.receive(202)
+    for _ in range(2):
+        desk.ben.says_goodbye()
+    moved = asked.receive("INVITE")
+    listener.towards(moved.body)
+    asked.respond(moved, 200, listener.sdp())
+    asked.receive("ACK")
+    they_talk(speaker, listener)
+    back = asked.dialog_of(invite)
+    back.request("REFER", headers=[f"Refer-To: <sip:{OWN_NUMBER['ben']}@127.0.0.1>"])
+    asked.receive(202)
+    again = desk.ben.rings()
+    with voice(700) as third:
+        desk.ben.respond(again, 200, third.sdp())
+        third.towards(again.body)
+        desk.ben.receive("ACK")
+        asked.says_goodbye()
+        speaker.until_hears(700)
+        third.until_hears(CALLER)
+    desk.hangs_up(side, desk.ben)

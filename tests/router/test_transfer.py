@@ -292,7 +292,7 @@ def test_who_asked_back_in_vain_transfers_blindly() -> None:
     assert house.is_quiet()
 
 
-def test_calls_of_which_one_goes_through_the_media_server_are_not_joined() -> None:
+def test_phone_that_was_asked_without_the_media_server_comes_to_a_call_that_goes_through_it() -> None:
     board = group(person("M", number="20"), [person("B", number="21")], announcement="/welcome.wav")
     house = House(board)
     first = house.sip.invite("200")
@@ -301,6 +301,22 @@ def test_calls_of_which_one_goes_through_the_media_server_are_not_joined() -> No
     house.sip.answers("B")
     second = house.sip.invite("200", "21")
     house.sip.answers("M")
+    asker = house.sip.phone("B")
+    house.sip.transfers(asker.id, "200", attended=True, replaces=second)
+    assert asker.told == [202, 200]
+    house.sip.hang_up(first)
+    assert house.is_quiet()
+
+
+def test_phone_that_was_asked_through_the_media_server_does_not_come_to_a_call_without() -> None:
+    manager = person("M", AWAY, number="20")
+    house = House(group(manager, [person("B", number="21"), "C"], announcement="/welcome.wav"))
+    first = house.sip.invite("200")
+    house.sip.hears(first, "there is no media server")
+    house.sip.answers("B")
+    second = house.sip.invite("200", "21")
+    house.sip.hears(second)
+    house.sip.answers("C")
     asker = house.sip.phone("B")
     house.sip.transfers(asker.id, "200", attended=True, replaces=second)
     assert asker.told == [488]
