@@ -6,7 +6,7 @@ import heapq
 import itertools
 import time
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, tzinfo
 
 
 class HeapTimer:
@@ -35,9 +35,17 @@ class TimerHeap:
         self._monotonic = monotonic
         self._heap: list[tuple[float, int, HeapTimer]] = []
         self._numbers = itertools.count()
+        self._second = -1
+        self._zone: tzinfo | None = None
 
     def now(self) -> datetime:
-        return datetime.now().astimezone()
+        """Local time. The offset of its zone is asked for once a second: that costs as much as a decision."""
+        now = time.time()
+        second = int(now)
+        if second != self._second:
+            self._second = second
+            self._zone = datetime.fromtimestamp(second).astimezone().tzinfo
+        return datetime.fromtimestamp(now, self._zone)
 
     def monotonic(self) -> float:
         return self._monotonic()

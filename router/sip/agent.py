@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from secrets import token_hex
 from typing import TYPE_CHECKING
 
 from router.ports import LegId
 from router.sip import sessions
-from router.sip.dialog import ALLOW, SDP, Dialog, new_tag
+from router.sip.dialog import ALLOW, SDP, Dialog
 from router.sip.grammar import GrammarError, parse_name_addr
 from router.sip.leg import Leg, User
 from router.sip.message import Request, Response
@@ -75,10 +74,10 @@ class Agent(Leg):
         caller: Caller | None = None,
     ) -> None:
         """`identity`: the From value, without a tag."""
-        first, tag = places[0], new_tag()
+        first, tag = places[0], stack.tokens()
         host = first.flow.local[0]
         dialog = Dialog(
-            f"{token_hex(10)}@{host}",
+            f"{stack.tokens()}@{host}",
             local=f"{identity};tag={tag}",
             local_tag=tag,
             remote=f"<{first.uri}>",

@@ -53,7 +53,7 @@ class Caller(Leg):
         forwards: int,
     ) -> None:
         request = tx.request
-        super().__init__(leg, stack, Dialog.accepted(request, new_tag(), tx.flow), user)
+        super().__init__(leg, stack, Dialog.accepted(request, stack.tokens(), tx.flow), user)
         self.tx = tx
         self.arrival = arrival
         self.theirs = offer

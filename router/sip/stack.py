@@ -12,6 +12,7 @@ from router.sip.dialog import Dialog
 from router.sip.digest import Credentials
 from router.sip.message import Request, Response
 from router.sip.net import Flow, Network
+from router.sip.tokens import Tokens
 from router.sip.transactions import ClientTransaction, Transactions
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ class Keyring(Protocol):
 class Stack:
     """One per process. `tags`: the legs by our tag of each of their dialogs."""
 
-    __slots__ = ("asking", "clock", "credentials", "network", "tags", "transactions")
+    __slots__ = ("asking", "clock", "credentials", "network", "tags", "tokens", "transactions")
 
     # Set once, by whoever makes the stack: the transactions need the inbox, and that the stack.
     network: Network
@@ -44,6 +45,7 @@ class Stack:
         self.asking = 0
         """Requests within dialogs, such as BYE, that have no final response yet."""
         self.tags: dict[str, Leg] = {}
+        self.tokens = Tokens()
 
     def ask(self, dialog: Dialog, request: Request, done: Done) -> ClientTransaction:
         """Send a request of a dialog that is no INVITE; a demand for a password is answered."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -261,3 +262,20 @@ def test_the_welcome_names_what_is_not_ready_and_the_small_engine(tmp_path: Path
     assert "make engine" in said
     assert "password" not in said
     assert "0.0.0.0" not in said
+
+
+def test_the_wall_clock_follows_the_zone_within_a_second(monkeypatch: pytest.MonkeyPatch) -> None:
+    moments = iter([1_764_000_000.25, 1_764_000_000.75, 1_764_000_001.25])
+    monkeypatch.setattr("appliance.roles.timers.time.time", lambda: next(moments, 0.0))
+    heap = TimerHeap()
+    try:
+        seen = []
+        for zone in ("Europe/Zurich", "Asia/Tokyo", "Asia/Tokyo"):
+            monkeypatch.setenv("TZ", zone)
+            time.tzset()
+            seen.append(heap.now())
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+    assert [moment.timestamp() for moment in seen] == [1_764_000_000.25, 1_764_000_000.75, 1_764_000_001.25]
+    assert [moment.utcoffset() for moment in seen] == [timedelta(hours=hours) for hours in (1, 1, 9)]
