@@ -11,7 +11,8 @@ from urllib.parse import quote
 
 import pytest
 
-from router.model import Overflow, OverflowKind, Presence
+from router.model import Overflow, OverflowKind, Presence, VipEntry
+from tests.journeys.rules import CALLER as NUMBER
 from tests.journeys.rules import DEAF_HOST, OWN_NUMBER, Desk, Site, told
 from tests.sip.peer import ANSWER
 from tests.sip.rtp import RATE, Voice, tone, voice
@@ -250,3 +251,59 @@ def test_a_member_who_was_asked_first_hears_the_caller_of_an_announcement(
         speaker.until_hears(700)
         third.until_hears(CALLER)
     desk.hangs_up(side, desk.ben)
+
+
+def test_after_an_announcement_two_phones_ring_and_only_the_one_that_answers_is_heard(
+    desk: Desk, speaker: Voice, listener: Voice
+) -> None:
+    desk.opens("ben", announcement="welcome.wav", ring_parallel=True)
+    side = desk.calls(sdp=speaker.sdp())
+    speaker.towards(desk.caller.receive(183).body)
+    at_mia, at_ben = desk.mia.rings(), desk.ben.rings()
+    desk.ben.respond(at_ben, 200, listener.sdp())
+    listener.towards(at_ben.body)
+    desk.ben.receive("ACK")
+    desk.mia.stops_ringing(at_mia)
+    side.answered(desk.caller.receive(200))
+    they_talk(speaker, listener)
+    desk.hangs_up(side, desk.ben)
+
+
+def test_after_an_announcement_a_line_that_forwards_is_followed(
+    desk: Desk, speaker: Voice, listener: Voice
+) -> None:
+    desk.opens("ben", announcement="welcome.wav")
+    side = desk.calls(sdp=speaker.sdp())
+    speaker.towards(desk.caller.receive(183).body)
+    desk.mia.refuses(302, to="<sip:0791112233@192.0.2.9>")
+    invite = desk.pbx.rings()
+    desk.pbx.respond(invite, 200, listener.sdp())
+    listener.towards(invite.body)
+    desk.pbx.receive("ACK")
+    side.answered(desk.caller.receive(200))
+    they_talk(speaker, listener)
+    desk.hangs_up(side, desk.pbx)
+
+
+def test_after_an_announcement_the_call_is_handed_over_to_the_pbx(desk: Desk, speaker: Voice) -> None:
+    at_the_pbx = {"mia": {"address": "0312220000"}}
+    desk.opens("ben", people=at_the_pbx, announcement="welcome.wav", variables={"gBridgeTransfer": "0"})
+    side = desk.calls(sdp=speaker.sdp())
+    speaker.towards(desk.caller.receive(183).body)
+    desk.connects(side, desk.pbx, desk.pbx.rings(), QUIET)
+    desk.caller.respond(desk.caller.receive("REFER"), 202)
+    over = ("Event: refer", "Subscription-State: terminated;reason=noresource")
+    side.request("NOTIFY", "SIP/2.0 200 OK\r\n", headers=over)
+    desk.caller.says_goodbye()
+    desk.pbx.says_goodbye()
+    assert desk.story()[-1].startswith("pbx has taken the call over")
+
+
+def test_a_vip_hears_the_announcement_too(desk: Desk, speaker: Voice) -> None:
+    desk.opens("ben", people={"mia": AWAY}, announcement="welcome.wav", vip=(VipEntry(NUMBER),))
+    side = desk.calls(sdp=speaker.sdp())
+    speaker.towards(desk.caller.receive(183).body)
+    speaker.until_hears(ANNOUNCEMENT)
+    invite = desk.mia.rings()
+    desk.gives_up(side)
+    desk.mia.stops_ringing(invite)
