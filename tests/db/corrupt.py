@@ -224,7 +224,7 @@ def with_log(path: Path, into: Path, change: Callable[[object], Iterator[None] |
         raw.execute("PRAGMA wal_autocheckpoint=0")
         change(raw)
         shutil.copy(work, into)
-        log = into.with_name(into.name + "-wal")
+        log = into.with_name(into.name + ".log")  # under this name SQLite does not fold it in
         shutil.copy(work.with_name(work.name + "-wal"), log)
     finally:
         raw.close()
