@@ -8,7 +8,7 @@ import pytest
 
 from appliance import routing_file
 from router import table
-from router.model import Presence
+from router.model import Overflow, OverflowKind, Presence
 from tests.journeys.rules import PHONE_HOST, STRANGE_HOST, Desk
 from tests.journeys.waiting import eventually
 
@@ -52,6 +52,22 @@ def way(header: str, place: int) -> str:
     index = ".".join("1" * (place + 1))
     cause = ";cause=302" if place else ""
     return f"History-Info: <sip:55{place}@example.org{cause}>;index={index}"
+
+
+def test_a_loop_through_the_pbx_ends(desk: Desk) -> None:
+    """The overflow number is forwarded back to the manager number by the PBX, as a call of its own."""
+    away = {"presence": Presence.AWAY}
+    outside = Overflow(OverflowKind.NUMBER, "0791112233")
+    desk.opens("ben", people={"mia": away, "ben": away}, overflow=outside)
+    first = desk.calls()
+    invite = desk.pbx.rings()
+    for _ in range(4):
+        again = desk.calls(by=desk.pbx, headers=[f"Diversion: {one}" for one in invite.all("Diversion")])
+        invite = desk.pbx.rings()
+    last = desk.calls(by=desk.pbx, headers=[f"Diversion: {one}" for one in invite.all("Diversion")])
+    desk.is_refused(last, 482)
+    desk.gives_up(again)
+    desk.gives_up(first)
 
 
 def test_a_stranger_is_refused(desk: Desk) -> None:
