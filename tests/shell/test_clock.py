@@ -58,6 +58,7 @@ async def test_without_a_yes_nothing_is_changed(answer: str) -> None:
     shown = await run(office, "clock set 2026-11-24 12:54", answer, "show audit")
     assert office.clock.time == BEFORE
     assert "othing was changed" in shown
+    assert ("% 'show clock' is not yes" in shown) is (answer == "show clock")
     assert office.audit.said("clock") == []
 
 
@@ -221,6 +222,12 @@ async def test_blank_and_other_variables_ask_nobody() -> None:
     office = Office()
     await run(office, "set gTimeServer blank", "set gTimeServer blank", "set gWebTimeout 5", "undo")
     assert office.clock.asked == []
+
+
+async def test_the_same_time_server_again_is_not_asked_again() -> None:
+    office = Office()
+    await run(office, "set gTimeServer a.example", "set gTimeServer a.example")
+    assert office.clock.asked == ["a.example"]
 
 
 async def test_a_dead_supervisor_keeps_nobody_from_setting_the_time_server() -> None:
