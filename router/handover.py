@@ -22,6 +22,8 @@ def after_answer(flow: Flow, at: float, peer: str) -> Turn:
     call, talking = flow.call, flow.talking
     if call.house.bridges or talking is None:
         return flow, ()
+    if call.peer is None and not peer:
+        return flow, ()  # no PBX has to do with it, so nobody wonders
     because = _obstacle(call, peer)
     if because or call.peer is None:
         return flow, (Explain(at, Bridged(because)),)

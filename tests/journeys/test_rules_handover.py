@@ -116,11 +116,12 @@ def test_a_pbx_that_knows_no_replaces_is_asked_without(desk: Desk) -> None:
 @pytest.mark.parametrize(
     ("host", "why"),
     [
-        ("127.0.0.1", "the caller and the phone are not on the same PBX"),
-        (PHONE_HOST, "the caller did not come through a PBX"),
+        ("127.0.0.1", "stays on this router: the caller and the phone are not on the same PBX"),
+        (PHONE_HOST, ""),
     ],
 )
 def test_a_call_whose_sides_are_not_on_one_pbx_stays_here(desk: Desk, host: str, why: str) -> None:
+    """Where no PBX has to do with it, nothing is said of it."""
     away: dict[str, Any] = {"presence": Presence.AWAY}
     desk.opens("ben", people={"mia": away}, variables=HANDS_OVER)
     caller = desk.also(host)
@@ -128,4 +129,6 @@ def test_a_call_whose_sides_are_not_on_one_pbx_stays_here(desk: Desk, host: str,
     desk.connects(side, desk.ben, desk.ben.rings())
     desk.hangs_up(side, desk.ben)
     caller.is_left_alone(0.01)
-    assert f"the call stays on this router: {why}" in desk.story()
+    story = str(desk.story())
+    assert why in story
+    assert why or "stays on this router" not in story

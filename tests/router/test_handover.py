@@ -44,7 +44,6 @@ def test_pbx_that_does_not_know_replaces_is_asked_without() -> None:
     ("by", "peer", "because"),
     [
         (None, "pbx", "the caller did not come through a PBX"),
-        (None, "", "the caller did not come through a PBX"),
         (PBX, "", "the caller and the phone are not on the same PBX"),
         (PBX, "other", "the caller and the phone are not on the same PBX"),
     ],
@@ -52,6 +51,10 @@ def test_pbx_that_does_not_know_replaces_is_asked_without() -> None:
 def test_call_that_the_pbx_has_only_one_side_of_stays(by: Peer | None, peer: str, because: str) -> None:
     call = answered(peer, by=by)
     assert call.told()[-1] == f"the call stays on this router: {because}"
+
+
+def test_of_a_call_without_any_pbx_nothing_is_said() -> None:
+    assert "this router" not in " ".join(answered("", by=None).told())
 
 
 def test_calls_stay_where_gbridgetransfer_says_so() -> None:
