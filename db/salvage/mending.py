@@ -1,8 +1,8 @@
 """One flipped bit under a checksum of the write-ahead log: which one it was. Pure.
 
 The checksum is linear modulo 2^32, so what one bit adds to it depends only on its place, and a wrong sum
-names the bit. Its weights are Fibonacci numbers, whose low bits recur: of a page of 4096 bytes the 23 low bits
-of each word can be told from all others, the 9 high ones cannot.
+names the bit. Its weights are Fibonacci numbers, whose low bits recur: of a page of 4096 bytes the 23 low
+bits of each word can be told from all others, the 9 high ones cannot.
 """
 
 from __future__ import annotations

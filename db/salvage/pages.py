@@ -119,7 +119,9 @@ def _share(file: BinaryIO, size: int, length: int) -> float:
         if len(data) == size and any(data[:8]):
             looked += 1
             try:
-                good += bool(page_head(data, 0, size).cells)
+                cells = page_head(data, 0, size).cells
+                # A page is filled from its end; one without cells says where that is.
+                good += max(cells) >= size // 2 if cells else data[5:7] == (size % 65536).to_bytes(2, "big")
             except FormatError:
                 continue
     return good / looked if looked else 0.0
