@@ -58,9 +58,9 @@ PARTS = (
         "memory",
         "Memory",
         "make bench ARGS=--memory",
-        "ten thousand calls in two halves, one in five with an announcement; each half is measured"
+        "ten thousand calls in two halves, every second one with an announcement; each half is measured"
         " when its last"
-        " transaction is over. About five minutes.",
+        " transaction is over. About four minutes.",
     ),
     Part(
         "overload",

@@ -17,9 +17,9 @@ from tests.bench.rates import LINGER_S
 
 BATCH = 5000
 RATE = 100
-ANNOUNCED_SHARE, ANNOUNCED_RATE = 5, 25
-"""One call in so many has an announcement: those are what the media server has a part in. It takes memory for
-a call leg when its slot is first used, and has 400 of them, so there must be more in each half."""
+ANNOUNCED_SHARE, ANNOUNCED_RATE = 2, 50
+"""One call in so many has an announcement: those are what the media server has a part in. Each of its 400
+slots keeps the most that a call in it has ever taken, so the whole comes to rest after some two thousand."""
 SHARE = 0.05
 
 
