@@ -58,6 +58,7 @@ KINDS = (
 )
 FORGOTTEN = (
     Kind("vanishes as it is answered", "600", OWN / "caller_never_acks.xml", 10, quiet_after_s=70),
+    Kind("gives up as it is answered", "600", OWN / "caller_gives_up_late.xml", 30, 0.02, quiet_after_s=70),
     Kind("vanishes in the midst of it", "600", OWN / "caller_vanishes.xml", 10, quiet_after_s=130),
 )
 """Found by timers of SIP alone: of the 200 (RFC 3261 section 13.3.1.4), of the session (RFC 4028, 90 s)."""
