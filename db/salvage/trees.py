@@ -59,11 +59,13 @@ class Trees:
         self._believe()
         intervals: dict[int, list[tuple[int, int, int]]] = {}
         missing: list[Gap] = []
-        for child, owner, low, high in self._wanted():
+        for child, owner, low, high, leafy in self._wanted():
             found = self.extents.get(child)
             if found is None:
-                if child not in self.empty:
+                if child not in self.empty and (leafy or not self._any_within(owner, low, high)):
                     missing.append(Gap(owner, child, _known(low), _known(high)))
+                if not leafy:
+                    continue  # an interior page is lost, and its leaves are here as nobody's
             elif found.owner == owner and low < found.low and found.high <= high:
                 self.linked.add(child)
             else:
@@ -112,8 +114,15 @@ class Trees:
         keys = self.interiors[page].keys
         return Extent(self.owners[page], keys[0], keys[-1])
 
-    def _wanted(self) -> Iterator[tuple[int, int, int, int]]:
-        """Leaf, owner and bounds (exclusive, inclusive) of all that a believed page refers to."""
+    def _any_within(self, owner: int, low: int, high: int) -> bool:
+        """A leaf with such rows is there, whoever refers to it."""
+        return any(
+            each.owner == owner and low < each.low and each.high <= high for each in self.extents.values()
+        )
+
+    def _wanted(self) -> Iterator[tuple[int, int, int, int, bool]]:
+        """What a believed page refers to and is no other believed one: its owner and bounds (exclusive,
+        inclusive), and whether it must be a leaf, for its siblings are."""
         below = {child for page in self.owners for child in self.interiors[page].children}
         waiting = [(page, _LEAST, _MOST) for page in self.owners if page not in below]
         seen: set[int] = set()
@@ -124,11 +133,12 @@ class Trees:
             seen.add(page)
             interior = self.interiors[page]
             edges = (low, *interior.keys, high)
+            leafy = any(child in self.extents for child in interior.children)
             for place, child in enumerate(interior.children):
                 if child in self.owners:
                     waiting.append((child, edges[place], edges[place + 1]))
                 elif child not in self.interiors:
-                    yield child, self.owners[page], edges[place], edges[place + 1]
+                    yield child, self.owners[page], edges[place], edges[place + 1], leafy
 
     def _shadows(self, intervals: Mapping[int, list[tuple[int, int, int]]]) -> None:
         """A page that nobody refers to, with rowids that a believed page says are on another one."""

@@ -92,6 +92,7 @@ def test_every_row_comes_back_when_no_row_was_hit(name: str, seed: int, sound: S
     found = saved(path)
     assert found.missing(sound) == 0
     assert found.wrong(sound) == []
+    assert found.report.whole
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
