@@ -167,6 +167,9 @@ class Site:
     store: Store
     pbx: Handset
     deaf: Handset
+    _used: set[str] = field(default_factory=set)
+    """Revisions that the log has told of so far."""
+    _read_to: int = 0
 
     def imports(self, office: Office) -> None:
         """As an admin does; returns when calls are routed by it."""
@@ -175,8 +178,17 @@ class Site:
 
     def is_used(self, revision: int = 0) -> None:
         """The router has what is in the store now, or the table of that revision."""
-        used = f"routing table of revision {revision or self.store.revision()}:"
-        eventually(lambda: used in self.appliance.log.read_text(errors="replace"), every_s=0.02)
+        wanted = str(revision or self.store.revision())
+
+        def read() -> bool:
+            with self.appliance.log.open("rb") as log:
+                log.seek(self._read_to)
+                used = re.findall(rb"routing table of revision (\d+):", log.read())
+                self._used.update(one.decode() for one in used)
+                self._read_to = max(0, log.tell() - 100)  # a line may be there in part
+            return wanted in self._used
+
+        eventually(read, every_s=0.02)
 
     @property
     def announcements(self) -> Path:

@@ -8,11 +8,10 @@ from typing import Any
 
 import pytest
 
-from router.model import Forward, ForwardKind, Presence, VipEntry
+from router.model import Presence, VipEntry
 from tests.journeys.rules import BUSY, CALLER, Desk
 
 AWAY: dict[str, Any] = {"presence": Presence.AWAY}
-FORWARDED: dict[str, Any] = {"forwards": (Forward(ForwardKind.APPLICATION, "group"),)}
 
 
 def test_the_record_tells_step_by_step_who_was_offered_why_how_long_and_with_what_result(desk: Desk) -> None:
@@ -58,14 +57,12 @@ def without_times(step: str) -> str:
 @pytest.mark.parametrize(
     ("people", "rules"),
     [
-        ({}, {}),
         ({}, {"ring_parallel": True}),
         ({"mia": AWAY}, {}),
         ({"mia": AWAY}, {"vip": (VipEntry(CALLER, "Bank"),)}),
-        ({"mia": FORWARDED}, {}),
         ({"mia": AWAY, "ben": AWAY}, {}),
     ],
-    ids=["available", "parallel", "away", "vip", "forwarded", "ben away"],
+    ids=["parallel", "away", "vip", "ben away"],
 )
 def test_the_dry_run_says_what_the_call_that_is_made_then_does(
     desk: Desk, people: dict[str, Any], rules: dict[str, Any]
