@@ -17,7 +17,7 @@ from tests.bench.rates import LINGER_S
 
 BATCH = 5000
 RATE = 100
-ANNOUNCED_SHARE, ANNOUNCED_RATE = 2, 50
+ANNOUNCED_SHARE, ANNOUNCED_RATE = 2, 40
 """One call in so many has an announcement: those are what the media server has a part in. Each of its 400
 slots keeps the most that a call in it has ever taken, so the whole comes to rest after some two thousand."""
 SHARE = 0.05
@@ -68,4 +68,4 @@ def measure(program: str, folder: Path, conditions: Sequence[str], batch: int = 
     rows = (
         (when, *(number(found[name], 1) for name in pids)) for when, found in zip(whens, memory, strict=True)
     )
-    return Section("memory", tuple(conditions), tuple(marks), table(("MB (PSS)", *pids), rows))
+    return Section("memory", tuple(conditions), tuple(marks), table(("MB", *pids), rows))

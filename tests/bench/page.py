@@ -95,5 +95,5 @@ on the loopback of one machine: callers and phones (sipp), and the system betwee
 rows of one run with each other, not with figures of another machine or another day.
 
 Setup is from INVITE sent to 180 received, measured by the caller. CPU is user and system time of a whole
-process tree, from /proc. Memory is what is in memory, with shared pages divided among their users (PSS).
+process tree, from /proc. Memory is a process's share of anonymous pages (Pss_Anon of smaps_rollup).
 """

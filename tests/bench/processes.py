@@ -30,8 +30,9 @@ def _ticks(pid: int) -> tuple[int, ...]:
 
 
 def pss_mb(pid: int) -> float:
-    """Memory of one process in MB, what it shares with others divided among them (smaps_rollup, proc(5))."""
+    """Memory of one process in MB (Pss_Anon of smaps_rollup, proc(5)). Without the pages of files: its share
+    of those depends on what else runs on the machine."""
     for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
-        if line.startswith("Pss:"):
+        if line.startswith("Pss_Anon:"):
             return int(line.split()[1]) / 1024
     return 0.0
