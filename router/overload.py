@@ -12,7 +12,7 @@ HIGH_S = 0.040
 """Take no calls from this waiting time on, once it has lasted for PERSISTS_S."""
 LOW_S = 0.010
 """Take calls again from this waiting time on."""
-PERSISTS_S = 0.060
+PERSISTS_S = 0.050
 """One long turn (a new routing table, a disk) is no overload when the next finds an empty queue."""
 OVER_AFTER_S = 2.0
 """Seconds without a refusal after which the overload is over, and with it the limit."""
