@@ -195,9 +195,7 @@ async def test_the_trunk_is_a_literal_address_or_not_there_yet(tmp_path: Path) -
     assert decode(path.read_bytes()).peers == ()
     names.known["pbx.example"] = "10.0.0.9"
     await one.resolve()
-    assert decode(path.read_bytes()).peers == (
-        Peer("pbx", "10.0.0.9", 5080, "tcp", domain="PBX.example"),
-    )
+    assert decode(path.read_bytes()).peers == (Peer("pbx", "10.0.0.9", 5080, "tcp", domain="PBX.example"),)
 
 
 async def test_a_literal_trunk_needs_no_name_server(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""A process whose loop does nothing any more is replaced; a supervisor that was stopped itself blames nobody."""
+"""A process whose loop does nothing any more is replaced; a supervisor that was stopped blames nobody."""
 
 from __future__ import annotations
 
