@@ -123,7 +123,7 @@ def test_a_number_that_nobody_has_is_not_found(stage: Stage) -> None:
 
 
 def test_an_invite_without_sdp_gets_the_phones_offer_and_is_connected(stage: Stage) -> None:
-    """A late offer (RFC 3264 section 5): the description of the phone comes with the 200, ours with the ACK."""
+    """A late offer (RFC 3264 section 5): the description of the phone comes with the 200, ours with ACK."""
     pid = stage.appliance.service("router")["pid"]
     with peer() as caller:
         dialog = invite(caller, stage, AVAILABLE, "0441110008", sdp="")
