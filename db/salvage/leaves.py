@@ -15,6 +15,7 @@ from db.salvage import format as fmt
 from db.salvage.chains import payload
 from db.salvage.format import Cell, FormatError, Head, Kind, Value
 from db.salvage.pages import Pages
+from db.salvage.scanning import pattern, starts
 from db.salvage.shapes import IndexShape, Row, Schema, Shape
 
 
@@ -80,7 +81,7 @@ class Leaves:
         for place, shape in enumerate(self.schema.shapes):
             for width in range(shape.least, len(shape.fields) + 1):
                 self._widths.setdefault(width, []).append((place, shape))
-            self._patterns.append((place, _pattern(shape)))
+            self._patterns.append((place, pattern(shape)))
 
     def table(self, number: int, data: bytes, head: Head) -> Leaf:
         """The rows of a leaf page of a table."""
@@ -112,7 +113,7 @@ class Leaves:
         if owner is None or not self.schema.shapes[owner].ours:
             return
         busy = sorted((cell.at, cell.end) for cell in taken)
-        for at in _starts(data, self._patterns[owner][1]):
+        for at in starts(data, self._patterns[owner][1]):
             typed = self._typed(data, at)
             if typed is None or typed.owner != owner or _overlaps(busy, at, typed.cell.end):
                 continue
@@ -123,8 +124,8 @@ class Leaves:
     def scan_all(self, data: bytes) -> tuple[int | None, tuple[Found, ...]]:
         """Rows of a page whose header is gone, of the table that has most of them."""
         best: tuple[int | None, tuple[Found, ...]] = (None, ())
-        for owner, pattern in self._patterns:
-            if self.schema.shapes[owner].ours and pattern.search(data):
+        for owner, looks in self._patterns:
+            if self.schema.shapes[owner].ours and looks.search(data):
                 found = tuple(self.scan(data, owner, ()))
                 if len(found) > len(best[1]):
                     best = (owner, found)
@@ -266,37 +267,3 @@ def _covered(data: bytes, cells: list[Cell], at: int, usable: int) -> bool:
 
 def _overlaps(busy: list[tuple[int, int]], at: int, end: int) -> bool:
     return any(begin < end and at < stop for begin, stop in busy)
-
-
-def _pattern(shape: Shape) -> re.Pattern[bytes]:
-    """The header of a record of today's width; texts are told from numbers only."""
-    parts = []
-    for column in shape.fields:
-        small = b"".join(b"\\x%02x" % kind for kind in sorted(column.small))
-        ways = [b"[" + small + b"]"] if small else []
-        if column.text_to:
-            ways.append(b"[\\x0d-\\x7f]")
-        if column.text_to >= 0x80:
-            ways.append(b"[\\x81-\\xff][\\x00-\\x7f]")
-        if column.text_to >= 0x4000:
-            ways.append(b"[\\x81-\\xff][\\x80-\\xff][\\x00-\\x7f]")
-        parts.append(b"(?:" + b"|".join(ways) + b")")
-    return re.compile(b"(?=([\\x02-\\x7f]" + b"".join(parts) + b"))", re.DOTALL)
-
-
-def _starts(data: bytes, pattern: re.Pattern[bytes]) -> Iterator[int]:
-    """Where a cell may begin whose record's header looks right: two numbers go before it."""
-    for match in pattern.finditer(data):
-        header, found = match.start(), match[1]
-        if found[0] != len(found):
-            continue
-        for before in range(2, 13):
-            at = header - before
-            if at < 8:
-                break
-            try:
-                _, middle = fmt.varint(data, at)
-                if middle < header and middle - at <= 4 and fmt.varint(data, middle)[1] == header:
-                    yield at
-            except FormatError:
-                continue

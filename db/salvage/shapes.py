@@ -1,4 +1,4 @@
-"""What a row of each table looks like in a file, from the tables' own declaration. Pure.
+"""What a row of each table looks like in a file. Pure.
 
 No two tables take each other's rows (`tests/db/test_tables.py`), so a record says whose it is.
 """
@@ -12,21 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum, auto
 
-from sqlalchemy import (
-    JSON,
-    Boolean,
-    Column,
-    DateTime,
-    Float,
-    Integer,
-    MetaData,
-    String,
-    Table,
-    UniqueConstraint,
-)
-
 from db.salvage.format import Value
-from db.tables import Utc
 from router.model import ForwardKind, OverflowKind, Presence, ShowVip, Strategy, VipRouting
 
 Row = tuple[Value, ...]
@@ -43,9 +29,7 @@ DOMAINS: Mapping[tuple[str, str], frozenset[Value]] = {
 """Columns that hold a choice: any other value is damage, and the program could not read it."""
 
 _MOMENT = re.compile(r"\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01]) ([01]\d|2[0-3]):[0-5]\d:[0-5]\d\.\d{6}")
-_MOMENT_SERIAL = 13 + 2 * 26
-_LONGEST_TEXT = 13 + 2 * 100_000_000
-_INTEGERS = frozenset({1, 2, 3, 4, 5, 6, 8, 9})
+INTEGERS = frozenset({1, 2, 3, 4, 5, 6, 8, 9})
 
 
 class Holds(Enum):
@@ -110,7 +94,7 @@ class IndexShape:
         """Whether an entry, the rowid at its end, may have these serial types."""
         return (
             len(serials) == len(self.fields) + 1
-            and serials[-1] in _INTEGERS
+            and serials[-1] in INTEGERS
             and all(map(Field.takes, self.fields, serials))
         )
 
@@ -198,94 +182,9 @@ class Schema:
         return tuple(index for shape in self.shapes for index in shape.indexes)
 
 
-def schema_of(metadata: MetaData) -> Schema:
-    """The tables of `metadata`, and those that every store has beside them."""
-    ours = tuple(_shape(table) for table in metadata.sorted_tables)
-    return Schema((*ours, *_BESIDE))
-
-
-def _shape(table: Table) -> Shape:
-    columns = list(table.columns)
-    places = {column.name: place for place, column in enumerate(columns)}
-    fields = tuple(_field(table, column) for column in columns)
-    added = 0
-    while columns[-1 - added].server_default is not None:
-        added += 1
-    key = tuple(places[column.name] for column in table.primary_key.columns)
-    references = tuple(
-        Reference(
-            foreign.parent.name, foreign.column.table.name, foreign.column.name, bool(foreign.parent.nullable)
-        )
-        for foreign in sorted(table.foreign_keys, key=lambda foreign: places[foreign.parent.name])
-    )
-    return Shape(table.name, fields, len(fields) - added, key, tuple(_indexes(table, fields)), references)
-
-
-def _indexes(table: Table, fields: tuple[Field, ...]) -> list[IndexShape]:
-    places = {column.name: place for place, column in enumerate(table.columns)}
-
-    def made(name: str, columns: Sequence[str], *, unique: bool, whole: bool) -> IndexShape:
-        where = tuple(places[column] for column in columns)
-        held = tuple(_INDEXED_ROWID if fields[at].holds is Holds.ROWID else fields[at] for at in where)
-        return IndexShape(name, table.name, where, held, unique, whole)
-
-    found = []
-    key = [column.name for column in table.primary_key.columns]
-    if _rowid_column(table) is None:
-        found.append(made("", key, unique=True, whole=True))
-    for constraint in sorted(table.constraints, key=lambda each: str(each.name)):
-        if isinstance(constraint, UniqueConstraint):
-            found.append(made("", [column.name for column in constraint.columns], unique=True, whole=True))
-    for index in sorted(table.indexes, key=lambda each: str(each.name)):
-        whole = index.dialect_options["sqlite"]["where"] is None
-        names = [column.name for column in index.columns]
-        found.append(made(str(index.name), names, unique=bool(index.unique), whole=whole))
-    return found
-
-
-def _rowid_column(table: Table) -> Column[object] | None:
-    """The column that is another name of the rowid (INTEGER PRIMARY KEY): its record holds NULL."""
-    key = list(table.primary_key.columns)
-    return key[0] if len(key) == 1 and type(key[0].type) is Integer else None
-
-
-def _field(table: Table, column: Column[object]) -> Field:
-    domain = DOMAINS.get((table.name, column.name))
-    null = frozenset({0}) if column.nullable else frozenset()
-    if column is _rowid_column(table):
-        return Field(column.name, Holds.ROWID, frozenset({0}), 0, domain)
-    kind = column.type
-    default: Value = 1 if column.server_default is not None else None
-    if isinstance(kind, Utc | DateTime):
-        return Field(column.name, Holds.MOMENT, null | {_MOMENT_SERIAL}, 0, domain)
-    if isinstance(kind, JSON):
-        return Field(column.name, Holds.JSON, null, _LONGEST_TEXT, domain)
-    if isinstance(kind, String):
-        longest = 13 + 2 * 4 * kind.length if kind.length else _LONGEST_TEXT
-        return Field(column.name, Holds.TEXT, null, longest, domain)
-    if isinstance(kind, Boolean):
-        return Field(column.name, Holds.BOOLEAN, null | {8, 9}, 0, domain, default)
-    if isinstance(kind, Float):
-        return Field(column.name, Holds.REAL, null | {7} | _INTEGERS, 0, domain)
-    if isinstance(kind, Integer):
-        return Field(column.name, Holds.INTEGER, null | _INTEGERS, 0, domain)
-    raise TypeError(f"{table.name}.{column.name}: what a file holds for {kind!r} is not known here")
-
-
 def _is_json(text: str) -> bool:
     try:
         json.loads(text)
     except (ValueError, RecursionError):
         return False
     return True
-
-
-_INDEXED_ROWID = Field("rowid", Holds.INTEGER, _INTEGERS, 0)
-_ANY = Field("text", Holds.TEXT, frozenset(), _LONGEST_TEXT)
-_VERSION = Field("version_num", Holds.TEXT, frozenset(), 13 + 2 * 32)
-_BESIDE = (
-    Shape("alembic_version", (_VERSION,), 1, (0,),
-          (IndexShape("", "alembic_version", (0,), (_VERSION,), unique=True, whole=True),), ours=False),
-    Shape("sqlite_schema", (_ANY, _ANY, _ANY, Field("rootpage", Holds.INTEGER, _INTEGERS, 0),
-                            Field("sql", Holds.TEXT, frozenset({0}), _LONGEST_TEXT)), 5, (), ours=False),
-)  # fmt: skip

@@ -11,7 +11,8 @@ from typing import Any
 
 import pysqlite3
 
-from db.salvage.shapes import Row, Schema, schema_of
+from db.salvage.declared import schema_of
+from db.salvage.shapes import Row, Schema
 from db.store import prepare
 from db.tables import metadata
 
