@@ -138,14 +138,14 @@ class AnyCall(RuleBasedStateMachine):
         self, data: st.DataObject, number: str, consulted: Consulted | None
     ) -> None:
         leg = data.draw(st.none() | st.sampled_from(sorted(self.legs)), label="leg")
-        is_over = self.is_over
+        is_over, before = self.is_over, self.legs[leg] if leg is not None else ""
         request = TransferRequest(number, "", attended=consulted is not None)
         commands = self.happens(TransferAsked(self.now, leg, request, consulted))
         answers = [command for command in commands if isinstance(command, AcceptTransfer)]
         assert len(answers) == (0 if is_over else 1), "who asks is answered"
         if answers and answers[0].status < 300:
             assert leg is not None
-            assert self.legs[leg] == "connected", "only who has the call hands it on"
+            assert before == "connected", "only who has the call hands it on"
 
     @rule(problem=st.sampled_from(["", "no such file"]))
     def announcement_ends(self, problem: str) -> None:
