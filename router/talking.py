@@ -85,7 +85,7 @@ def _timed_out(flow: Flow, at: float, timer: TimerId) -> Turn:
 
 def _agent_says(flow: Flow, talking: Rung, event: Ringing | Answered | Refused | LegEnded) -> Turn:
     match event:
-        case LegEnded(at) if flow.transfer is not None:
+        case Refused(at) | LegEnded(at) if flow.transfer is not None:
             return transfer.left(flow, flow.transfer, at)
         case Refused(at) | LegEnded(at):
             return _hang_up(flow, at, talking.phone.person.name)
