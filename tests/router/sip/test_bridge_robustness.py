@@ -125,15 +125,13 @@ def test_spoilt_streams_are_survived(router: Engine, caller: Peer, phone: Peer) 
 
 def test_the_largest_datagrams_are_survived(router: Engine, caller: Peer, phone: Peer) -> None:
     invite = samples(router.port)[0]
+    router.do("refuse_all", on=True)
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as stranger:
         for filler in (b"A", b"\x00", b"\xff", b"\r\n", b"a=x:y\r\n"):
             flood = (filler * LARGEST_DATAGRAM)[:LARGEST_DATAGRAM]
             stranger.sendto(flood, (HOST, router.port))
             stranger.sendto((invite + flood)[:LARGEST_DATAGRAM], (HOST, router.port))
             router.ask()
-    assert all(event["event"] == "offered" for event in router.untold())
-    for event in router.untold():
-        router.do("refuse", leg=event["leg"], status=404)
     a_call_works(router, caller, phone)
 
 
