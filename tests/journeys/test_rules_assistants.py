@@ -12,7 +12,7 @@ from db import transfer
 from db.office import Team
 from router.model import Forward, ForwardKind, Presence, Strategy
 from tests.journeys.rules import BUSY, Desk, told
-from tests.sip.sipp import free_port
+from tests.sip.engine import free_port
 
 AWAY: dict[str, Any] = {"presence": Presence.AWAY}
 

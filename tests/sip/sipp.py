@@ -6,7 +6,6 @@ import contextlib
 import csv
 import math
 import os
-import socket
 import subprocess
 import tempfile
 import time
@@ -15,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests import needs
+from tests.sip.engine import free_port
 
 SCENARIOS = Path(__file__).with_name("scenarios")
 HOST = "127.0.0.1"
@@ -112,10 +112,9 @@ def sipp(
         folder = Path(name)
         script = folder / f"{scenario}.xml"
         script.write_text(_filled((SCENARIOS / script.name).read_text(), values))
-        port = port or free_port()
         command = [
-            *(program, "-sf", str(script), "-i", HOST, "-p", str(port), "-t", transport, "-nostdin"),
-            *("-m", str(calls), "-timeout", str(within), "-timeout_error", "-cp", str(free_port())),
+            *(program, "-sf", str(script), "-i", HOST, "-t", transport, "-nostdin"),
+            *("-m", str(calls), "-timeout", str(within), "-timeout_error"),
             *("-trace_stat", "-stf", str(folder / "figures.csv"), "-fd", "1"),
             *("-trace_err", "-error_file", str(folder / "errors.log")),
         ]
@@ -130,15 +129,8 @@ def sipp(
                 "1",
                 to,
             ]
-        process = subprocess.Popen(
-            command,
-            cwd=folder,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
+        process, port = _started(command, folder, port, tcp=transport.startswith("t"))
         try:
-            _until_bound(process, port, tcp=transport.startswith("t"))
             yield Sipp(process, folder, scenario, port)
         finally:
             if process.poll() is None:
@@ -146,10 +138,28 @@ def sipp(
             process.wait()
 
 
-def free_port() -> int:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        probe.bind((HOST, 0))
-        return int(probe.getsockname()[1])
+def _started(
+    command: list[str], folder: Path, port: int, *, tcp: bool
+) -> tuple[subprocess.Popen[bytes], int]:
+    """A sipp that has its ports: another program may take a free one first, so it is tried again."""
+    for tries_left in reversed(range(5)):
+        at = port or free_port()
+        process = subprocess.Popen(
+            [*command[:1], "-p", str(at), "-cp", str(free_port()), *command[1:]],
+            cwd=folder,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        _until_bound(process, at, tcp=tcp)
+        if port or not tries_left or not _was_taken(process, folder):
+            break
+    return process, at
+
+
+def _was_taken(process: subprocess.Popen[bytes], folder: Path) -> bool:
+    errors = folder / "errors.log"
+    return process.poll() is not None and errors.exists() and "in use" in errors.read_text(errors="replace")
 
 
 def _filled(script: str, values: dict[str, object]) -> str:
