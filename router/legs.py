@@ -18,8 +18,8 @@ from router.ports import Clock, LegId, Media, Signalling, Target
 log = logging.getLogger(__name__)
 
 SILENCE = 35
-"""Seconds after which a leg without any response is given up: SIP itself does so after 32 (RFC 3261 timer B),
-and PJSIP has been seen to lose that end under load (pjproject#4992)."""
+"""Seconds after which a leg without any response is given up, should the SIP side not say so: it does after
+32 (RFC 3261 timer B)."""
 
 LEG_WAIT, LEG_RETRY = 5.0, 0.1
 """Seconds to wait for a free call leg when a phone is to be rung, and between two looks: a leg that was

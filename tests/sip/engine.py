@@ -1,4 +1,4 @@
-"""Start the PJSUA adapter in its own process and talk to it."""
+"""Start the SIP side in a process of its own and talk to it."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Engine:
         return reply
 
     def until_legs(self, count: int, within: float = 5.0) -> None:
-        """Wait until that many slots of the library are taken."""
+        """Wait until that many call legs are in use."""
         until = time.monotonic() + within
         while (legs := self.ask()["legs_in_use"]) != count:
             assert time.monotonic() < until, f"{legs} legs in use, not {count}"

@@ -1,4 +1,4 @@
-"""A router's SIP side or a media server in a process of its own, and the far ends of calls."""
+"""A media server in a process of its own."""
 
 from __future__ import annotations
 
@@ -8,34 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests import needs
-from tests.sip.engine import Engine, engine
 from tests.sip.media import Media, media
-from tests.sip.peer import Peer, peer
-
-
-@pytest.fixture
-def router() -> Iterator[Engine]:
-    needs.pjsua2()
-    with engine() as running:
-        yield running
-
-
-@pytest.fixture
-def caller() -> Iterator[Peer]:
-    with peer() as one:
-        yield one
-
-
-@pytest.fixture
-def phone() -> Iterator[Peer]:
-    with peer() as one:
-        yield one
-
-
-@pytest.fixture
-def other_phone() -> Iterator[Peer]:
-    with peer() as one:
-        yield one
 
 
 @pytest.fixture

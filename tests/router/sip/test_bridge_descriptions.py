@@ -32,6 +32,11 @@ LONG = "".join(f"a=x-{number}:{'y' * 40}\r\n" for number in range(30))
             START + "m=audio 4000 RTP/AVP 111\r\na=rtpmap:111 opus/48000/2\r\n",
             id="opus",
         ),
+        pytest.param(
+            START + "m=audio 4000 RTP/AVP 18\r\n", START + "m=audio 4002 RTP/AVP 18\r\n", id="G.729"
+        ),
+        pytest.param(START + SRTP, START + SRTP.replace("4000", "4002"), id="secure alone"),
+        pytest.param(START + VIDEO, START + VIDEO.replace("4002", "4004"), id="video alone"),
         pytest.param(OFFER + VIDEO, ANSWER + VIDEO, id="video"),
         pytest.param(OFFER + VIDEO, ANSWER + "m=video 0 RTP/AVP 97\r\n", id="video refused"),
         pytest.param(OFFER + LONG, ANSWER + LONG, id="more than a kilobyte"),
@@ -55,13 +60,8 @@ def test_offer_and_answer_pass_unchanged(
     router: Engine, caller: Peer, phone: Peer, offer: str, answer: str
 ) -> None:
     bridge = bridged(router, caller, phone, offer=offer, answer=answer)
-    assert without_origin(bridge.invite.body) == without_origin(offer)
-    assert without_origin(bridge.ok.body) == without_origin(answer)
+    assert bridge.invite.body == offer
+    assert bridge.ok.body == answer
     bridge.caller_side.request("BYE")
     phone.respond(phone.receive("BYE"), 200)
     router.until_legs(0)
-
-
-def without_origin(sdp: str) -> list[str]:
-    """PJSIP counts versions in the origin line by itself."""
-    return [line for line in sdp.split("\r\n") if not line.startswith("o=")]
