@@ -35,7 +35,8 @@ SERVICES = ("supervisor", "router", "media")
 @dataclass(frozen=True, slots=True)
 class Kind:
     """One kind of call. `a_minute`: how many; `hold_s`: the pause of the scenario; `quiet_after_s`: how long
-    after its end something of it may be left, where its caller is not heard of again."""
+    after its end something of it may be left, where its caller is not heard of again. `is_deaf`: what comes when
+    its script says something does not end it."""
 
     name: str
     number: str
@@ -43,6 +44,7 @@ class Kind:
     a_minute: int
     hold_s: float = 1.0
     quiet_after_s: float = 0.0
+    is_deaf: bool = False
 
 
 KINDS = (
@@ -58,7 +60,7 @@ KINDS = (
 )
 FORGOTTEN = (
     Kind("vanishes as it is answered", "600", OWN / "caller_never_acks.xml", 10, quiet_after_s=70),
-    Kind("gives up as it is answered", "600", OWN / "caller_gives_up_late.xml", 30, 0.02, quiet_after_s=70),
+    Kind("gives up as it is answered", "600", OWN / "caller_gives_up_late.xml", 30, 0.02, 70, is_deaf=True),
     Kind("vanishes in the midst of it", "600", OWN / "caller_vanishes.xml", 10, quiet_after_s=130),
 )
 """Found by timers of SIP alone: of the 200 (RFC 3261 section 13.3.1.4), of the session (RFC 4028, 90 s)."""
@@ -159,6 +161,8 @@ def _place(
             to = (f"{HOST}:{appliance.sip_port}", "-s", kind.number, "-p", free_port())
             pace = ("-r", kind.a_minute, "-rp", 60_000, "-m", calls, "-l", 5000)
             what = ("-sf", kind.scenario, "-d", int(1000 * kind.hold_s))
+            if kind.is_deaf:
+                what += ("-default_behaviors", "all,-abortunexp")
             counts = ("-trace_stat", "-fd", 1, "-stf", "counts.csv")
             callers.append((kind, home, _sipp(home, program, *to, *what, *pace, *counts)))
         for _, _, caller in callers:
