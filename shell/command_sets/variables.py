@@ -1,0 +1,50 @@
+"""System variables: show, set, reset, history, undo."""
+
+from __future__ import annotations
+
+from shell.pages.variables import (
+    reset_variable,
+    set_variable,
+    show_history,
+    show_variable,
+    show_variables,
+    undo,
+)
+from shell.registry import Argument, Command
+
+_NAME = Argument("NAME", "variable", help="a system variable")
+
+COMMANDS: tuple[Command, ...] = (
+    Command(("show", "variables"), "All system variables", show_variables),
+    Command(
+        ("show", "variable"), "One system variable: value, default, what is right", show_variable, (_NAME,)
+    ),
+    Command(
+        ("show", "history"),
+        "What was changed, by whom",
+        show_history,
+        (Argument("NAME", "variable", optional=True, help="a system variable; without it, all of them"),),
+    ),
+    Command(
+        ("set",),
+        "Change a system variable",
+        set_variable,
+        (
+            _NAME,
+            Argument("VALUE", said_later=True, help='the new value, to the end of the line; "" for blank'),
+        ),
+        changes=True,
+    ),
+    Command(("reset",), "Put a system variable back to its default", reset_variable, (_NAME,), changes=True),
+    Command(
+        ("undo",),
+        "Take back a change",
+        undo,
+        (
+            Argument(
+                "NUMBER", "number", optional=True, help="as in show history; without it, the last change"
+            ),
+        ),
+        changes=True,
+    ),
+)
