@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from db.variables.catalogue import CATALOGUE
 from db.variables.states import Actor
 from shell.ports import Account, Services
 from shell.reply import CommandError, Reply
+from shell.sessions_ports import Alone, OwnSession, Sessions
 from shell.term import Line, Suggestion, Term
 from shell.zones import zones
 
@@ -34,15 +35,17 @@ class Argument:
 @dataclass(frozen=True, slots=True)
 class Context:
     """Who gives a command, and what it may use. `width`: for text that is laid out; `table_width`: None where
-    nothing may be cut."""
+    nothing may be cut. `sessions`: the server's facts; `people`: who is logged in; `own`: this session."""
 
     services: Services
     account: Account
     actor: Actor
     commands: tuple[Command, ...]
-    sessions: Callable[[], Mapping[str, int]]
+    sessions: Callable[[], Mapping[str, object]]
     width: int = 80
     table_width: int | None = None
+    people: Sessions = field(default_factory=Alone)
+    own: OwnSession = field(default_factory=Alone)
 
     @property
     def may_change(self) -> bool:
