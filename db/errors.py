@@ -79,6 +79,21 @@ class UndoRefusedError(RefusedError):
     """No such change, nothing left to undo, or the value has moved on since."""
 
 
+class OnTrialError(RefusedError):
+    """The variable waits for somebody to confirm its last change."""
+
+    def __init__(self, name: str, change: int, user: str) -> None:
+        super().__init__(
+            f"{name}: change #{change} by {user} waits to be confirmed",
+            hint=f"first keep it (confirm {change}) or take it back (undo {change})",
+        )
+        self.name = name
+
+
+class NotOnTrialError(RefusedError):
+    """There is no such change that waits to be confirmed."""
+
+
 class UnknownUserError(RefusedError):
     def __init__(self, user: str) -> None:
         super().__init__(f"there is no user {user!r}", hint="users come from the office file")

@@ -204,6 +204,19 @@ variable = Table(
 )
 """Only what somebody has set; a variable without a row has its default."""
 
+trial = Table(
+    "trial",
+    metadata,
+    Column("change_id", Integer, ForeignKey("variable_change.id"), primary_key=True, autoincrement=False),
+    Column("given_s", Integer, nullable=False),
+    Column("until", Utc, nullable=False),
+    Column("outcome", String(16), nullable=False),
+    Column("ended", Utc, nullable=True),
+    Column("told", Boolean, nullable=False),
+)
+"""A change that is taken back at `until`, `given_s` seconds after it was made, unless somebody confirms it.
+`outcome`: a `db.variables.trials.Outcome`; `told`: whoever made the change knows how it ended."""
+
 call = Table(
     "call",
     metadata,

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import datetime
-from typing import Any
+from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, Row, delete, exists, func, insert, select, update
+from sqlalchemy import Connection, delete, exists, func, insert, select, update
 
 from db import tables
 from db.engine import Database
-from db.errors import UndoRefusedError
+from db.errors import InvalidValueError, UndoRefusedError
+from db.stores import trials
+from db.stores.history import change_of as _change
 from db.text import kept as kept_text
 from db.variables.catalogue import CATALOGUE, Variable, find
 from db.variables.states import Actor, Change, VariableState
+from db.variables.trials import Outcome, Trial
 from db.variables.values import Context
 
 
@@ -45,10 +47,11 @@ class Variables:
             lambda connection: _with_change(connection, variable, self._machine.edition)
         )
 
-    def set(self, name: str, text: str, actor: Actor) -> Change:
+    def set(self, name: str, text: str, actor: Actor, trial: timedelta | None = None) -> Change:
         """Check, keep and remember. A value that is set already is no change (`changed` is False).
 
-        Raises UnknownVariableError, AmbiguousVariableError, InvalidValueError, NotInEditionError.
+        `trial`: the change is to be taken back unless it is confirmed within that time. Raises
+        UnknownVariableError, AmbiguousVariableError, InvalidValueError, NotInEditionError, OnTrialError.
         """
         variable = find(name)
 
@@ -59,19 +62,28 @@ class Variables:
         before, value = self._database.read(ask)
         if not before.is_default and before.value == value:
             return self._unchanged(before, actor)
-        return self._database.change(
-            lambda connection: self._put(
-                connection, variable, self._parsed(connection, variable, text), actor
-            )
-        )
+
+        def do(connection: Connection) -> Change:
+            trials.refuse_if_waiting(connection, variable.name)
+            change = self._put(connection, variable, self._parsed(connection, variable, text), actor)
+            if trial is not None:
+                trials.begin(connection, change, trial)
+            return change
+
+        return self._database.change(do)
 
     def reset(self, name: str, actor: Actor) -> Change:
-        """Back to the default. No change if it has not been set. Raises as `get`."""
+        """Back to the default. No change if it has not been set. Raises as `get`, and OnTrialError."""
         variable = find(name)
         before = self.get(variable.name)
         if before.is_default:
             return self._unchanged(before, actor)
-        return self._database.change(lambda connection: self._put(connection, variable, None, actor))
+
+        def do(connection: Connection) -> Change:
+            trials.refuse_if_waiting(connection, variable.name)
+            return self._put(connection, variable, None, actor)
+
+        return self._database.change(do)
 
     def undo(self, actor: Actor, change_id: int | None = None) -> Change:
         """Take back the last change that stands, or the one with this number; itself a change.
@@ -80,6 +92,37 @@ class Variables:
         value would not be right any more.
         """
         return self._database.change(lambda connection: self._undo(connection, actor, change_id))
+
+    def waiting(self) -> tuple[Trial, ...]:
+        """The changes that are undone unless somebody confirms them, in the order they were made."""
+        return self._database.read(trials.waiting)
+
+    def confirm(self, change_id: int | None = None) -> tuple[Trial, ...]:
+        """Keep that change, or all that wait. Raises NotOnTrialError."""
+        return self._database.record(lambda connection: trials.confirm(connection, change_id, self._clock()))
+
+    def give_up(self, change_id: int, actor: Actor) -> Trial | None:
+        """Undo a change that nobody has confirmed; None where it waits no more, so that of several who try
+        only one undoes it. One that cannot be undone is kept, with its outcome."""
+
+        def do(connection: Connection) -> Trial | None:
+            if change_id not in {trial.change.id for trial in trials.waiting(connection)}:
+                return None
+            try:
+                self._undo(connection, actor, change_id, trial=Outcome.UNDONE)
+            except UndoRefusedError:
+                trials.end(connection, change_id, Outcome.OVERTAKEN, self._clock())
+            except InvalidValueError:
+                trials.end(connection, change_id, Outcome.KEPT, self._clock())
+            return trials.get(connection, change_id)
+
+        return self._database.change(do)
+
+    def untold(self, user: str) -> tuple[Trial, ...]:
+        """How trials of this user ended that he has not been told of; told with this."""
+        if not self._database.read(lambda connection: trials.untold(connection, user)):
+            return ()
+        return self._database.record(lambda connection: trials.tell(connection, user))
 
     def history(self, name: str | None = None, limit: int = 50) -> tuple[Change, ...]:
         """Newest first; of one variable, or of all. Raises as `get`."""
@@ -116,7 +159,14 @@ class Variables:
             state.is_default, state.is_default,
         )  # fmt: skip
 
-    def _undo(self, connection: Connection, actor: Actor, change_id: int | None) -> Change:
+    def _undo(
+        self,
+        connection: Connection,
+        actor: Actor,
+        change_id: int | None,
+        *,
+        trial: Outcome = Outcome.OVERTAKEN,
+    ) -> Change:
         taken_back = _standing(connection) if change_id is None else _numbered(connection, change_id)
         variable = find(taken_back.name)
         self._must_still_count(connection, variable, taken_back)
@@ -128,6 +178,7 @@ class Variables:
         connection.execute(
             update(history).where(history.c.id == taken_back.id).values(undone_by=change.id)
         )  # fmt: skip
+        trials.end(connection, taken_back.id, trial, self._clock())
         if taken_back.undoes is not None:
             # What had been taken back stands again.
             connection.execute(
@@ -253,11 +304,3 @@ def _numbered(connection: Connection, change_id: int) -> Change:
         problem = f"change #{change.id} has been undone already, by #{change.undone_by}"
         raise UndoRefusedError(problem, hint=f"undo {change.undone_by} would bring it back")
     return change
-
-
-def _change(row: Row[Any]) -> Change:
-    actor = Actor(row.user, row.address, row.channel)
-    return Change(
-        row.id, row.at, actor, row.name, row.old, row.new, row.old_is_default, row.new_is_default,
-        row.undoes, row.undone_by,
-    )  # fmt: skip

@@ -40,6 +40,7 @@ class Variable:
     `default`: stored form; `edition_defaults` goes before it. `help`: one or more sentences.
     `restarts`: the process whose next start makes a new value count; empty: it counts at once.
     `read_by`: who uses it in this version; empty: it is kept and checked, and nothing acts on it yet.
+    `locks_out`: how a wrong value may keep administrators out; empty: it cannot.
     `editions`: where it can be set; `edition_reason`: why not elsewhere.
     """
 
@@ -51,6 +52,7 @@ class Variable:
     read_by: tuple[Reader, ...] = ()
     editions: tuple[str, ...] = EDITIONS
     edition_reason: str = ""
+    locks_out: str = ""
     edition_defaults: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
 
     @property
@@ -184,6 +186,7 @@ CATALOGUE: tuple[Variable, ...] = (
         default="pool.ntp.org",
         help="The server this system takes the time from.",
         read_by=("clock",),
+        locks_out="a clock that is wrong ends sessions on the web and makes certificates invalid",
     ),
     Variable(
         "gTransferWithCallerID",
@@ -199,6 +202,7 @@ CATALOGUE: tuple[Variable, ...] = (
         default="",
         help="Days and time at which the web server is restarted.",
         read_by=("scheduler",),
+        locks_out="every restart logs out whoever works on the web",
     ),
     Variable(
         "gWebTimeout",
@@ -207,6 +211,7 @@ CATALOGUE: tuple[Variable, ...] = (
         help="After how long without a click web users are logged out. What a page refreshes by itself is "
         "no click.",
         read_by=("web",),
+        locks_out="a short one logs you out of the web before you can change it there",
     ),
 )
 """In the order of the documents."""

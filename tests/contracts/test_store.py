@@ -17,6 +17,8 @@ from db.errors import (
     AmbiguousVariableError,
     InvalidValueError,
     NotInEditionError,
+    NotOnTrialError,
+    OnTrialError,
     PasswordRefusedError,
     RefusedError,
     StoreNewerError,
@@ -34,11 +36,14 @@ from db.stores.jobs import JobRun
 from db.stores.office_read import read as read_office
 from db.transfer import OfficeError, dump
 from db.variables.states import Actor, Change
+from db.variables.trials import Outcome
 from router.model import Contact, Forward, ForwardKind, Overflow, OverflowKind, Presence, VipEntry
 from tests.postgres import fresh_database
 
 ANNA = Actor("anna", "192.0.2.7:50123", "telnet")
 BERTA = Actor("berta", "192.0.2.8:50124", "web")
+SYSTEM = Actor("", "", "system")
+FIVE = timedelta(minutes=5)
 SHIFTED = timezone(timedelta(hours=5, minutes=30))
 
 
@@ -190,6 +195,82 @@ class StoreContract:
         assert latest == undo
         assert (latest.actor, latest.undoes) == (BERTA, first.id)
         assert earlier == replace(first, undone_by=undo.id)
+
+    # Trials
+
+    def test_a_change_on_trial_waits_until_somebody_confirms_it(self, store: Store) -> None:
+        change = store.variables.set("gWebTimeout", "30", ANNA, trial=FIVE)
+        (trial,) = store.variables.waiting()
+        assert (trial.change, trial.until, trial.given) == (change, change.at + FIVE, FIVE)
+        (kept,) = store.variables.confirm(change.id)
+        assert (kept.outcome, kept.ended is not None) == (Outcome.CONFIRMED, True)
+        assert store.variables.waiting() == ()
+        assert store.variables.give_up(change.id, SYSTEM) is None
+        assert store.variables.get("gWebTimeout").value == "30"
+        with pytest.raises(NotOnTrialError):
+            store.variables.confirm()
+
+    def test_a_change_that_nobody_confirms_is_undone_once_and_its_maker_told_once(self, store: Store) -> None:
+        before = store.variables.set("gWebTimeout", "30", BERTA)
+        change = store.variables.set("gWebTimeout", "2", ANNA, trial=FIVE)
+        ended = store.variables.give_up(change.id, SYSTEM)
+        assert ended is not None
+        assert ended.outcome is Outcome.UNDONE
+        assert store.variables.give_up(change.id, SYSTEM) is None
+        latest = store.variables.history()[0]
+        assert (latest.actor, latest.undoes, latest.new) == (SYSTEM, change.id, before.new)
+        assert store.variables.untold("berta") == ()
+        assert [trial.change.id for trial in store.variables.untold("anna")] == [change.id]
+        assert store.variables.untold("anna") == ()
+
+    def test_while_a_change_waits_its_variable_has_no_other(self, store: Store) -> None:
+        change = store.variables.set("gWebTimeout", "30", ANNA, trial=FIVE)
+        with pytest.raises(OnTrialError, match="by anna waits to be confirmed"):
+            store.variables.set("gWebTimeout", "40", BERTA)
+        with pytest.raises(OnTrialError):
+            store.variables.set("gWebTimeout", "40", BERTA, trial=FIVE)
+        with pytest.raises(OnTrialError):
+            store.variables.reset("gWebTimeout", BERTA)
+        store.variables.set("gStripCallerID", "2", BERTA)
+        store.variables.undo(BERTA, change.id)
+        assert store.variables.waiting() == ()
+        store.variables.set("gWebTimeout", "40", BERTA)
+        assert store.variables.untold("anna") == ()
+
+    def test_a_trial_whose_value_an_office_has_replaced_is_not_undone(self, store: Store) -> None:
+        change = store.variables.set("gWebTimeout", "30", ANNA, trial=FIVE)
+        store.office.write(replace(store.office.read(), variables={"gWebTimeout": "45"}), BERTA)
+        ended = store.variables.give_up(change.id, SYSTEM)
+        assert ended is not None
+        assert ended.outcome is Outcome.OVERTAKEN
+        assert store.variables.get("gWebTimeout").value == "45"
+
+    def test_an_old_value_that_would_not_be_right_any_more_is_not_put_back(self, store: Store) -> None:
+        store.office.write(sample_office(), ANNA)
+        number = next(user.number for user in sample_office().users if user.number)
+        store.variables.set("gDefaultMailbox", number, ANNA)
+        change = store.variables.set("gDefaultMailbox", "", ANNA, trial=FIVE)
+        store.office.write(Office(variables={"gDefaultMailbox": ""}), ANNA)
+        ended = store.variables.give_up(change.id, SYSTEM)
+        assert ended is not None
+        assert ended.outcome is Outcome.KEPT
+        assert [trial.outcome for trial in store.variables.untold("anna")] == [Outcome.KEPT]
+
+    def test_of_many_who_undo_a_trial_one_does(self, store: Store, url: str) -> None:
+        change = store.variables.set("gWebTimeout", "30", ANNA, trial=FIVE)
+        ended: list[object] = []
+
+        def give_up() -> None:
+            with Store.open(url) as other:
+                ended.append(other.variables.give_up(change.id, SYSTEM))
+
+        threads = [threading.Thread(target=give_up) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert [each is None for each in ended].count(False) == 1
+        assert len(store.variables.history()) == 2
 
     def test_a_change_is_undone_by_its_number(self, store: Store) -> None:
         strip = store.variables.set("gStripCallerID", "2", ANNA)

@@ -84,11 +84,12 @@ def filled(path: Path) -> None:
 
 def rows(path: Path) -> dict[str, list[Any]]:
     connection = pysqlite3.connect(str(path))
+    there = {name for (name,) in connection.execute("SELECT name FROM sqlite_master")}
     try:
         return {
             name: connection.execute(f'SELECT * FROM "{name}" ORDER BY 1, 2').fetchall()
             for name in metadata.tables
-            if name not in {"users", "revision"}
+            if name not in {"users", "revision"} and name in there
         }
     finally:
         connection.close()
@@ -282,6 +283,7 @@ def test_a_store_of_the_first_schema_keeps_its_office_and_gets_what_is_new(
     after = rows(path)
     assert [row[-3:] for row in after["groups"]] == [(1, 1, 1)]
     after["groups"] = [row[:-3] for row in after["groups"]]
+    assert after.pop("trial") == []
     assert after == before
     with Store.open(url_of(path)) as store:
         group = store.routing_table("/announcements").groups["100"]
