@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from shell.completion import NOTHING, Known, explain, objection, suggest
 from shell.layout import paragraph, table
-from shell.registry import PIPES, Command, Context, explain, suggest
-from shell.reply import CommandError, Reply
+from shell.pipes import PIPES
+from shell.registry import Command, Context
+from shell.reply import CommandError, Reply, failure_lines
 from shell.term import Line, Span, Style
 
 FOOTER = (
     "Words may be shortened while they are unique, names of variables too. Every show command takes | json, "
-    "and | match TEXT. A number opens the menu's entry of that number."
+    "or | match TEXT, | except TEXT, | begin TEXT and | count, one after the other. A command that asks "
+    "something asks nothing with force at its end. A number opens the menu's entry of that number."
 )
 
 
@@ -21,31 +24,42 @@ async def show_help(context: Context, arguments: tuple[str, ...]) -> Reply:
         found = explain(context.commands, arguments[0])
         if not found:
             raise CommandError(f"there is no command {arguments[0]!r}", "? lists the commands")
-        return Reply(tuple(line for command in found for line in _one(command, context.width)))
+        lines = tuple(line for command in found for line in _one(command, context.width))
+        return Reply(lines, _data(found))
     lines = _list(context.commands, context.width)
-    return Reply((*lines, "", *paragraph(FOOTER, context.width, indent=0)))
+    data = _data([command for command in context.commands if not command.hidden])
+    return Reply((*lines, "", *paragraph(FOOTER, context.width, indent=0)), data)
 
 
-def at_cursor(commands: Sequence[Command], typed: str, columns: int) -> tuple[Line, ...]:
-    """What may come after `typed`; for `?` in a line."""
+def at_cursor(
+    commands: Sequence[Command], typed: str, columns: int, known: Known = NOTHING
+) -> tuple[Line, ...]:
+    """What may come after `typed`, or why it would be refused; for `?` in a line."""
     if not typed.strip():
         return _list(commands, columns)
-    here = suggest(commands, typed)
+    here = suggest(commands, typed, known)
+    refused = objection(commands, typed, known)
+    if refused is not None and (not here or typed[-1].isspace()):
+        return failure_lines(*refused)
     if here:
         return table([(Span(each.word, Style.KEY), each.help) for each in here], columns, indent=2)
-    known = explain(commands, typed)
-    if known:
+    meant = explain(commands, typed)
+    if meant:
         lines = table(
-            [(Span(each.syntax, Style.KEY), each.help) for each in known], columns, indent=2, most=34
+            [(Span(each.syntax, Style.KEY), each.help) for each in meant], columns, indent=2, most=34
         )
         pipes = table([(Span(f"| {each.word}", Style.KEY), each.help) for each in PIPES], columns, indent=2)
-        return (*lines, *(pipes if all(each.shows for each in known) else ()))
+        return (*lines, *(pipes if all(each.shows for each in meant) else ()))
     return ((Span(f"% nothing begins with {typed.strip()!r}", Style.BAD),), "  ? lists the commands")
 
 
 def _list(commands: Sequence[Command], columns: int) -> tuple[Line, ...]:
     rows = [(Span(each.syntax, Style.KEY), each.help) for each in commands if not each.hidden]
     return table(rows, columns, indent=2, most=34)
+
+
+def _data(commands: Sequence[Command]) -> list[dict[str, object]]:
+    return [{"command": c.name, "syntax": c.syntax, "help": c.help, "changes": c.changes} for c in commands]
 
 
 def _one(command: Command, columns: int) -> tuple[Line, ...]:

@@ -11,9 +11,10 @@ from db.errors import StoreError
 from shell.clock_ports import ClockRefusedError
 from shell.help import at_cursor
 from shell.pager import page
+from shell.pipes import through
 from shell.ports import SystemUnavailableError
 from shell.registry import Answer, Ask, Context, Request, parse
-from shell.reply import CommandError, Reply, as_json, failure_lines, matching
+from shell.reply import CommandError, Reply, as_json, failure_lines
 from shell.term import Interrupted, Line, LineTooLongError, Term
 from shell.trail import record
 
@@ -90,9 +91,7 @@ async def _do(
         return answer, ()
     if request is None:
         return answer, answer.lines
-    if request.json:
-        return answer, as_json(answer.data)
-    return answer, matching(answer.lines, request.match) if request.match else answer.lines
+    return answer, through(answer, request.pipes)
 
 
 def _permit(context: Context, what: str) -> None:

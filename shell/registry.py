@@ -4,29 +4,34 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from typing import Literal
 
-from db.variables.catalogue import CATALOGUE
 from db.variables.states import Actor
+from shell.pipes import Pipe, parse_pipes
 from shell.ports import Account, Services
 from shell.reply import CommandError, Reply
 from shell.sessions_ports import Alone, OwnSession, Sessions
 from shell.term import Line, Suggestion, Term
-from shell.zones import zones
 
-Kind = Literal["variable", "number", "zone", "switch", "text"]
+Kind = Literal["variable", "value", "number", "zone", "switch", "command", "text"]
+"""`value`: of the variable that is named before; `command`: another command, with its arguments."""
 
 
 @dataclass(frozen=True, slots=True)
 class Argument:
     """One thing to be given after a command's words; the last one takes the rest of the line. `said_later`:
-    the command itself can say best what is missing."""
+    the command itself can say best what is missing. `words`: what may be given, if that is known; `source`:
+    asks for that (see `shell.completion`); `repeats`: several of them may be given."""
 
     name: str
     kind: Kind = "text"
     optional: bool = False
     said_later: bool = False
     help: str = ""
+    words: tuple[str, ...] = ()
+    source: Callable[[Context], Awaitable[Sequence[Suggestion]]] | None = None
+    repeats: bool = False
 
     def __str__(self) -> str:
         return f"[{self.name}]" if self.optional else self.name
@@ -75,7 +80,8 @@ Answer = Reply | Leave | OpenMenu | Ask
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """`changes`: administrators only. `hidden`: accepted, and not in the help."""
+    """`changes`: administrators only. `hidden`: accepted, and not in the help. `filtered`: its output may be
+    filtered, although it is no show command."""
 
     words: tuple[str, ...]
     help: str
@@ -83,6 +89,7 @@ class Command:
     arguments: tuple[Argument, ...] = ()
     changes: bool = False
     hidden: bool = False
+    filtered: bool = False
 
     @property
     def name(self) -> str:
@@ -95,7 +102,7 @@ class Command:
     @property
     def shows(self) -> bool:
         """Its output may be filtered, or given as JSON."""
-        return self.words[0] == "show"
+        return self.words[0] == "show" or self.filtered
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,18 +118,15 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A line that is understood. `json` and `match`: what comes after the bar."""
+    """A line that is understood. `pipes`: what comes after the bar."""
 
     command: Command
     arguments: tuple[str, ...]
-    json: bool = False
-    match: str = ""
+    pipes: tuple[Pipe, ...] = ()
 
-
-PIPES = (
-    Suggestion("json", "as JSON, and nothing else"),
-    Suggestion("match", "only the lines with this text"),
-)
+    @property
+    def json(self) -> bool:
+        return bool(self.pipes) and self.pipes[0].word == "json"
 
 
 def parse(commands: Sequence[Command], line: str) -> Request:
@@ -131,44 +135,16 @@ def parse(commands: Sequence[Command], line: str) -> Request:
     if bar:
         command, arguments = _find(commands, head)
         if command.shows:
-            json, match = _pipe(tail)
-            return Request(command, arguments, json, match)
+            return Request(command, arguments, parse_pipes(tail))
     command, arguments = _find(commands, line)
     return Request(command, arguments)
 
 
-def suggest(commands: Sequence[Command], typed: str) -> tuple[Suggestion, ...]:
-    """What may come next after `typed`, for completion and `?`."""
-    head, bar, tail = typed.rpartition("|")
-    if bar and head.split()[:1] and "show".startswith(head.split()[0].lower()):
-        word = tail.strip().lower()
-        return () if len(tail.split()) > 1 else tuple(each for each in PIPES if each.word.startswith(word))
-    words = typed.split()
-    last = words.pop() if words and not typed[-1].isspace() else ""
-    pool, depth = _narrow(_shown(commands), words)
-    found: dict[str, str] = {}
-    for command in pool:
-        if depth < len(command.words):
-            if command.words[depth].startswith(last.lower()):
-                longer = depth + 1 < len(command.words)
-                found.setdefault(command.words[depth], "" if longer else command.help)
-        elif (index := len(words) - depth) < len(command.arguments):
-            found.update(_values(command.arguments[index], last))
-    return tuple(Suggestion(word, meaning) for word, meaning in found.items())
-
-
-def explain(commands: Sequence[Command], typed: str) -> tuple[Command, ...]:
-    """The commands that `typed` may be the beginning of."""
-    words = typed.split()
-    pool, depth = _narrow(_shown(commands), words)
-    return tuple(command for command in pool if depth == len(words) or depth == len(command.words))
-
-
-def _shown(commands: Sequence[Command]) -> tuple[Command, ...]:
+def shown(commands: Sequence[Command]) -> tuple[Command, ...]:
     return tuple(command for command in commands if not command.hidden)
 
 
-def _narrow(commands: Sequence[Command], words: Sequence[str]) -> tuple[tuple[Command, ...], int]:
+def narrow(commands: Sequence[Command], words: Sequence[str]) -> tuple[tuple[Command, ...], int]:
     """The commands whose words `words` begin, each shortened while unique, and how many words were theirs."""
     pool = tuple(commands)
     for depth, word in enumerate(words):
@@ -184,7 +160,7 @@ def _narrow(commands: Sequence[Command], words: Sequence[str]) -> tuple[tuple[Co
 
 def _find(commands: Sequence[Command], line: str) -> tuple[Command, tuple[str, ...]]:
     words = line.split()
-    pool, depth = _narrow(commands, words)
+    pool, depth = narrow(commands, words)
     if not pool:
         raise _unknown(commands, words)
     rest = words[depth:]
@@ -196,7 +172,7 @@ def _find(commands: Sequence[Command], line: str) -> tuple[Command, tuple[str, .
     if fitting or len({command.words[:depth] for command in pool}) > 1:
         options = ", ".join(dict.fromkeys(command.name for command in pool))
         raise CommandError(f"{' '.join(words)} can mean several commands", f"one of: {options}")
-    options = ", ".join(dict.fromkeys(" ".join(c.syntax.split()[depth:]) for c in _shown(pool)))
+    options = ", ".join(dict.fromkeys(" ".join(c.syntax.split()[depth:]) for c in shown(pool)))
     raise CommandError(f"{' '.join(words)}: the command is not complete", f"it may go on with: {options}")
 
 
@@ -220,30 +196,17 @@ def _needs(command: Command) -> bool:
 
 
 def _unknown(commands: Sequence[Command], words: Sequence[str]) -> CommandError:
-    pool, depth = _narrow(commands, words[:1])
+    pool, depth = narrow(commands, words[:1])
     if not pool or depth == 0 or len(words) == 1:
-        return CommandError(f"there is no command {words[0]!r}", "? lists the commands")
-    options = ", ".join(dict.fromkeys(command.syntax for command in _shown(pool)))
-    return CommandError(f"{' '.join(words[:2])!r} is no command", f"one of: {options}")
+        near = _meant(words[0], [command.words[0] for command in shown(commands)])
+        return CommandError(f"there is no command {words[0]!r}", f"{near}? lists the commands")
+    deeper = [command for command in shown(pool) if len(command.words) > 1]
+    near = _meant(words[1], [command.words[1] for command in deeper])
+    options = ", ".join(dict.fromkeys(command.syntax for command in shown(pool)))
+    return CommandError(f"{' '.join(words[:2])!r} is no command", f"{near}one of: {options}")
 
 
-def _pipe(tail: str) -> tuple[bool, str]:
-    word, _, rest = tail.strip().partition(" ")
-    if word and "json".startswith(word.lower()) and not rest.strip():
-        return True, ""
-    if word and "match".startswith(word.lower()) and rest.strip():
-        return False, rest.strip()
-    raise CommandError(
-        f"after the bar {tail.strip()!r} was not understood", "right is: | json, or: | match TEXT"
-    )
-
-
-def _values(argument: Argument, last: str) -> dict[str, str]:
-    match argument.kind:
-        case "zone":
-            return {name: "" for name in zones() if name.lower().startswith(last.lower())}
-        case "switch":
-            return {word: "" for word in ("on", "off") if word.startswith(last.lower())}
-        case "number" | "text":
-            return {}
-    return {v.name: v.help for v in CATALOGUE if v.name.lower().startswith(last.lower())}
+def _meant(word: str, known: Sequence[str]) -> str:
+    """`did you mean show? `; empty when nothing looks like it."""
+    near = get_close_matches(word.lower(), dict.fromkeys(known), n=2, cutoff=0.6)
+    return f"did you mean {' or '.join(near)}? " if near else ""

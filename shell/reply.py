@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from shell.term import Line, Span, Style, plain
+from shell.term import Line, Span, Style
 
 Data = Any
 """What `json` can write."""
@@ -36,9 +36,3 @@ def failure_lines(message: str, hint: str) -> tuple[Line, ...]:
 def as_json(data: Data) -> tuple[Line, ...]:
     """Indented JSON in plain ASCII: no line of it needs to be made safe."""
     return tuple(json.dumps(data, indent=2, ensure_ascii=True).split("\n"))
-
-
-def matching(lines: tuple[Line, ...], text: str) -> tuple[Line, ...]:
-    """The lines that contain the text, without regard to case."""
-    wanted = text.casefold()
-    return tuple(line for line in lines if wanted in plain(line).casefold())

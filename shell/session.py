@@ -5,9 +5,10 @@ from __future__ import annotations
 from functools import partial
 
 from shell import menu
+from shell.completion import suggest
 from shell.help import at_cursor
 from shell.obey import obey
-from shell.registry import Context, Leave, OpenMenu, suggest
+from shell.registry import Context, Leave, OpenMenu
 from shell.reply import failure_lines
 from shell.term import EndOfInput, Interrupted, LineTooLongError, Question, Term
 

@@ -31,7 +31,9 @@ COMMANDS: tuple[Command, ...] = (
         set_variable,
         (
             _NAME,
-            Argument("VALUE", said_later=True, help='the new value, to the end of the line; "" for blank'),
+            Argument(
+                "VALUE", "value", said_later=True, help='the new value, to the end of the line; "" for blank'
+            ),
         ),
         changes=True,
     ),

@@ -9,8 +9,8 @@ import pytest
 
 from shell.clock_data import encode
 from shell.clock_ports import ServerCheck
+from shell.completion import suggest
 from shell.ports import SystemUnavailableError
-from shell.registry import suggest
 from shell.session import converse
 from shell.term import plain, width
 from tests.fakes.shell_ports import CTRL_C, NOON, STATUS, Office, ScriptedTerm

@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 
 from db.variables.catalogue import CATALOGUE
 from shell.commands import COMMANDS
+from shell.completion import explain, objection, suggest
 from shell.menu import ENTRIES
-from shell.registry import explain, parse, suggest
+from shell.registry import parse
 from shell.reply import CommandError
 
 
@@ -42,18 +43,24 @@ def test_words_may_be_shortened_while_they_are_unique(
 
 
 @pytest.mark.parametrize(
-    ("line", "json", "match"),
+    ("line", "pipes"),
     [
-        ("show info | json", True, ""),
-        ("show info|json", True, ""),
-        ("show info | j", True, ""),
-        ("show variables | match Web", False, "Web"),
-        ("show variables | match a b", False, "a b"),
+        ("show info | json", [("json", "")]),
+        ("show info|json", [("json", "")]),
+        ("show info | j", [("json", "")]),
+        ("show variables | match Web", [("match", "Web")]),
+        ("show variables | match a b", [("match", "a b")]),
+        ('show variables | match "a | b" | c', [("match", "a | b"), ("count", "")]),
+        (
+            "show audit|m web|ex x|b y|count",
+            [("match", "web"), ("except", "x"), ("begin", "y"), ("count", "")],
+        ),
+        ("help | match set", [("match", "set")]),
     ],
 )
-def test_what_is_shown_may_be_filtered(line: str, json: bool, match: str) -> None:
+def test_what_is_shown_may_be_filtered(line: str, pipes: list[tuple[str, str]]) -> None:
     request = parse(COMMANDS, line)
-    assert (request.json, request.match) == (json, match)
+    assert [(pipe.word, pipe.text) for pipe in request.pipes] == pipes
 
 
 @pytest.mark.parametrize(
@@ -68,6 +75,12 @@ def test_what_is_shown_may_be_filtered(line: str, json: bool, match: str) -> Non
         ("menu 3", "takes nothing more", ""),
         ("show info | more", "'more' was not understood", "| json"),
         ("show info | match", "was not understood", "| match TEXT"),
+        ("show info | count 3", "was not understood", "| count"),
+        ("show info | match a | json", "whole or not at all", "| json"),
+        ("show info | count | match 3", "nothing to filter after", "| count"),
+        ("show info |", "was not understood", "| json"),
+        ("shwo info", "no command 'shwo'", "did you mean show?"),
+        ("show variabels", "'show variabels' is no command", "did you mean variables"),
         ("e x", "takes nothing more", ""),
     ],
 )
@@ -115,9 +128,21 @@ def test_a_suggested_word_is_one_that_can_follow(words: list[str]) -> None:
         ("show v", {"variables", "variable"}),
         ("show ", {"variables", "variable", "history", "info", "clock", "jobs", "audit"}),
         ("set gweb", {"gWebServerRestart", "gWebTimeout"}),
-        ("set gWebTimeout ", set()),
+        ("set gWebTimeout ", {"20"}),
         ("show history gM", {"gMCSpeakNumber", "gMwiWebControls", "gMaxForwardNumberLen"}),
-        ("show info | ", {"json", "match"}),
+        ("show info | ", {"json", "match", "except", "begin", "count"}),
+        ("show info | match x | c", {"count"}),
+        ("show info | match ", set()),
+        ("set gMwi ", {"on", "off"}),
+        ("set gMwi o", {"on", "off"}),
+        ("set gMwi on ", {"confirm"}),
+        ("set gMwi on confirm ", {"5"}),
+        ("set gMwi on confirm 5 ", set()),
+        ("set gWebS ", {"sun", "mon", "tue", "wed", "thu", "fri", "sat", "never"}),
+        ("set gWebS sun,w", {"sun,wed"}),
+        ("set gWebS sun,wed ", {"02:00"}),
+        ("set gNothing ", set()),
+        ("help show v", {"variables", "variable"}),
         ("show info | j", {"json"}),
         ("nonsense ", set()),
     ],
@@ -146,3 +171,29 @@ def test_what_this_version_does_not_have_is_not_offered() -> None:
     offered = " ".join([*(c.syntax + c.help for c in COMMANDS), *(e.title + e.help for e in ENTRIES)]).lower()
     for absent in ("trace", "repair"):
         assert absent not in offered
+
+
+@pytest.mark.parametrize(
+    ("typed", "wrong", "right"),
+    [
+        ("set gWebTimeout 999999", "999999 is more than 1440", "from 0 to 1440"),
+        ("set gWebTimeout 2000 confirm 5", "2000 is more than 1440", "from 0 to 1440"),
+        ("set gWebTimeoot ", "no system variable 'gWebTimeoot'", "did you mean gWebTimeout"),
+        ("set gWeb 3", "beginning of several", "gWebServerRestart, gWebTimeout"),
+        ("set gMwi maybe", "neither 0 nor 1", "0 (hidden) or 1 (shown)"),
+        ("reset gNothing", "no system variable", ""),
+    ],
+)
+def test_what_would_be_refused_is_said_before_it_is_done(typed: str, wrong: str, right: str) -> None:
+    refused = objection(COMMANDS, typed)
+    assert refused is not None
+    assert wrong in refused[0]
+    assert right in refused[1]
+
+
+@pytest.mark.parametrize(
+    "typed",
+    ["set gWebTimeout 30", "set gWebTimeout 30 confirm", "set gDefaultMailbox 4711", "undo 3", "", "set"],
+)
+def test_what_may_be_right_is_not_objected_to(typed: str) -> None:
+    assert objection(COMMANDS, typed) is None
