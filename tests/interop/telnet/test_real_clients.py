@@ -1,0 +1,153 @@
+"""What an admin sees of the shell, in the Telnet clients of Debian."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pytest
+
+from shell.telnet.server import TelnetServer
+from tests import needs
+from tests.fakes.shell_ports import Office
+from tests.interop.telnet.conftest import OpenScreen
+from tests.interop.telnet.screen import Screen
+from tests.shell.telnet.client import eventually
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """`command`: host and port follow it. `says_size`: it tells of a window that changed."""
+
+    command: str
+    package: str
+    says_size: bool = True
+    goodbye: int = 0
+    """Its exit status after the far side has closed."""
+
+    def __str__(self) -> str:
+        return self.command.partition(" -")[0]
+
+    async def open(self, screens: OpenScreen, server: TelnetServer, rows: int = 24) -> Screen:
+        program, *options = self.command.split()
+        needs.program(program, self.package)
+        port = str(server.port)
+        host = ("-P", port, "127.0.0.1") if program == "plink" else ("127.0.0.1", port)
+        return await screens(program, *options, *host, rows=rows)
+
+
+RICH = (
+    Client("inetutils-telnet", "inetutils-telnet"),
+    Client("busybox telnet", "busybox", says_size=False, goodbye=1),
+    Client("plink -telnet -batch", "putty-tools"),
+    Client("telnet-ssl", "telnet-ssl", goodbye=1),
+)
+PLAIN = (Client("nc.openbsd", "netcat-openbsd"), Client("nc.traditional", "netcat-traditional"))
+
+
+async def log_in(screen: Screen, password: str = "secret") -> str:
+    await screen.shows("^Username:$")
+    await screen.enter("admin")
+    await screen.shows("^Password:$")
+    await screen.enter(password)
+    return await screen.shows("^callisto#$")
+
+
+@pytest.mark.parametrize("client", RICH, ids=str)
+async def test_a_password_is_not_seen_and_exit_ends_the_client(
+    server: TelnetServer, open_screen: OpenScreen, office: Office, client: Client
+) -> None:
+    screen = await client.open(open_screen, server)
+    await screen.shows("^Username:$")
+    await screen.enter("admin")
+    await screen.shows("^Password:$")
+    await screen.enter("guessed-wrongly")
+    refused = await screen.shows("^% Login incorrect$")
+    assert "admin" in refused
+    assert "guessed" not in refused
+    seen = await log_in(screen)
+    assert "secret" not in seen
+    assert "System Variables" in seen
+    await screen.enter("exit")
+    assert await screen.ended() == client.goodbye
+    await eventually(lambda: office.audit.said("logout") == ["logged out"], "the logout is noted")
+
+
+@pytest.mark.parametrize("client", RICH, ids=str)
+async def test_keys_edit_the_line(server: TelnetServer, open_screen: OpenScreen, client: Client) -> None:
+    screen = await client.open(open_screen, server)
+    await log_in(screen)
+    await screen.type("sh")
+    await screen.press("Tab")
+    await screen.type("varia")
+    await screen.press("Tab")
+    await screen.shows("^callisto# show variable")
+    await screen.press("Space")
+    await screen.type("gWebT")
+    await screen.press("Tab")
+    await screen.shows("^callisto# show variable gWebTimeout$")
+    await screen.press("Enter")
+    await screen.shows("^callisto#$")
+    await screen.press("Up")
+    await screen.shows(r"callisto# show variable gWebTimeout\Z")
+    await screen.press("C-c")
+    await screen.shows(r"^callisto#\Z")
+    await screen.enter("Zürich 北京 é")
+    await screen.shows("^% there is no command 'Zürich'$")
+    await screen.type("Züü")
+    await screen.press("BSpace")
+    await screen.type("x")
+    await screen.shows(r"^callisto# Züx\Z")
+
+
+@pytest.mark.parametrize("client", RICH, ids=str)
+async def test_a_window_that_grows_is_used_if_the_client_says_so(
+    server: TelnetServer, open_screen: OpenScreen, client: Client
+) -> None:
+    screen = await client.open(open_screen, server, rows=14)
+    await log_in(screen)
+    await screen.enter("show variables")
+    await screen.shows("more: Space")
+    await screen.type("q")
+    await screen.shows(r"^callisto#\Z")
+    await screen.resize(132, 80)
+    await screen.enter("show variables")
+    if client.says_size:
+        await screen.shows(r"(?s)show variables.*show variables.*gWebTimeout.*^callisto#\Z")
+    else:
+        await screen.shows(r"(?s)show variables.*show variables.*more: Space")
+
+
+@pytest.mark.parametrize("client", PLAIN, ids=str)
+async def test_a_client_that_knows_no_telnet_is_told_that_it_shows_the_password(
+    server: TelnetServer, open_screen: OpenScreen, office: Office, client: Client
+) -> None:
+    screen = await client.open(open_screen, server)
+    warned = await screen.shows("^Username:")
+    assert "Your client shows what is typed: the password too." in warned
+    await screen.enter("admin")
+    await screen.shows("Password:")
+    await screen.enter("secret")
+    seen = await screen.shows("^callisto# ?$")
+    assert "secret" in seen
+    await screen.enter("set gWebTimeout 33")
+    await screen.shows("^(callisto# )?gWebTimeout is now 33")
+    await screen.enter("Zürich")
+    await screen.shows("% there is no command 'Zürich'$")
+    await screen.enter("exit")
+    await eventually(lambda: office.audit.said("logout") == ["logged out"], "the logout is noted")
+
+
+@pytest.mark.parametrize("client", PLAIN, ids=str)
+async def test_ctrl_c_ends_such_a_client_and_its_session(
+    server: TelnetServer, open_screen: OpenScreen, office: Office, client: Client
+) -> None:
+    screen = await client.open(open_screen, server)
+    await screen.shows("^Username:")
+    await screen.enter("admin")
+    await screen.shows("Password:")
+    await screen.enter("secret")
+    await screen.shows("^callisto# ?$")
+    await screen.press("C-c")
+    assert await screen.ended() != 0
+    await eventually(lambda: server.facts()["sessions"] == 0, "the session has ended")
+    assert office.audit.said("logout") == ["the client closed the connection"]
