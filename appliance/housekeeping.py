@@ -1,4 +1,4 @@
-"""What the supervisor does with the store: the router's table, the planned restarts, the call records."""
+"""What the supervisor does with the store: the router's table, planned restarts, trials, call records."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from appliance.logs import Trouble
 from appliance.plans import PLANNED, Plans, known
 from appliance.publisher import Content, Fixed, Publisher, content_of
 from appliance.store_keeper import StoreKeeper
+from appliance.trials import Trials
 from db.store import Store
 from router.model import RoutingTable
 
@@ -43,6 +44,7 @@ class Housekeeping:
         self._store = store
         self._announcements = str(config.announcements)
         self._plans = plans
+        self._trials = Trials(store)
         self._ingest = Ingest(config.spool)
         self._spool = Errands("spool")
         self._publisher = Publisher(
@@ -79,8 +81,10 @@ class Housekeeping:
                 for planned in PLANNED:
                     self._plans.follow(planned, await self._store.do(partial(known, planned=planned)))
                 self._time_server(await self._store.do(_time_server))
+                await self._trials.follow()
                 self._seen = revision
                 self._resolve_now.set()
+            await self._trials.end()
         except Exception as exc:
             error = str(exc) or repr(exc)
             self._store.is_(error)

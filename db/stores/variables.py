@@ -11,7 +11,7 @@ from sqlalchemy import Connection, delete, exists, func, insert, select, update
 from db import tables
 from db.engine import Database
 from db.errors import InvalidValueError, UndoRefusedError
-from db.stores import trials
+from db.stores import audit, trials
 from db.stores.history import change_of as _change
 from db.text import kept as kept_text
 from db.variables.catalogue import CATALOGUE, Variable, find
@@ -114,7 +114,13 @@ class Variables:
                 trials.end(connection, change_id, Outcome.OVERTAKEN, self._clock())
             except InvalidValueError:
                 trials.end(connection, change_id, Outcome.KEPT, self._clock())
-            return trials.get(connection, change_id)
+            ended = trials.get(connection, change_id)
+            minutes = round(ended.given.total_seconds() / 60)
+            detail = (
+                f"{ended.change.name}: change {change_id} not confirmed within {minutes} min: {ended.outcome}"
+            )
+            audit.write(connection, self._clock(), actor, "trial over", detail)
+            return ended
 
         return self._database.change(do)
 

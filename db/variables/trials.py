@@ -56,6 +56,9 @@ class Deadlines:
             }
         )
 
+    def without(self, change: int) -> Deadlines:
+        return Deadlines({number: at for number, at in self.at.items() if number != change})
+
     def over(self, monotonic: float) -> tuple[int, ...]:
         """The changes whose time is up, the latest first: each can be undone only after those that came
         after it."""

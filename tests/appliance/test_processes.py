@@ -9,6 +9,7 @@ import socket
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -200,6 +201,24 @@ def test_a_supervisor_that_is_killed_leaves_no_orphans_and_can_be_started_again(
     one.start()
     until(lambda: all_gone(started))
     assert one.ready()
+
+
+def test_a_change_on_trial_is_undone_by_the_next_start_when_everything_was_killed(appliance: Make) -> None:
+    one = appliance()
+    one.start()
+    admin = Actor("admin", "192.0.2.7:4000", "telnet")
+    with store_of(one) as store:
+        change = store.variables.set("gWebTimeout", "2", admin, trial=timedelta(seconds=2))
+        os.kill(one.pid, signal.SIGKILL)
+        one.wait(5)
+        assert [trial.change for trial in store.variables.waiting()] == [change]
+        until(lambda: datetime.now(UTC) > change.at + timedelta(seconds=2))
+        assert store.variables.get("gWebTimeout").value == "2"
+        one.start()
+        assert store.variables.get("gWebTimeout").value == "20"
+        undone, *_ = store.variables.history()
+        assert (undone.undoes, undone.actor) == (change.id, Actor("", "", "system"))
+        assert [trial.change.id for trial in store.variables.untold("admin")] == [change.id]
 
 
 def test_a_second_appliance_on_the_same_state_is_refused_in_one_line(

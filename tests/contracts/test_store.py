@@ -219,6 +219,9 @@ class StoreContract:
         assert store.variables.give_up(change.id, SYSTEM) is None
         latest = store.variables.history()[0]
         assert (latest.actor, latest.undoes, latest.new) == (SYSTEM, change.id, before.new)
+        (note,) = store.audit.latest(5)
+        assert (note.actor, note.action) == (SYSTEM, "trial over")
+        assert note.detail == f"gWebTimeout: change {change.id} not confirmed within 5 min: undone"
         assert store.variables.untold("berta") == ()
         assert [trial.change.id for trial in store.variables.untold("anna")] == [change.id]
         assert store.variables.untold("anna") == ()
