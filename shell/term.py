@@ -106,8 +106,19 @@ class Term(Protocol):
     async def key(self) -> str:
         """One key press, not echoed; rich terminals only."""
 
+    async def meanwhile(self) -> str:
+        """What the user does while output goes on by itself: a key on a rich terminal, else a whole line.
+        Raises Interrupted. May be cancelled: nothing typed is lost."""
+
     async def show(self, *lines: Line) -> None:
         """Write lines and wait until a slow reader has room for more."""
+
+    async def stream(self, *lines: Line) -> None:
+        """Write lines little by little, each piece when the one before is on its way: whatever is written
+        next is not behind much. May be cancelled between two lines."""
+
+    async def redraw(self, *lines: Line) -> None:
+        """These lines alone on the screen, without flicker; where it is not rich, below the last."""
 
     async def status(self, line: Line) -> None:
         """Write without ending the line; the next output replaces it. Rich terminals only."""

@@ -18,6 +18,8 @@ class LineTerm:
         self._link = link
         self._limit = limit
         self._pending = ""
+        self._begun: LineEditor | None = None
+        """The line of `meanwhile` that has no end yet."""
 
     @property
     def columns(self) -> int:
@@ -44,7 +46,19 @@ class LineTerm:
     ) -> str:
         """As the port says. The end of a secret line is not echoed: it goes out with the verdict."""
         self._link.write(encode(safe(prompt)))
-        editor = LineEditor(self._limit)
+        return await self._line(LineEditor(self._limit), secret=secret)
+
+    async def meanwhile(self) -> str:
+        editor = self._begun = self._begun or LineEditor(self._limit)
+        try:
+            text = await self._line(editor, secret=False)
+        except (Interrupted, LineTooLongError, EndOfInput):
+            self._begun = None
+            raise
+        self._begun = None
+        return text
+
+    async def _line(self, editor: LineEditor, *, secret: bool) -> str:
         while True:
             happened = self._edit(editor, secret=secret)
             if happened is not Happened.NOTHING:
@@ -63,6 +77,12 @@ class LineTerm:
     async def show(self, *lines: Line) -> None:
         self._link.write(encode("".join(safe(plain(line)) + "\n" for line in lines)))
         await self._link.drain()
+
+    async def stream(self, *lines: Line) -> None:
+        await self._link.trickle(encode(safe(plain(line)) + "\n") for line in lines)
+
+    async def redraw(self, *lines: Line) -> None:
+        await self.show(*lines)
 
     async def status(self, line: Line) -> None:
         """Nothing: what could not be taken back would stay."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from telnetlib3 import telopt
 
@@ -12,6 +12,8 @@ from shell.telnet.protocol import AdminProtocol
 from shell.term import EndOfInput
 
 READ = 1024
+PIECE = 8192
+"""Bytes that are written at once where what comes next must not wait long."""
 NO_TERMINALS = frozenset({"", "dumb", "unknown", "network"})
 
 
@@ -94,6 +96,26 @@ class Link:
         """Queue bytes; a client that lets too much pile up is cut off."""
         self._protocol.screen.write(data)
         self._protocol.check_backlog()
+
+    async def trickle(self, parts: Iterable[bytes]) -> None:
+        """Write the parts, a few at a time, each time when the kernel has taken all that was written before.
+        A cancelled one has written whole parts."""
+        with self._protocol.unbuffered():
+            piece = bytearray()
+            for part in parts:
+                if piece and len(piece) + len(part) > PIECE:
+                    await self._send(bytes(piece))
+                    piece.clear()
+                piece += part
+            await self._send(bytes(piece))
+
+    async def _send(self, data: bytes) -> None:
+        await self.drain()
+        if data:
+            self.write(data)
+        await self.drain()
+        # Drained at once where the client is quick: its keys, and others, must have their turn all the same.
+        await asyncio.sleep(0)
 
     async def drain(self) -> None:
         """Wait until the client has taken enough; one that takes nothing for too long is cut off."""

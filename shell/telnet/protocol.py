@@ -12,7 +12,8 @@ import logging
 import re
 import socket
 from asyncio.streams import FlowControlMixin
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from telnetlib3 import TelnetReader, TelnetServer, TelnetWriter
@@ -27,6 +28,10 @@ WE_MAY = frozenset({t.ECHO, t.SGA, t.TM})
 THEY_MAY = frozenset({t.SGA, t.NAWS, t.TTYPE, t.NEW_ENVIRON})
 SUBNEGOTIATED = frozenset({t.NAWS, t.TTYPE, t.NEW_ENVIRON})
 NAWS_LENGTH = 5
+BUFFERED = (32768, 8192)
+"""Bytes of output in this process at which a session waits for its client, and goes on."""
+UNSENT = 16384
+"""Bytes of output in the kernel that are not on their way yet, beyond which it takes no more."""
 SLICE = 4096
 """Bytes looked at between two checks of the budgets."""
 TERMINAL_NAME = re.compile(r"[\w.+-]{1,40}", re.ASCII)
@@ -138,7 +143,7 @@ class AdminProtocol(TelnetServer):
         self._socket_transport = transport
         self._charged_at = asyncio.get_running_loop().time()
         super().connection_made(transport)
-        transport.set_write_buffer_limits(high=32768, low=8192)
+        transport.set_write_buffer_limits(*BUFFERED)
         self.typed.set_transport(transport)
         sock = transport.get_extra_info("socket")
         # A Synch sends its Data Mark as urgent data; out of line, the kernel would take that byte from the
@@ -147,6 +152,7 @@ class AdminProtocol(TelnetServer):
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
         # The kernel would keep up to 4 MB for a client that does not read.
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, self.limits.send_buffer)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, UNSENT)
         for command, key in KEYS.items():
             self.screen.set_iac_callback(command, self._key(key))
         self.screen.set_iac_callback(t.AYT, lambda _cmd: self.screen.write(b"\r\n[Yes]\r\n"))
@@ -214,6 +220,20 @@ class AdminProtocol(TelnetServer):
         """Bytes the client has not taken yet, the kernel's share not counted."""
         transport = self._socket_transport
         return 0 if transport is None or self._closing else transport.get_write_buffer_size()
+
+    @contextmanager
+    def unbuffered(self) -> Iterator[None]:
+        """While it lasts, draining waits until the kernel has taken everything."""
+        transport = self._socket_transport
+        if transport is None or self._closing:
+            yield
+            return
+        transport.set_write_buffer_limits(0, 0)
+        try:
+            yield
+        finally:
+            if not self._closing:
+                transport.set_write_buffer_limits(*BUFFERED)
 
     def begin_shell(self, future: asyncio.Future[None]) -> None:
         if future.cancelled() or self._closing or self._session is not None:

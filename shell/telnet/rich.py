@@ -212,16 +212,34 @@ class RichTerm:
 
     async def key(self) -> str:
         while True:
-            for press in (*typeahead.get_typeahead(self._input), *self._input.read_keys()):
+            pressed = [*typeahead.get_typeahead(self._input), *self._input.read_keys()]
+            while pressed:
+                press = pressed.pop(0)
                 if press.key is not Keys.CPRResponse:
+                    typeahead.store_typeahead(self._input, pressed)
                     return press.data
             self._input.feed(self._unfed or await self._link.read())
             self._unfed = ""
+
+    async def meanwhile(self) -> str:
+        pressed = await self.key()
+        if pressed == "\x03":
+            raise Interrupted
+        return pressed
 
     async def show(self, *lines: Line) -> None:
         columns = self.columns
         self._link.write(encode("".join(self._paint.line(line, columns) + "\n" for line in lines)))
         await self._link.drain()
+
+    async def stream(self, *lines: Line) -> None:
+        columns = self.columns
+        await self._link.trickle(encode(self._paint.line(line, columns) + "\n") for line in lines)
+
+    async def redraw(self, *lines: Line) -> None:
+        columns, rows = self.columns, self.rows - 1
+        text = "".join(self._paint.line(line, columns) + "\x1b[K\n" for line in lines[:rows])
+        await self._link.trickle([encode("\x1b[H" + text + "\x1b[J")])
 
     async def status(self, line: Line) -> None:
         self._link.write(encode("\r" + self._paint.line(line, self.columns) + "\x1b[K\r"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -316,13 +317,14 @@ CTRL_C = "\x03"
 
 class ScriptedTerm:
     """Answers each question with the next line of the script, then the far side is gone. `shown`: all that
-    was on the screen, prompts and answers included."""
+    was on the screen, prompts and answers included. `press`: what the user does while output goes on."""
 
     def __init__(
         self, *answers: str, rich: bool = False, columns: int = 80, rows: int = 24, keys: str = ""
     ) -> None:
         self._answers = deque(answers)
         self._keys = deque(keys)
+        self._pressed: asyncio.Queue[str | None] = asyncio.Queue()
         self.rich = rich
         self.columns = columns
         self.rows = rows
@@ -357,7 +359,28 @@ class ScriptedTerm:
             raise EndOfInput
         return self._keys.popleft()
 
+    def press(self, *keys: str | None) -> None:
+        """Keys, or whole lines on a line terminal; None: the far side says no more."""
+        for key in keys:
+            self._pressed.put_nowait(key)
+
+    async def meanwhile(self) -> str:
+        key = await self._pressed.get()
+        if key is None:
+            self._pressed.put_nowait(None)
+            raise EndOfInput
+        if key == CTRL_C:
+            raise Interrupted
+        return key
+
     async def show(self, *lines: Line) -> None:
+        self.lines.extend(lines)
+
+    async def stream(self, *lines: Line) -> None:
+        self.lines.extend(lines)
+
+    async def redraw(self, *lines: Line) -> None:
+        self.screens += 1
         self.lines.extend(lines)
 
     async def status(self, line: Line) -> None:
