@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
 from appliance.lifecycle import State
+from appliance.processes import Figures
 from appliance.services.ports import Unit, UnitState
 from router.model import Peer
 from shell.clock_data import encode
@@ -29,12 +30,27 @@ class About:
 
 @dataclass(frozen=True, slots=True)
 class StoreState:
-    """`error`: why the store cannot be had just now; empty when it can."""
+    """`error`: why the store cannot be had just now; empty when it can. `size_bytes`: 0 where only a server
+    knows. `sound`: what the self test found when it looked last, `looked_at`; None before."""
 
     url_shown: str
     revision: int | None
     schema: str | None
     error: str = ""
+    size_bytes: int = 0
+    sound: bool | None = None
+    looked_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Around:
+    """What surrounds the services. `figures`: of processes, by pid; `own_pid`: of the supervisor."""
+
+    host: Mapping[str, object]
+    network: Mapping[str, object] = field(default_factory=dict)
+    certificates: Sequence[Mapping[str, object]] = ()
+    figures: Mapping[int, Figures] = field(default_factory=dict)
+    own_pid: int = 0
 
 
 def status(
@@ -44,7 +60,7 @@ def status(
     jobs: Sequence[Mapping[str, object]],
     store: StoreState,
     pending: int,
-    host: Mapping[str, object],
+    around: Around,
     now: float,
     clock: ClockState | None = None,
 ) -> dict[str, object]:
@@ -58,11 +74,14 @@ def status(
         "ports": dict(about.ports),
         "state": str(about.state),
         "peers": _peers(about.peers, next((facts for unit, facts in services if _is_router(unit)), {})),
-        "services": [_service(unit, facts, now) for unit, facts in services],
+        "services": [_service(unit, facts, around.figures, now) for unit, facts in services],
+        "supervisor": {"pid": around.own_pid, **_taken(around.figures.get(around.own_pid))},
         "jobs": list(jobs),
         "store": _store(store),
         "spool": {"pending": pending},
-        "host": dict(host),
+        "host": dict(around.host),
+        "network": dict(around.network),
+        "certificates": [dict(each) for each in around.certificates],
         "clock": encode(clock) if clock else None,
     }
 
@@ -93,7 +112,9 @@ def _peer(peer: Peer, told: Mapping[str, object] | None, *, asked: bool) -> dict
     }
 
 
-def _service(unit: UnitState, facts: Mapping[str, object], now: float) -> dict[str, object]:
+def _service(
+    unit: UnitState, facts: Mapping[str, object], figures: Mapping[int, Figures], now: float
+) -> dict[str, object]:
     return {
         "name": unit.unit.value,
         "state": unit.state.value,
@@ -101,7 +122,17 @@ def _service(unit: UnitState, facts: Mapping[str, object], now: float) -> dict[s
         "uptime_s": round(now - unit.since, 1) if unit.state is State.READY else None,
         "restarts": unit.restarts,
         "last_exit": unit.last_exit,
+        **_taken(figures.get(unit.pid) if unit.pid else None),
         "facts": dict(facts) if unit.state is State.READY else {},
+    }
+
+
+def _taken(figures: Figures | None) -> dict[str, object]:
+    """What a process takes; nothing is known of one that is gone."""
+    return {
+        "memory_mb": figures.rss_mb if figures else None,
+        "cpu_percent": figures.cpu_percent if figures else None,
+        "cpu_s": figures.cpu_s if figures else None,
     }
 
 
@@ -110,5 +141,8 @@ def _store(store: StoreState) -> dict[str, object]:
         "url_shown": store.url_shown,
         "revision": store.revision,
         "schema": store.schema,
+        "size_mb": round(store.size_bytes / (1 << 20), 1) or None,
+        "sound": store.sound,
+        "looked_at": store.looked_at.isoformat() if store.looked_at else None,
     }
     return {**shown, "error": store.error} if store.error else shown

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import TypeVar
 
 from appliance.errands import Errands
 from appliance.status import StoreState
 from db.errors import StoreUnavailableError
+from db.soundness import Soundness
 from db.store import Store, prepare
 
 T = TypeVar("T")
@@ -29,6 +32,9 @@ class StoreKeeper:
         self._url_shown = url_shown
         self._edition = edition
         self._errands = Errands("store")
+        self._looking = Errands("look at the store")
+        self._look: asyncio.Task[Soundness] | None = None
+        self._looked: tuple[datetime, Soundness] | None = None
         self._store: Store | None = None
         self._revision: int | None = None
         self._error = ""
@@ -47,6 +53,14 @@ class StoreKeeper:
         self._revision = await self.do(Store.revision)
         return self._revision
 
+    async def look_through(self, within_s: float) -> Soundness:
+        """In a thread of its own: call records are taken in meanwhile. Who asks while one looks gets the same
+        answer. Raises StoreError, NotInTimeError."""
+        if self._look is None or self._look.done():
+            self._look = asyncio.create_task(self._look_through(within_s), name="look through the store")
+            self._look.add_done_callback(_seen)
+        return await asyncio.shield(self._look)
+
     def is_(self, error: str) -> None:
         """What the last attempt to follow the store has come to, for `state`; empty when it went well."""
         self._error = error
@@ -54,12 +68,27 @@ class StoreKeeper:
     def state(self) -> StoreState:
         """As known from the last attempts; never waits."""
         schema = self._store.schema if self._store else None
-        return StoreState(self._url_shown, self._revision, schema, self._error)
+        at, found = self._looked or (None, None)
+        return StoreState(
+            self._url_shown,
+            self._revision,
+            schema,
+            self._error,
+            size_bytes=(self._store.size_bytes() if self._store else 0) or (found.bytes if found else 0),
+            sound=found.is_sound if found else None,
+            looked_at=at,
+        )
 
     def close(self) -> None:
         """Without waiting for a store that hangs."""
         if self._store and not self._error:
             self._store.close()
+
+    async def _look_through(self, within_s: float) -> Soundness:
+        store: Store = await self.do(lambda opened: opened)
+        found = await self._looking.do(store.soundness, within_s)
+        self._looked = (datetime.now(UTC), found)
+        return found
 
     def _open(self) -> Store:
         prepare(self._url, make=self._make)
@@ -74,3 +103,9 @@ class StoreKeeper:
             raise StoreUnavailableError(self._error or "the store is not open")
         self._try_at = now + AGAIN_AFTER
         return self._open()
+
+
+def _seen(look: asyncio.Task[Soundness]) -> None:
+    """Its failure is told to those who wait for it; if they have given up, to nobody."""
+    if not look.cancelled():
+        look.exception()

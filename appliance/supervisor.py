@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import sys
 import time
 from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
 from datetime import datetime
 
-from appliance import lifecycle, sysinfo
+from appliance import lifecycle
+from appliance.checks.runner import Runner
+from appliance.checks.suite import Sources, suite
 from appliance.clock import local_zone
 from appliance.config import Config
+from appliance.control.checks import handlers as checks_handlers
 from appliance.control.clock import handlers as clock_handlers
 from appliance.control.protocol import RefusedError, Request
 from appliance.control.server import ControlServer, Handler, Peer
@@ -20,12 +24,13 @@ from appliance.hostclock.bare import BareClock
 from appliance.hostclock.ports import OwnedClock
 from appliance.housekeeping import Housekeeping
 from appliance.lifecycle import State
+from appliance.machine import Machine
 from appliance.memory import Limits
 from appliance.plans import Plans, keeper
 from appliance.services.children import Child, LocalChildren
 from appliance.services.ports import Unit, UnitFailedError, UnitState
 from appliance.sntp import TimeServers
-from appliance.status import About, status
+from appliance.status import About, Around, status
 from appliance.store_keeper import StoreKeeper
 from appliance.timekeeper import TimeKeeper
 from appliance.watchdog import Watchdog
@@ -71,6 +76,10 @@ class Supervisor:
             clock or BareClock(), TimeServers().ask, self._planner.look_at_clock, self._planner.replan
         )
         self._house = Housekeeping(config, store, self._plans, self._time.follow)
+        self._machine = Machine(config)
+        self._checks = Runner(
+            suite(Sources(config, self._whole_status, self._time.check, store.look_through))
+        )
 
     @property
     def media_facts(self) -> Mapping[str, object]:
@@ -90,6 +99,7 @@ class Supervisor:
             undo.callback(self.services.watch(self._changed))
             undo.push_async_callback(self.services.close, within=STOP_WITHIN)
             undo.push_async_callback(self._planner.close)
+            undo.push_async_callback(self._checks.close)
             await self._house.look()  # the routing table is there before the router
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._start_all(ready), name="start services")
@@ -124,17 +134,25 @@ class Supervisor:
 
     def _handlers(self) -> dict[str, Handler]:
         return {
-            "status": self._status,
+            "status": lambda _, __: self._whole_status(),
             "ready": self._ready,
             "facts": self._told,
             "alive": self._alive,
             "restart": self._restart,
             **clock_handlers(self._time),
+            **checks_handlers(self._checks),
         }
 
-    def _status(self, _: Request, __: Peer) -> dict[str, object]:
+    def _whole_status(self) -> dict[str, object]:
         units = [(self.services.state(unit), self._shown(unit)) for unit in Unit]
-        host = sysinfo.host(self._config.state)
+        machine = self._machine
+        around = Around(
+            machine.host(),
+            machine.network(),
+            machine.certificates(),
+            machine.figures(state.pid for state, _ in units if state.pid),
+            os.getpid(),
+        )
         jobs = self._plans.states()
         return status(
             self._about,
@@ -142,7 +160,7 @@ class Supervisor:
             jobs=jobs,
             store=self._store.state(),
             pending=self._house.pending,
-            host=host,
+            around=around,
             clock=self._time.known,
             now=time.monotonic(),
         )

@@ -13,7 +13,11 @@ PROC = Path("/proc")
 
 def host(state: Path, proc: Path = PROC) -> dict[str, object]:
     """`state`: the directory whose disk is meant. Sizes in MB, `uptime_s` and `load` as the kernel counts."""
-    found: dict[str, object] = {"hostname": platform.node(), "python": platform.python_version()}
+    found: dict[str, object] = {
+        "hostname": platform.node(),
+        "python": platform.python_version(),
+        "cpus": os.cpu_count() or 0,
+    }
     for read in (lambda: _disk(state), lambda: _memory(proc), lambda: _uptime(proc), _load):
         found |= _tolerant(read)
     return found

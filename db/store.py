@@ -12,11 +12,12 @@ from typing import Self
 
 from sqlalchemy import Connection, select
 
-from db import tables
+from db import soundness, tables
 from db.engine import Database, parse_url, sqlite_path
 from db.errors import StoreUnavailableError
 from db.prepare import prepare
 from db.schema import must_be_current
+from db.soundness import Soundness
 from db.stores.accounts import Accounts
 from db.stores.audit import AuditTrail
 from db.stores.calls import Calls
@@ -92,6 +93,14 @@ class Store:
                 self._revision = self._database.read(_revision)
                 self._version, self._ask_at = version, now + ASKED_EVERY
             return self._revision
+
+    def soundness(self, within_s: float) -> Soundness:
+        """Look the store through; nothing is changed, and others go on. Raises NotInTimeError."""
+        return soundness.look(self._database, within_s)
+
+    def size_bytes(self) -> int:
+        """Of a SQLite store with its log, without asking it; 0 where only a server knows."""
+        return soundness.size_of_files(self._database)
 
     def routing_table(self, announcements: str = "") -> RoutingTable:
         """What calls are routed by, of one moment, without peers and addresses of hosts.

@@ -19,7 +19,7 @@ from appliance.config import Config
 from appliance.lifecycle import State
 from appliance.roles.timers import TimerHeap
 from appliance.services.ports import Unit, UnitState
-from appliance.status import About, StoreState, status
+from appliance.status import About, Around, StoreState, status
 from appliance.when import WhenError, parse
 from router.model import Group, Peer, RoutingTable
 
@@ -127,7 +127,7 @@ def shown(**changed: object) -> dict[str, object]:
         ],
         "store": StoreState("sqlite:///x", 7, "0001"),
         "pending": 3,
-        "host": {"hostname": "box", "disk_free_mb": 5, "memory_free_mb": 6},
+        "around": Around({"hostname": "box", "disk_free_mb": 5, "memory_free_mb": 6}),
         "now": 160.0,
         **changed,
     }
@@ -144,10 +144,20 @@ def test_the_status_has_the_promised_shape_and_is_json() -> None:
             "uptime_s": 60.0,
             "restarts": 2,
             "last_exit": None,
+            "memory_mb": None,
+            "cpu_percent": None,
+            "cpu_s": None,
             "facts": {"sessions": 3},
         }
     ]
-    assert found["store"] == {"url_shown": "sqlite:///x", "revision": 7, "schema": "0001"}
+    assert found["store"] == {
+        "url_shown": "sqlite:///x",
+        "revision": 7,
+        "schema": "0001",
+        "size_mb": None,
+        "sound": None,
+        "looked_at": None,
+    }
     assert found["spool"] == {"pending": 3}
     assert found["jobs"][0].keys() == {"name", "variable", "next_run", "last_run", "last_result"}
     assert datetime.fromisoformat(found["started"]) == SUNDAY

@@ -1,0 +1,1 @@
+"""The self test: what is looked at before anybody writes a bug report."""
