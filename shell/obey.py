@@ -10,12 +10,14 @@ from functools import partial
 from db.errors import StoreError
 from shell.clock_ports import ClockRefusedError
 from shell.help import at_cursor
+from shell.listing import show_listing
 from shell.pager import page
 from shell.pipes import through
 from shell.ports import SystemUnavailableError
-from shell.registry import Answer, Ask, Context, Request, parse
+from shell.registry import Answer, Ask, Context, Listing, Live, Request, parse
 from shell.reply import CommandError, Reply, as_json, failure_lines
-from shell.term import Interrupted, Line, LineTooLongError, Term
+from shell.term import EndOfInput, Interrupted, Line, LineTooLongError, Term
+from shell.trace_ports import TraceRefusedError
 from shell.trail import record
 
 log = logging.getLogger(__name__)
@@ -30,9 +32,16 @@ async def obey(context: Context, term: Term, line: str, *, above: int = 0) -> An
     if text.endswith("?"):
         await page(term, at_cursor(context.commands, text.removesuffix("?"), term.columns))
         return None
-    answer, lines = await _answer(sized(context, term), text)
-    while isinstance(answer, Ask):
-        answer, lines = await _decided(term, answer)
+    request, answer, lines = await _answer(sized(context, term), text)
+    while isinstance(answer, Ask | Live):
+        if isinstance(answer, Ask):
+            answer, lines = await _decided(term, answer)
+        else:
+            pipes = request.pipes if request else ()
+            answer, lines = await _do(partial(answer.run, term, pipes), text, request)
+    if isinstance(answer, Listing):
+        show = partial(show_listing, term, answer.blocks, request.pipes if request else (), above=above)
+        _, lines = await _do(show, text, request)
     await page(term, lines, above=above)
     return answer
 
@@ -44,15 +53,16 @@ def sized(context: Context, term: Term) -> Context:
     )
 
 
-async def _answer(context: Context, text: str) -> tuple[Answer | None, tuple[Line, ...]]:
+async def _answer(context: Context, text: str) -> tuple[Request | None, Answer | None, tuple[Line, ...]]:
     request: Request | None = None
     try:
         request = parse(context.commands, text)
         if request.command.changes:
             _permit(context, request.command.name)
     except CommandError as exc:
-        return None, _failed(request, exc.message, exc.hint)
-    return await _do(partial(request.command.run, context, request.arguments), text, request)
+        return request, None, _failed(request, exc.message, exc.hint)
+    run = partial(request.command.run, context, request.arguments)
+    return request, *await _do(run, text, request)
 
 
 async def _decided(term: Term, ask: Ask) -> tuple[Answer | None, tuple[Line, ...]]:
@@ -72,11 +82,13 @@ async def _decided(term: Term, ask: Ask) -> tuple[Answer | None, tuple[Line, ...
 
 
 async def _do(
-    work: Callable[[], Awaitable[Answer]], text: str, request: Request | None
+    work: Callable[[], Awaitable[Answer | None]], text: str, request: Request | None
 ) -> tuple[Answer | None, tuple[Line, ...]]:
     try:
         answer = await work()
-    except (CommandError, StoreError, ClockRefusedError) as exc:
+    except (EndOfInput, Interrupted):
+        raise
+    except (CommandError, StoreError, ClockRefusedError, TraceRefusedError) as exc:
         return None, _failed(request, exc.message, exc.hint)
     except SystemUnavailableError as exc:
         hint = "system variables can be listed and set all the same"

@@ -13,24 +13,42 @@ STOP = frozenset({"q", "Q", "\x03", "\x04", "\x1b"})
 async def page(term: Term, lines: Sequence[Line], *, above: int = 0) -> None:
     """Show all lines; on a rich terminal stop before each one that would push unread text off the screen, of
     which there are `above` lines already."""
-    if not term.rich:
-        await term.show(*lines)
-        return
-    left = list(lines)
-    room = term.rows - 1 - above
-    while left:
-        shown: list[Line] = []
-        while left and (not shown or room >= _height(left[0], term.columns)):
-            room -= _height(left[0], term.columns)
-            shown.append(left.pop(0))
-        await term.show(*shown)
-        if left:
-            await term.status(MORE)
-            pressed = await term.key()
-            await term.status("")
-            if pressed in STOP:
-                return
-            room = 1 if pressed in {"\r", "\n"} else term.rows - 1
+    await Pager(term, above=above).show(lines)
+
+
+class Pager:
+    """For output that comes in several pieces."""
+
+    def __init__(self, term: Term, *, above: int = 0) -> None:
+        self._term = term
+        self._room = term.rows - 1 - above
+        self._fresh = True
+        """Nothing was shown since the reader wanted more: one line is shown however high it is."""
+
+    async def show(self, lines: Sequence[Line]) -> bool:
+        """The next lines; False when the reader has seen enough."""
+        term, left = self._term, list(lines)
+        if not term.rich:
+            await term.show(*left)
+            return True
+        while left:
+            shown: list[Line] = []
+            while left and (self._fresh or self._room >= _height(left[0], term.columns)):
+                self._room -= _height(left[0], term.columns)
+                self._fresh = False
+                shown.append(left.pop(0))
+            await term.show(*shown)
+            if left and not await self._go_on():
+                return False
+        return True
+
+    async def _go_on(self) -> bool:
+        await self._term.status(MORE)
+        pressed = await self._term.key()
+        await self._term.status("")
+        self._room = 1 if pressed in {"\r", "\n"} else self._term.rows - 1
+        self._fresh = True
+        return pressed not in STOP
 
 
 def _height(line: Line, columns: int) -> int:

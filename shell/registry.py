@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import Literal
@@ -75,7 +75,23 @@ class Ask:
     choices: Mapping[str, Callable[[], Awaitable[Answer]]]
 
 
-Answer = Reply | Leave | OpenMenu | Ask
+@dataclass(frozen=True, slots=True)
+class Live:
+    """What a command answers that goes on by itself until its user ends it. `run` is given the terminal and
+    what stood after the bar; None: it has shown everything itself."""
+
+    run: Callable[[Term, tuple[Pipe, ...]], Awaitable[Answer | None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """A long answer that is made while it is read: the lines and the data (a list) of each block. Reading it
+    may raise whatever a command may."""
+
+    blocks: AsyncGenerator[Reply, None]
+
+
+Answer = Reply | Leave | OpenMenu | Ask | Live | Listing
 
 
 @dataclass(frozen=True, slots=True)

@@ -110,6 +110,10 @@ class Term(Protocol):
         """What the user does while output goes on by itself: a key on a rich terminal, else a whole line.
         Raises Interrupted. May be cancelled: nothing typed is lost."""
 
+    async def interrupted(self) -> None:
+        """Returns when the user presses Ctrl-C; what else is typed stays for what comes after. May be
+        cancelled."""
+
     async def show(self, *lines: Line) -> None:
         """Write lines and wait until a slow reader has room for more."""
 

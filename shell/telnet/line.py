@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
+from contextlib import suppress
+
 from shell.safe import safe
 from shell.telnet.editor import Happened, LineEditor
 from shell.telnet.link import Link
 from shell.telnet.nvt import encode
 from shell.term import EndOfInput, Interrupted, Line, LineTooLongError, Suggest, plain
+
+TYPE_AHEAD = 4096
+"""Characters that may wait for a prompt."""
 
 
 class LineTerm:
@@ -57,6 +63,17 @@ class LineTerm:
             raise
         self._begun = None
         return text
+
+    async def interrupted(self) -> None:
+        while True:
+            before, ctrl_c, after = self._pending.partition("\x03")
+            if ctrl_c:
+                self._pending = after
+                return
+            if len(before) >= TYPE_AHEAD or self._link.ended:
+                await asyncio.get_running_loop().create_future()  # TCP holds the client
+            with suppress(EndOfInput):
+                self._pending += await self._link.read()
 
     async def _line(self, editor: LineEditor, *, secret: bool) -> str:
         while True:

@@ -227,6 +227,14 @@ class RichTerm:
             raise Interrupted
         return pressed
 
+    async def interrupted(self) -> None:
+        while "\x03" not in self._unfed:
+            if len(self._unfed) >= TYPE_AHEAD or self._link.ended:
+                await asyncio.get_running_loop().create_future()  # TCP holds the client
+            with suppress(EndOfInput):
+                self._unfed += await self._link.read()
+        self._unfed = self._unfed.partition("\x03")[2]
+
     async def show(self, *lines: Line) -> None:
         columns = self.columns
         self._link.write(encode("".join(self._paint.line(line, columns) + "\n" for line in lines)))

@@ -373,6 +373,10 @@ class ScriptedTerm:
             raise Interrupted
         return key
 
+    async def interrupted(self) -> None:
+        while await self._pressed.get() != CTRL_C:
+            pass
+
     async def show(self, *lines: Line) -> None:
         self.lines.extend(lines)
 

@@ -42,3 +42,9 @@ async def test_lines_that_wrap_and_lines_above_count() -> None:
     term = ScriptedTerm(rich=True, rows=10, columns=20, keys="q")
     await page(term, ["x" * 50] * 5, above=2)
     assert len(shown(term)) == 3
+
+
+async def test_a_line_higher_than_the_screen_is_shown_all_the_same() -> None:
+    term = ScriptedTerm(rich=True, rows=4, columns=20, keys="\r\r\r\r")
+    await page(term, ["x" * 200] * 3)
+    assert [line for line in shown(term) if "more" not in line] == ["x" * 200] * 3
