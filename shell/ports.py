@@ -9,11 +9,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
 from zoneinfo import ZoneInfo
 
 from db.variables.states import Actor, Change, VariableState
+from db.variables.trials import Trial
 from db.variables.values import Context as Rules
 from shell.clock_ports import DateTime
 from shell.throttle import Throttle
@@ -48,7 +49,8 @@ class Variables(Protocol):
 
     async def get(self, name: str) -> VariableState: ...
 
-    async def set(self, name: str, text: str, actor: Actor) -> Change: ...
+    async def set(self, name: str, text: str, actor: Actor, trial: timedelta | None = None) -> Change:
+        """`trial`: the change is undone unless it is confirmed within that time."""
 
     async def reset(self, name: str, actor: Actor) -> Change: ...
 
@@ -57,6 +59,15 @@ class Variables(Protocol):
 
     async def history(self, name: str | None = None, limit: int = 50) -> Sequence[Change]:
         """Newest first."""
+
+    async def waiting(self) -> Sequence[Trial]:
+        """The changes that wait to be confirmed, in the order they were made."""
+
+    async def confirm(self, change_id: int | None = None) -> Sequence[Trial]:
+        """Keep that change, or all that wait."""
+
+    async def untold(self, user: str) -> Sequence[Trial]:
+        """What became of changes of this user that nobody confirmed; told with this, once."""
 
 
 class SystemUnavailableError(Exception):

@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 
 from db.store import Store
 from db.stores.accounts import Account
 from db.stores.audit import Note
 from db.stores.jobs import JobRun
 from db.variables.states import Actor, Change, VariableState
+from db.variables.trials import Trial
 
 
 class StoreVariables:
@@ -23,8 +25,8 @@ class StoreVariables:
     async def get(self, name: str) -> VariableState:
         return await asyncio.to_thread(self._variables.get, name)
 
-    async def set(self, name: str, text: str, actor: Actor) -> Change:
-        return await asyncio.to_thread(self._variables.set, name, text, actor)
+    async def set(self, name: str, text: str, actor: Actor, trial: timedelta | None = None) -> Change:
+        return await asyncio.to_thread(self._variables.set, name, text, actor, trial)
 
     async def reset(self, name: str, actor: Actor) -> Change:
         return await asyncio.to_thread(self._variables.reset, name, actor)
@@ -34,6 +36,15 @@ class StoreVariables:
 
     async def history(self, name: str | None = None, limit: int = 50) -> Sequence[Change]:
         return await asyncio.to_thread(self._variables.history, name, limit)
+
+    async def waiting(self) -> Sequence[Trial]:
+        return await asyncio.to_thread(self._variables.waiting)
+
+    async def confirm(self, change_id: int | None = None) -> Sequence[Trial]:
+        return await asyncio.to_thread(self._variables.confirm, change_id)
+
+    async def untold(self, user: str) -> Sequence[Trial]:
+        return await asyncio.to_thread(self._variables.untold, user)
 
 
 class StoreLogin:

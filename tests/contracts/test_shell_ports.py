@@ -5,16 +5,24 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from db.errors import AmbiguousVariableError, InvalidValueError, UndoRefusedError, UnknownVariableError
+from db.errors import (
+    AmbiguousVariableError,
+    InvalidValueError,
+    NotOnTrialError,
+    OnTrialError,
+    UndoRefusedError,
+    UnknownVariableError,
+)
 from db.store import Store, prepare
 from db.stores.jobs import JobRun
 from db.variables.catalogue import CATALOGUE
 from db.variables.states import Actor
+from db.variables.trials import Outcome
 from shell.ports import Audit, Jobs, Login, Variables
 from shell.store_ports import StoreAudit, StoreJobs, StoreLogin, StoreVariables
 from tests.fakes.shell_ports import FakeAudit, FakeJobRun, FakeJobs, FakeLogin, FakeVariables
@@ -121,6 +129,27 @@ async def test_the_history_is_newest_first_and_of_one_variable_if_asked(ports: P
     await ports.variables.set("gWebTimeout", "40", ADMIN)
     assert [each.new for each in await ports.variables.history()] == ["40", "200", "30"]
     assert [each.new for each in await ports.variables.history("gWebTimeout", 1)] == ["40"]
+
+
+async def test_a_change_waits_until_it_is_confirmed(ports: Ports) -> None:
+    change = await ports.variables.set("gWebTimeout", "30", ADMIN, timedelta(minutes=5))
+    (trial,) = await ports.variables.waiting()
+    assert (trial.change, trial.until - change.at) == (change, timedelta(minutes=5))
+    with pytest.raises(OnTrialError):
+        await ports.variables.set("gWebTimeout", "40", ADMIN)
+    (kept,) = await ports.variables.confirm(change.id)
+    assert kept.outcome is Outcome.CONFIRMED
+    assert not await ports.variables.waiting()
+    assert not await ports.variables.untold("admin")
+    with pytest.raises(NotOnTrialError):
+        await ports.variables.confirm()
+
+
+async def test_a_change_that_is_taken_back_waits_no_more(ports: Ports) -> None:
+    change = await ports.variables.set("gWebTimeout", "30", ADMIN, timedelta(minutes=5))
+    await ports.variables.undo(ADMIN, change.id)
+    assert not await ports.variables.waiting()
+    assert not await ports.variables.untold("admin")
 
 
 async def test_only_the_right_password_gives_the_account(ports: Ports) -> None:
