@@ -7,6 +7,7 @@ import warnings
 from collections.abc import Callable, Generator, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from tests import needs
@@ -14,6 +15,7 @@ from tests import needs
 HOST, USER, PASSWORD = "127.0.0.1", "admin+s", "secret"
 WITHIN = 20
 PROMPT = "callisto# "
+DRIVE = Path(__file__).parent / "drive.exp"
 
 Ask = Callable[[str], str]
 """Gives a command; its answer, without prompt and echo."""
@@ -116,54 +118,36 @@ def telnetlib(port: int) -> Iterator[Ask]:
         client.read_all()
 
 
-EXPECT = """
-set timeout 20
-log_user 0
-match_max 1000000
-proc until {text} {
-    expect -ex $text {} timeout { puts stderr "no $text"; exit 1 } eof { puts stderr "closed"; exit 1 }
-}
-spawn telnet [lindex $argv 0] [lindex $argv 1]
-until "Username: "
-send "[lindex $argv 2]\\r"
-until "Password: "
-send "[lindex $argv 3]\\r"
-until "callisto# "
-while {[gets stdin command] >= 0} {
-    send -- "$command\\r"
-    until "callisto# "
-    puts $expect_out(buffer)
-    puts "<end>"
-    flush stdout
-}
-send "exit\\r"
-expect eof
-"""
-
-
 @contextmanager
 def expect(port: int) -> Generator[Ask]:
     program = needs.program("expect")
     needs.program("telnet", "inetutils-telnet")
-    with subprocess.Popen(
-        [program, "-c", EXPECT, HOST, str(port), USER, PASSWORD],
+    script = subprocess.Popen(
+        [program, "-f", str(DRIVE), HOST, str(port), USER, PASSWORD],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
-    ) as script:
-        assert script.stdin is not None
-        assert script.stdout is not None
-        write, lines = script.stdin, script.stdout
+    )
+    assert script.stdin is not None
+    assert script.stdout is not None
+    write, lines = script.stdin, script.stdout
 
-        def ask(command: str) -> str:
-            write.write(command + "\n")
-            write.flush()
-            answer = "".join(iter(lines.readline, "<end>\n"))
-            return answer.partition("\n")[2].rpartition(PROMPT)[0]
+    def ask(command: str) -> str:
+        write.write(command + "\n")
+        write.flush()
+        answer = ""
+        while (line := lines.readline()) != "<end>\n":
+            assert line, f"it ended after {answer!r}"
+            answer += line
+        return answer.partition("\n")[2].rpartition(PROMPT)[0]
 
-        yield ask
-        write.close()
-        assert script.wait(WITHIN) == 0
+    with script:
+        try:
+            yield ask
+            write.close()
+            assert script.wait(WITHIN) == 0
+        finally:
+            script.kill()
 
 
 TOOLS = (
