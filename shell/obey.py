@@ -9,9 +9,9 @@ from functools import partial
 
 from db.errors import StoreError
 from shell.clock_ports import ClockRefusedError
-from shell.help import at_cursor
 from shell.listing import show_listing
 from shell.pager import page
+from shell.pages.cursor import help_at
 from shell.pipes import through
 from shell.ports import SystemUnavailableError
 from shell.registry import Answer, Ask, Context, Listing, Live, Request, parse
@@ -19,6 +19,7 @@ from shell.reply import CommandError, Reply, as_json, failure_lines
 from shell.term import EndOfInput, Interrupted, Line, LineTooLongError, Term
 from shell.trace_ports import TraceRefusedError
 from shell.trail import record
+from shell.vocabulary import Vocabulary
 
 log = logging.getLogger(__name__)
 
@@ -30,15 +31,19 @@ async def obey(context: Context, term: Term, line: str, *, above: int = 0) -> An
     text = line.strip()
     await record(context.services.audit, context.actor, "command", text)
     if text.endswith("?"):
-        await page(term, at_cursor(context.commands, text.removesuffix("?"), term.columns))
+        vocabulary = Vocabulary(context)
+        await vocabulary.ask()
+        await page(term, await help_at(context, text.removesuffix("?"), term.columns, vocabulary.known))
         return None
     request, answer, lines = await _answer(sized(context, term), text)
     while isinstance(answer, Ask | Live):
-        if isinstance(answer, Ask):
-            answer, lines = await _decided(term, answer)
-        else:
+        if isinstance(answer, Live):
             pipes = request.pipes if request else ()
             answer, lines = await _do(partial(answer.run, term, pipes), text, request)
+        elif context.script:
+            lines, answer = _unasked(answer, text), None
+        else:
+            answer, lines = await _decided(term, answer)
     if isinstance(answer, Listing):
         show = partial(show_listing, term, answer.blocks, request.pipes if request else (), above=above)
         _, lines = await _do(show, text, request)
@@ -63,6 +68,12 @@ async def _answer(context: Context, text: str) -> tuple[Request | None, Answer |
         return request, None, _failed(request, exc.message, exc.hint)
     run = partial(request.command.run, context, request.arguments)
     return request, *await _do(run, text, request)
+
+
+def _unasked(ask: Ask, text: str) -> tuple[Line, ...]:
+    """A script is not asked: it would wait for ever, or its next command would be the answer."""
+    instead = ask.instead or f"{text} force"
+    return (*ask.lines, *failure_lines("this asks first, and a script is not asked", f"instead: {instead}"))
 
 
 async def _decided(term: Term, ask: Ask) -> tuple[Answer | None, tuple[Line, ...]]:

@@ -40,7 +40,8 @@ class Argument:
 @dataclass(frozen=True, slots=True)
 class Context:
     """Who gives a command, and what it may use. `width`: for text that is laid out; `table_width`: None where
-    nothing may be cut. `sessions`: the server's facts; `people`: who is logged in; `own`: this session."""
+    nothing may be cut. `script`: nobody is there to be asked. `sessions`: the server's facts; `people`: who
+    is logged in; `own`: this session."""
 
     services: Services
     account: Account
@@ -49,6 +50,7 @@ class Context:
     sessions: Callable[[], Mapping[str, object]]
     width: int = 80
     table_width: int | None = None
+    script: bool = False
     people: Sessions = field(default_factory=Alone)
     own: OwnSession = field(default_factory=Alone)
 
@@ -68,11 +70,12 @@ class OpenMenu:
 @dataclass(frozen=True, slots=True)
 class Ask:
     """What a command answers that needs a decision first. `choices`: what to do for each word that may be the
-    answer; with any other answer nothing is done."""
+    answer; with any other answer nothing is done. `instead`: the command that asks nothing, for scripts."""
 
     lines: tuple[Line, ...]
     prompt: str
     choices: Mapping[str, Callable[[], Awaitable[Answer]]]
+    instead: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,43 +2,69 @@
 
 from __future__ import annotations
 
-from functools import partial
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import replace
 
+from db.errors import StoreError
 from shell import menu
 from shell.completion import suggest
-from shell.help import at_cursor
 from shell.obey import obey
+from shell.pager import page
+from shell.pages.changes import notices
+from shell.pages.cursor import help_at
 from shell.registry import Context, Leave, OpenMenu
 from shell.reply import failure_lines
-from shell.term import EndOfInput, Interrupted, LineTooLongError, Question, Term
+from shell.term import EndOfInput, Interrupted, LineTooLongError, Question, Suggestion, Term
+from shell.vocabulary import Vocabulary
 
 PROMPT = "callisto# "
 
 
 async def converse(context: Context, term: Term, *, script: bool = False) -> None:
     """Returns when the user has left, by command or by Ctrl-D; a line that is gone is the same."""
+    context = replace(context, script=script)
+    vocabulary = Vocabulary(context)
     try:
         if not script:
             await menu.show(context, term)
-        start = ""
-        while True:
-            try:
-                line = await term.ask(
-                    PROMPT, suggest=partial(suggest, context.commands), remember=True, start=start
-                )
-                start = ""
-                if await _follow(context, term, line.strip()):
-                    return
-            except Interrupted:
-                start = ""
-            except LineTooLongError as exc:
-                message = f"the line has more than {exc.args[0]} characters; nothing was done"
-                await term.show(*failure_lines(message, ""))
-            except Question as question:
-                await term.show(*at_cursor(context.commands, question.text, term.columns))
-                start = question.text
+            await _notify(context, term)
+        await _prompts(context, term, vocabulary)
     except EndOfInput:
         return
+    finally:
+        await vocabulary.close()
+
+
+async def _prompts(context: Context, term: Term, vocabulary: Vocabulary) -> None:
+    def offered(typed: str) -> Sequence[Suggestion]:
+        return suggest(context.commands, typed, vocabulary.known)
+
+    start = ""
+    while True:
+        if not context.script:
+            vocabulary.refresh()
+        try:
+            line = await term.ask(PROMPT, suggest=offered, remember=True, start=start)
+            start = ""
+            if await _follow(context, term, line.strip()):
+                return
+        except Interrupted:
+            start = ""
+        except LineTooLongError as exc:
+            message = f"the line has more than {exc.args[0]} characters; nothing was done"
+            await term.show(*failure_lines(message, ""))
+        except Question as question:
+            await page(term, await help_at(context, question.text, term.columns, vocabulary.known))
+            start = question.text
+
+
+async def _notify(context: Context, term: Term) -> None:
+    """A script gets only what it asks for."""
+    with suppress(StoreError):
+        lines = await notices(context)
+        if lines:
+            await term.show(*lines)
 
 
 async def _follow(context: Context, term: Term, line: str) -> bool:

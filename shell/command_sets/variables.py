@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from shell.pages.changes import confirm, numbers, show_changes, waiting_numbers
 from shell.pages.variables import (
     reset_variable,
     set_variable,
@@ -26,6 +27,20 @@ COMMANDS: tuple[Command, ...] = (
         (Argument("NAME", "variable", optional=True, help="a system variable; without it, all of them"),),
     ),
     Command(
+        ("show", "changes"),
+        "What was changed since when, and the commands that do and undo it",
+        show_changes,
+        (
+            Argument(
+                "SINCE",
+                optional=True,
+                help="since yesterday, today, 2h, 3d, a date and time, or a change's number; else 7 days",
+                words=("since", "yesterday", "today", "2h", "3d"),
+                repeats=True,
+            ),
+        ),
+    ),
+    Command(
         ("set",),
         "Change a system variable",
         set_variable,
@@ -44,9 +59,31 @@ COMMANDS: tuple[Command, ...] = (
         undo,
         (
             Argument(
-                "NUMBER", "number", optional=True, help="as in show history; without it, the last change"
+                "NUMBER",
+                "number",
+                optional=True,
+                help="as in show changes; without it, the last change",
+                source=numbers,
             ),
         ),
         changes=True,
     ),
+    Command(
+        ("confirm",),
+        "Keep a change that would be undone",
+        confirm,
+        (
+            Argument(
+                "NUMBER",
+                "number",
+                optional=True,
+                help="of the change; without it, all that wait",
+                source=waiting_numbers,
+            ),
+        ),
+        changes=True,
+    ),
+    # As other equipment has it.
+    Command(("commit",), "As confirm, without a number", confirm, changes=True, hidden=True),
+    Command(("commit", "confirm"), "As confirm, without a number", confirm, changes=True, hidden=True),
 )

@@ -72,6 +72,7 @@ async def set_clock(context: Context, arguments: tuple[str, ...]) -> Answer:
                 (f"{local:%H:%M} comes twice on {local:%Y-%m-%d}: clocks go back over it.",),
                 f"The first ({first:%Z}) or the second ({second:%Z})? ",
                 {"first": partial(go_on, first), "second": partial(go_on, second)},
+                f"clock set {local:%Y-%m-%d %H:%M:%S} first force, or second force",
             )
         case wall.Never(instead) if force:
             return await go_on(instead)
@@ -80,6 +81,7 @@ async def set_clock(context: Context, arguments: tuple[str, ...]) -> Answer:
                 (f"{local:%H:%M} does not exist on {local:%Y-%m-%d}: clocks go forward over it.",),
                 f"Set {instead:%H:%M:%S %Z} instead? (yes/no) ",
                 {"yes": partial(go_on, instead)},
+                f"clock set {local:%Y-%m-%d %H:%M:%S} force",
             )
 
 
@@ -94,6 +96,7 @@ async def _set_if_confirmed(context: Context, at: datetime, *, force: bool) -> A
         ),
         f"Set the clock {wall.step_words(_between(now, at))}? (yes/no) ",
         {"yes": partial(_set, context, at)},
+        f"clock set {at:%Y-%m-%d %H:%M:%S}{' second' if at.fold else ''} force",
     )
 
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import timedelta
 
 from db.variables.catalogue import find
 from db.variables.states import Change, VariableState
+from shell import trying
 from shell.layout import Cell, ago, moment, pairs, paragraph, table
 from shell.pages import observed, words
 from shell.registry import Context
@@ -58,7 +60,11 @@ def details(context: Context, state: VariableState, seen: observed.Items = ()) -
     items.append(("Right is", variable.expected(services.rules)))
     items.extend(("", choice) for choice in choices if len(choices) != 2)
     items.append(("Counts", words.effect(variable)))
+    items.append(("Restarts", words.restarts(variable)))
+    items.append(("Calls", words.calls(variable)))
     items.extend(seen)
+    if variable.locks_out:
+        items.append(("Careful", f"{variable.locks_out}; {_safer(variable.name)}"))
     if state.unavailable:
         items.append(("Edition", Span(state.unavailable, Style.BAD)))
     last = words.change(state.last_change, zone, now) if state.last_change else "never"
@@ -76,8 +82,9 @@ async def set_variable(context: Context, arguments: tuple[str, ...]) -> Reply:
         variable = find(name)
         expected = variable.expected(context.services.rules)
         raise CommandError(f"set {variable.name}: the value is missing", f'right is {expected}; blank is ""')
-    change = await context.services.variables.set(name, _unquoted(text), context.actor)
-    return await _done(context, change)
+    value, trial = trying.split(text)
+    change = await context.services.variables.set(name, _unquoted(value), context.actor, trial)
+    return await _done(context, change, trial)
 
 
 async def reset_variable(context: Context, arguments: tuple[str, ...]) -> Reply:
@@ -85,13 +92,31 @@ async def reset_variable(context: Context, arguments: tuple[str, ...]) -> Reply:
 
 
 async def undo(context: Context, arguments: tuple[str, ...]) -> Reply:
-    number = _number(arguments[0]) if arguments else None
+    number = words.number_of_change("undo", arguments[0]) if arguments else None
     change = await context.services.variables.undo(context.actor, number)
     return await _done(context, change)
 
 
-async def _done(context: Context, change: Change) -> Reply:
-    return changed(context, change, await observed.after(context, change))
+async def _done(context: Context, change: Change, trial: timedelta | None = None) -> Reply:
+    return changed(
+        context, change, (*await observed.after(context, change), *_on_trial(context, change, trial))
+    )
+
+
+def _on_trial(context: Context, change: Change, trial: timedelta | None) -> observed.Items:
+    variable = find(change.name)
+    if not change.changed:
+        return ()
+    if trial is not None:
+        at = f"{(change.at + trial).astimezone(context.services.zone):%H:%M:%S}"
+        return (("Confirm", Span(f"confirm {change.id}, else it is undone at {at}", Style.BAD)),)
+    if variable.locks_out and change.undoes is None and not change.new_is_default:
+        return (("Careful", f"{variable.locks_out}; next time {_safer(variable.name)}"),)
+    return ()
+
+
+def _safer(name: str) -> str:
+    return f"set {name} VALUE confirm 5 is undone by itself unless you confirm it within 5 min"
 
 
 def changed(context: Context, change: Change, seen: observed.Items = ()) -> Reply:
@@ -107,6 +132,8 @@ def changed(context: Context, change: Change, seen: observed.Items = ()) -> Repl
     if runs := words.next_runs(variable, change.new, now, zone):
         items.append(("Next", words.runs(runs, zone)))
     items.append(("Counts", words.effect(variable)))
+    items.append(("Restarts", words.restarts(variable)))
+    items.append(("Calls", words.calls(variable)))
     items.extend(seen)
     if change.undoes is not None:
         items.append(("Undone", f"change {change.undoes}"))
@@ -168,9 +195,3 @@ def _unquoted(text: str) -> str:
     if len(text) >= 2 and text[0] == text[-1] and text[0] in "\"'":
         return text[1:-1]
     return text
-
-
-def _number(text: str) -> int:
-    if not (text.isascii() and text.isdecimal() and len(text) < 10):
-        raise CommandError(f"undo: {text!r} is not the number of a change", "show history lists the numbers")
-    return int(text)

@@ -12,6 +12,7 @@ from db.variables.values import Context as Rules
 from db.variables.values import Weekly
 from scheduler import days
 from shell.layout import ago, day_and_time, moment
+from shell.reply import CommandError
 
 WEEKDAYS_SHOWN = 3
 
@@ -65,6 +66,33 @@ def effect(variable: Variable) -> str:
     if not variable.read_by:
         return "kept and checked; nothing in this version acts on it yet"
     return f"from the next start of the {variable.restarts}" if variable.restarts else "at once"
+
+
+def restarts(variable: Variable) -> str:
+    """What setting it starts anew, now and later."""
+    if isinstance(variable.values, Weekly) and variable.read_by:
+        return "nothing now; the web server at the planned times, which logs out whoever is on the web"
+    if "clock" in variable.read_by:
+        return "nothing; the machine's time service is given the new server"
+    return (
+        f"nothing now; the {variable.restarts} takes it at its next start" if variable.restarts else "nothing"
+    )
+
+
+def calls(variable: Variable) -> str:
+    """Whether it matters to calls, and to which."""
+    if "router" in variable.read_by:
+        return "counts for calls that come from now on; calls in progress go on as they began"
+    return "not affected"
+
+
+def number_of_change(command: str, text: str) -> int:
+    """Raises CommandError."""
+    if not (text.isascii() and text.isdecimal() and len(text) < 10):
+        raise CommandError(
+            f"{command}: {text[:40]!r} is not the number of a change", "show changes lists the numbers"
+        )
+    return int(text)
 
 
 def change_data(one: Change) -> dict[str, Any]:

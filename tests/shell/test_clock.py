@@ -14,7 +14,7 @@ from shell.ports import SystemUnavailableError
 from shell.session import converse
 from shell.term import plain, width
 from tests.fakes.shell_ports import CTRL_C, NOON, STATUS, Office, ScriptedTerm
-from tests.shell.test_session import COMMANDS, context, run
+from tests.shell.test_session import COMMANDS, context, run, talk
 
 BEFORE = NOON
 REFUSAL = "this machine's clock is not ours to set"
@@ -46,7 +46,7 @@ async def test_a_small_step_is_made_without_a_question() -> None:
 @pytest.mark.parametrize("answer", ["yes", "y", "YES "])
 async def test_a_step_of_more_than_five_minutes_is_made_after_a_yes(answer: str) -> None:
     office = Office()
-    shown = await run(office, "clock set 2026-11-24 15:05:30", answer)
+    shown = await talk(office, "clock set 2026-11-24 15:05:30", answer)
     assert office.clock.time == local("2026-11-24 15:05:30")
     assert "Set the clock 2 h 5 min forward? (yes/no)" in shown
     assert "From  Tue 2026-11-24 13:00:00 CET" in shown
@@ -55,7 +55,7 @@ async def test_a_step_of_more_than_five_minutes_is_made_after_a_yes(answer: str)
 @pytest.mark.parametrize("answer", ["no", "n", "", CTRL_C, "show clock"])
 async def test_without_a_yes_nothing_is_changed(answer: str) -> None:
     office = Office()
-    shown = await run(office, "clock set 2026-11-24 12:54", answer, "show audit")
+    shown = await talk(office, "clock set 2026-11-24 12:54", answer, "show audit")
     assert office.clock.time == BEFORE
     assert "othing was changed" in shown
     assert ("% 'show clock' is not yes" in shown) is (answer == "show clock")
@@ -78,7 +78,7 @@ async def test_a_script_answers_with_force() -> None:
 @pytest.mark.parametrize(("answer", "hour"), [("first", 0), ("f", 0), ("second", 1)])
 async def test_of_a_time_that_comes_twice_it_is_asked_which(answer: str, hour: int) -> None:
     office = Office()
-    shown = await run(office, "clock set 2026-10-25 02:30", answer, "yes")
+    shown = await talk(office, "clock set 2026-10-25 02:30", answer, "yes")
     assert "02:30 comes twice on 2026-10-25" in shown
     assert "The first (CEST) or the second (CET)?" in shown
     assert office.clock.time == datetime(2026, 10, 25, hour, 30, tzinfo=UTC)
@@ -94,7 +94,7 @@ async def test_a_script_says_which_of_the_two(words: str, hour: int) -> None:
 async def test_from_one_of_two_hours_to_the_other_is_an_hour() -> None:
     office = Office()
     office.clock.time = datetime(2026, 10, 25, 0, 30, tzinfo=UTC)
-    shown = await run(office, "clock set 2026-10-25 02:30 second", "yes")
+    shown = await talk(office, "clock set 2026-10-25 02:30 second", "yes")
     assert "Set the clock 1 h forward?" in shown
     assert office.clock.time == datetime(2026, 10, 25, 1, 30, tzinfo=UTC)
 
@@ -108,12 +108,12 @@ async def test_force_does_not_guess_which_of_the_two() -> None:
 
 async def test_instead_of_a_time_that_does_not_exist_the_next_is_offered() -> None:
     office = Office()
-    shown = await run(office, "clock set 2026-03-29 02:30", "no", "clock set 2026-03-29 02:30", "yes", "yes")
+    shown = await talk(office, "clock set 2026-03-29 02:30", "no", "clock set 2026-03-29 02:30", "yes", "yes")
     assert "02:30 does not exist on 2026-03-29" in shown
     assert "Set 03:30:00 CEST instead?" in shown
     assert office.clock.time == datetime(2026, 3, 29, 1, 30, tzinfo=UTC)
     forced = Office()
-    await run(forced, "clock set 2026-03-29 02:30 force")
+    await talk(forced, "clock set 2026-03-29 02:30 force")
     assert forced.clock.time == office.clock.time
 
 
@@ -367,3 +367,22 @@ async def test_what_is_typed_is_meant_in_the_zone_that_is_shown() -> None:
     office.clock.zone = "Asia/Tokyo"
     await run(office, "clock set 2026-11-24 21:01")
     assert office.clock.time == datetime(2026, 11, 24, 12, 1, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("asks", "instead"),
+    [
+        ("clock set 2026-11-24 15:05:30", "clock set 2026-11-24 15:05:30 force"),
+        ("clock set 2026-10-25 02:30", "clock set 2026-10-25 02:30:00 first force, or second force"),
+        ("clock set 2026-03-29 02:30", "clock set 2026-03-29 02:30:00 force"),
+    ],
+)
+async def test_a_script_is_not_asked_but_told_the_command_that_does_not_ask(asks: str, instead: str) -> None:
+    office = Office()
+    shown = await run(office, asks, "show clock")
+    assert office.clock.time == BEFORE
+    assert "% this asks first, and a script is not asked" in shown
+    assert f"instead: {instead}" in shown
+    assert "(yes/no)" not in shown
+    await run(office, instead.partition(",")[0])
+    assert office.clock.time != BEFORE

@@ -123,10 +123,8 @@ def test_a_suggested_word_is_one_that_can_follow(words: list[str]) -> None:
 @pytest.mark.parametrize(
     ("typed", "words"),
     [
-        ("", {"show", "set", "reset", "undo", "clock", "menu", "help", "exit"}),
         ("sh", {"show"}),
         ("show v", {"variables", "variable"}),
-        ("show ", {"variables", "variable", "history", "info", "clock", "jobs", "audit"}),
         ("set gweb", {"gWebServerRestart", "gWebTimeout"}),
         ("set gWebTimeout ", {"20"}),
         ("show history gM", {"gMCSpeakNumber", "gMwiWebControls", "gMaxForwardNumberLen"}),
@@ -149,6 +147,13 @@ def test_a_suggested_word_is_one_that_can_follow(words: list[str]) -> None:
 )
 def test_completion_offers_what_may_come_next(typed: str, words: set[str]) -> None:
     assert {one.word for one in suggest(COMMANDS, typed)} == words
+
+
+def test_completion_offers_the_words_of_all_commands_that_are_not_hidden() -> None:
+    first = {command.words[0] for command in COMMANDS if not command.hidden}
+    assert {one.word for one in suggest(COMMANDS, "")} == first
+    second = {c.words[1] for c in COMMANDS if c.words[0] == "show" and not c.hidden}
+    assert {one.word for one in suggest(COMMANDS, "show ")} == second
 
 
 def test_every_variable_can_be_completed() -> None:

@@ -35,6 +35,13 @@ async def run(office: Office, *lines: str, role: str = "administrator", **term: 
     return terminal.shown
 
 
+async def talk(office: Office, *lines: str, role: str = "administrator", **term: Any) -> str:
+    """Everything shown by the session of a person, who can be asked."""
+    terminal = ScriptedTerm(*lines, **term)
+    await converse(context(office, role), terminal)
+    return terminal.shown
+
+
 async def value(office: Office, name: str) -> str:
     return (await office.variables.get(name)).value
 
