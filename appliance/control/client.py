@@ -74,7 +74,7 @@ class ControlClient:
     async def _open(self) -> asyncio.StreamWriter:
         async with self._opening:
             if self._writer is None or self._writer.is_closing():
-                reader, self._writer = await _connect(self._path)
+                reader, self._writer = await connect(self._path)
                 self._reading = asyncio.create_task(self._read(reader, self._writer), name="control: replies")
             return self._writer
 
@@ -95,7 +95,7 @@ class ControlClient:
 async def watch(path: Path, topics: Iterable[str]) -> AsyncIterator[tuple[str, dict[str, Any]]]:
     """Events (topic, data) of these topics until the appliance ends; also ("dropped", {"count": n}).
     Raises ControlUnavailableError if nothing runs."""
-    reader, writer = await _connect(path)
+    reader, writer = await connect(path)
     try:
         writer.write(protocol.encode({"id": 0, "request": "watch", "args": {"topics": list(topics)}}))
         async for message in _messages(reader):
@@ -106,7 +106,8 @@ async def watch(path: Path, topics: Iterable[str]) -> AsyncIterator[tuple[str, d
         writer.close()
 
 
-async def _connect(path: Path) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+async def connect(path: Path) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """A bare connection. Raises ControlUnavailableError."""
     try:
         sock = address.connect(path, timeout=0.5)
     except OSError as exc:

@@ -43,6 +43,7 @@ class ControlServer:
         self._handlers = {**handlers, "publish": self._published}
         self._max_clients = max_clients
         self._clients: set[_Client] = set()
+        self._taps: dict[str, list[Callable[[Mapping[str, object]], None]]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._server: asyncio.Server | None = None
 
@@ -61,13 +62,32 @@ class ControlServer:
 
     def publish(self, topic: str, data: Mapping[str, object]) -> None:
         """Tell every watcher of `topic`; never waits."""
-        line = protocol.event(topic, data)
-        for client in self._clients:
-            client.offer(topic, line)
+        if any(client.listens(topic) for client in self._clients):
+            line = protocol.event(topic, data)
+            for client in self._clients:
+                client.offer(topic, line)
+        for take in tuple(self._taps.get(topic, ())):
+            take(data)
+
+    def tap(self, topic: str, take: Callable[[Mapping[str, object]], None]) -> Callable[[], None]:
+        """Watch a topic from inside this process; returns what ends that. `take` must not raise."""
+        self._taps.setdefault(topic, []).append(take)
+        self._tell_watched()
+
+        def end() -> None:
+            taps = self._taps.get(topic, [])
+            if take in taps:
+                taps.remove(take)
+                self._tell_watched()
+
+        return end
 
     def _tell_watched(self) -> None:
         """What nobody watches need not be sent to us."""
-        topics = frozenset[str]().union(*(client.topics for client in self._clients))
+        topics = frozenset[str]().union(
+            (topic for topic, taps in self._taps.items() if taps),
+            *(client.topics for client in self._clients),
+        )
         self.publish(protocol.WATCHED, {"topics": sorted(topics - {protocol.WATCHED})})
 
     def _published(self, request: Request, _: Peer) -> None:
@@ -119,8 +139,11 @@ class _Client:
         self._slots = asyncio.Semaphore(MAX_AT_ONCE)
         self._closing = False
 
+    def listens(self, topic: str) -> bool:
+        return topic in self.topics or (topic == protocol.DROPPED and bool(self.topics))
+
     def offer(self, topic: str, line: bytes) -> None:
-        if topic in self.topics or (topic == protocol.DROPPED and self.topics):
+        if self.listens(topic):
             self._outbox.offer(line)
             self._filled.set()
 
