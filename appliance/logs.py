@@ -29,6 +29,7 @@ def set_up(service: str, stream: TextIO | io.TextIOBase | None = None, level: in
     """Log to `stream` (stderr unless given), each line as `2026-11-22 10:00:00.123 INFO router: …`."""
     handler = logging.StreamHandler(stream)
     handler.setFormatter(logging.Formatter(FORMAT.format(service), DATES))
+    handler.setLevel(level)  # a trace lowers the level of loggers, which is nothing for the log
     logging.basicConfig(level=level, handlers=[handler], force=True)
     for library in LIBRARIES:
         logging.getLogger(library).setLevel(logging.WARNING)

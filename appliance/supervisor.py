@@ -20,6 +20,7 @@ from appliance.control.checks import handlers as checks_handlers
 from appliance.control.clock import handlers as clock_handlers
 from appliance.control.protocol import RefusedError, Request
 from appliance.control.server import ControlServer, Handler, Peer
+from appliance.control.trace import handlers as trace_handlers
 from appliance.hostclock.bare import BareClock
 from appliance.hostclock.ports import OwnedClock
 from appliance.housekeeping import Housekeeping
@@ -33,6 +34,10 @@ from appliance.sntp import TimeServers
 from appliance.status import About, Around, status
 from appliance.store_keeper import StoreKeeper
 from appliance.timekeeper import TimeKeeper
+from appliance.trace.captures import Captures
+from appliance.trace.hub import SELF, Hub
+from appliance.trace.log_source import tell_own_log
+from appliance.trace.past import Past
 from appliance.watchdog import Watchdog
 from db.stores.jobs import JobRun
 from router.model import RoutingTable
@@ -51,7 +56,8 @@ CALLS = {Unit.ROUTER: "calls_now", Unit.MEDIA: "legs_in_use"}
 
 class Supervisor:
     """Create it inside the running event loop. `output` gets the lines a service writes; `env`: the
-    environment of the services, without our settings. `clock`: without one, the machine's is only read."""
+    environment of the services, without our settings. `clock`: without one, the machine's is only read.
+    `past` gets those lines too: our own are in it already."""
 
     def __init__(
         self,
@@ -62,12 +68,15 @@ class Supervisor:
         output: Callable[[str, str], None],
         *,
         clock: OwnedClock | None = None,
+        past: Past | None = None,
     ) -> None:
         self._config = config
         self._store = store
         self._about = _about(config, version)
         self._facts: dict[Unit, dict[str, object]] = {unit: {} for unit in Unit}
-        self.services = LocalChildren(_children(config, env), output)
+        self._trace = Hub(Captures(config.state / "traces", version), past or Past())
+        self._output = output
+        self.services = LocalChildren(_children(config, env), self._said)
         memory = Limits(config.memory_limit_mb, 2 * config.memory_limit_mb)
         self._watchdog = Watchdog(self.services, self._calls, dict.fromkeys(CALLS, memory))
         self._planner = Planner(local_zone(), keeper(self._keep_run))
@@ -95,7 +104,10 @@ class Supervisor:
         them is ready or has failed."""
         async with AsyncExitStack() as undo:
             undo.push_async_callback(self._house.take_in_the_rest)
-            await undo.enter_async_context(ControlServer(self._config.control_socket, self._handlers()))
+            control = ControlServer(self._config.control_socket, self._handlers())
+            await undo.enter_async_context(control)
+            self._trace.attach(control)
+            undo.callback(tell_own_log(SELF, control))
             undo.callback(self.services.watch(self._changed))
             undo.push_async_callback(self.services.close, within=STOP_WITHIN)
             undo.push_async_callback(self._planner.close)
@@ -106,6 +118,7 @@ class Supervisor:
                 tasks.create_task(self._house.run(), name="housekeeping")
                 tasks.create_task(self._watchdog.run(), name="watchdog")
                 tasks.create_task(self._time.run(), name="time")
+                tasks.create_task(self._trace.run(), name="traces")
 
     # Services
 
@@ -130,6 +143,10 @@ class Supervisor:
                 pid = f", pid {state.pid}" if state.pid else ""
                 log.info("%s is %s%s", state.unit, state.state.value, pid)
 
+    def _said(self, service: str, text: str) -> None:
+        self._output(service, text)
+        self._trace.output(service, text)
+
     # Requests
 
     def _handlers(self) -> dict[str, Handler]:
@@ -141,6 +158,7 @@ class Supervisor:
             "restart": self._restart,
             **clock_handlers(self._time),
             **checks_handlers(self._checks),
+            **trace_handlers(self._trace),
         }
 
     def _whole_status(self) -> dict[str, object]:

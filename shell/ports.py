@@ -18,6 +18,7 @@ from db.variables.trials import Trial
 from db.variables.values import Context as Rules
 from shell.clock_ports import DateTime
 from shell.throttle import Throttle
+from shell.trace_ports import Trace
 
 Status = Mapping[str, Any]
 """The supervisor's status, as its control socket gives it."""
@@ -139,6 +140,7 @@ class Services:
     jobs: Jobs
     audit: Audit
     clock: DateTime
+    trace: Trace
     rules: Rules = field(default_factory=Rules)
     """Edition and memory of this machine, for the ranges that are shown."""
     version: str = ""

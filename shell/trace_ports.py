@@ -126,7 +126,7 @@ class Trace(Protocol):
     async def capture(self, choice: Choice, who: Actor, limits: Limits | None = None) -> str:
         """Begin a capture that nobody has to look at; its name."""
 
-    async def stop(self, name: str) -> None:
+    async def stop(self, name: str, who: Actor | None = None) -> None:
         """End a capture, and with it the views that it belongs to."""
 
     async def mark(self, text: str, who: Actor) -> None:

@@ -15,6 +15,7 @@ from appliance.control.client import ControlClient
 from appliance.roles.announce import announce
 from appliance.roles.ending import end_within
 from appliance.services.ports import Unit
+from appliance.trace.log_source import LogPublisher
 from db.errors import StoreError
 from db.store import Store
 from shell.store_ports import StoreLogin
@@ -66,11 +67,15 @@ async def _serve(unit: Unit, config: Config, start: Callable[[Backing], Awaitabl
     login = StoreLogin(store)
     async with ControlClient(config.control_socket) as control:
         running = await start(Backing(config, store, login, control))
-        telling = asyncio.create_task(announce(control, unit, running.facts), name="announce")
+        telling = [
+            asyncio.create_task(announce(control, unit, running.facts), name="announce"),
+            asyncio.create_task(LogPublisher(unit, config.control_socket).run(), name="tell the log"),
+        ]
         log.info("ready on %s:%d", config.listen, running.port)
         await _until_stopped(stop, running)
         end_within(STOP_WITHIN)
-        telling.cancel()
+        for task in telling:
+            task.cancel()
         try:
             await running.close()
         except Exception as exc:

@@ -6,6 +6,7 @@ from appliance.clock import local_zone
 from appliance.config import Config
 from appliance.control.clock import ControlDateTime
 from appliance.control.system import ControlSystem
+from appliance.control.trace import ControlTrace
 from appliance.roles.service import Backing, Running, run
 from appliance.services.ports import Unit
 from appliance.sysinfo import memory_mb
@@ -21,11 +22,17 @@ def main(config: Config) -> int:
 
 
 async def _start(backing: Backing) -> Running:
-    server = await start(backing.config.listen, backing.config.telnet_port, _services(backing))
-    return Running(server.port, server.facts, server.close)
+    trace = ControlTrace(backing.control, backing.config.control_socket)
+    server = await start(backing.config.listen, backing.config.telnet_port, _services(backing, trace))
+
+    async def close() -> None:
+        await server.close()
+        await trace.close()
+
+    return Running(server.port, server.facts, close)
 
 
-def _services(backing: Backing) -> Services:
+def _services(backing: Backing, trace: ControlTrace) -> Services:
     return Services(
         variables=StoreVariables(backing.store),
         login=backing.login,
@@ -33,6 +40,7 @@ def _services(backing: Backing) -> Services:
         jobs=StoreJobs(backing.store),
         audit=StoreAudit(backing.store),
         clock=ControlDateTime(backing.control),
+        trace=trace,
         rules=Rules(edition=backing.config.edition, ram_mb=memory_mb()),
         version=release().version,
         local_zone=local_zone,

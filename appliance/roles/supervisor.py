@@ -20,6 +20,8 @@ from appliance.services.ports import UnitState
 from appliance.state import claimed
 from appliance.store_keeper import StoreKeeper
 from appliance.supervisor import Supervisor
+from appliance.trace.hub import SELF
+from appliance.trace.past import Past, Remembered
 from db.errors import StoreError, StoreUnavailableError
 from db.stores.accounts import FIRST_ADMINISTRATOR
 from firmware.release import running
@@ -36,9 +38,10 @@ def main(config: Config) -> int:
     with claimed(config) as unclean:
         check_ports(config, PATIENCE if unclean else 0.0)
         outlet = Outlet()
-        logs.set_up("supervisor", outlet)
+        past = Past()
+        logs.set_up(SELF, Remembered(outlet, past, SELF))
         try:
-            asyncio.run(_Foreground(config, outlet).run())
+            asyncio.run(_Foreground(config, outlet, past).run())
         finally:
             outlet.close()
     return 0
@@ -47,9 +50,10 @@ def main(config: Config) -> int:
 class _Foreground:
     """Start, signals, and what is said on the terminal."""
 
-    def __init__(self, config: Config, outlet: Outlet) -> None:
+    def __init__(self, config: Config, outlet: Outlet, past: Past) -> None:
         self._config = config
         self._outlet = outlet
+        self._past = past
         self._version = running().version
         self._supervisor: Supervisor | None = None
         self._password: str | None = None
@@ -100,6 +104,7 @@ class _Foreground:
                 service_environment(),
                 self._outlet.child_lines,
                 clock=host_clock(config),
+                past=self._past,
             )
             self._supervisor = supervisor
             await supervisor.run(self._welcome)

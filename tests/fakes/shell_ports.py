@@ -19,6 +19,7 @@ from shell.ports import Services, SystemUnavailableError
 from shell.term import EndOfInput, Interrupted, Line, Suggest, plain
 from shell.throttle import Policy, Throttle
 from tests.fakes.host_clock import FakeHostClock
+from tests.fakes.trace import FakeTrace
 
 NOON = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 """A Tuesday."""
@@ -341,6 +342,7 @@ class Office:
     policy: Policy = field(default_factory=lambda: Policy(exempt_loopback=True))
     now: datetime = NOON
     clock: FakeHostClock = field(default_factory=lambda: FakeHostClock(NOON))
+    trace: FakeTrace = field(default_factory=FakeTrace)
 
     def services(self) -> Services:
         return Services(
@@ -350,6 +352,7 @@ class Office:
             self.jobs,
             self.audit,
             self.clock,
+            self.trace,
             rules=Rules(ram_mb=2048),
             version="0.1.0",
             local_zone=lambda: ZoneInfo(self.clock.zone),
