@@ -11,6 +11,7 @@ from db.errors import StoreError
 from db.variables.states import Actor
 from shell.ports import Account, Services
 from shell.reply import failure_lines
+from shell.sessions_ports import Visit
 from shell.term import Interrupted, LineTooLongError, Term
 from shell.trail import record
 
@@ -19,6 +20,7 @@ log = logging.getLogger(__name__)
 ROLES = frozenset({"administrator", "support"})
 SCRIPT_SUFFIX = "+s"
 INCORRECT = "Login incorrect"
+VISIT_WITHIN_S = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +29,8 @@ class Entrance:
 
     account: Account
     script: bool
+    visit: Visit | None = None
+    """His last one."""
 
 
 async def log_in(term: Term, services: Services, host: str, peer: str, *, tries: int) -> Entrance | None:
@@ -46,8 +50,9 @@ async def log_in(term: Term, services: Services, host: str, peer: str, *, tries:
         user = name.removesuffix(SCRIPT_SUFFIX)
         verdict = await _check(services, host, user, password)
         if not isinstance(verdict, str):
+            visit = await _last_visit(services, verdict.user)
             await record(services.audit, Actor(verdict.user, peer, "telnet"), "login", "")
-            return Entrance(verdict, script=name.endswith(SCRIPT_SUFFIX))
+            return Entrance(verdict, name.endswith(SCRIPT_SUFFIX), visit)
         failures += 1
         await record(services.audit, Actor("", peer, "telnet"), "login failed", f"{hint_of(user)}: {verdict}")
         await term.show("", *failure_lines(verdict, ""), *([""] if failures < tries else []))
@@ -75,6 +80,15 @@ async def _check(services: Services, host: str, user: str, password: str) -> Acc
     if not account.roles & ROLES:
         return f"{INCORRECT}: {account.user} has neither of the roles administrator and support"
     return account
+
+
+async def _last_visit(services: Services, user: str) -> Visit | None:
+    """None also when it is not to be had soon: it keeps nobody out."""
+    try:
+        async with asyncio.timeout(VISIT_WITHIN_S):
+            return await services.standings.last_visit(user, hint_of(user))
+    except (StoreError, TimeoutError):
+        return None
 
 
 def hint_of(user: str) -> str:

@@ -60,8 +60,10 @@ def lines(columns: int) -> tuple[Line, ...]:
 
 async def choose(context: Context, term: Term, number: str) -> Answer | None:
     """Open the entry with that number, and show the menu again after it."""
-    await record(context.services.audit, context.actor, "command", f"menu {number}")
     index = int(number[:4])
+    # A long number may be a password, typed where it does not belong.
+    chosen = f"menu {index}" if index < len(ENTRIES) else "menu: no such number"
+    await record(context.services.audit, context.actor, "command", chosen)
     if index >= len(ENTRIES):
         await term.show(*failure_lines(f"{number} is not one of the numbers", "menu shows them"))
         return None
@@ -69,7 +71,8 @@ async def choose(context: Context, term: Term, number: str) -> Answer | None:
     if entry.open is None:
         return Leave()
     try:
-        await entry.open(context, term)
+        with context.own.doing(f"menu: {entry.title}"):
+            await entry.open(context, term)
     except StoreError as exc:
         await term.show(*failure_lines(exc.message, exc.hint))
         await pause(term)

@@ -14,8 +14,9 @@ from shell.pager import page
 from shell.pages.cursor import help_at
 from shell.pipes import through
 from shell.ports import SystemUnavailableError
-from shell.registry import Answer, Ask, Context, Listing, Live, Request, parse
+from shell.registry import Answer, Ask, Context, Listing, Live, Request, noted, parse
 from shell.reply import CommandError, Reply, as_json, failure_lines
+from shell.sessions_ports import SessionRefusedError
 from shell.term import EndOfInput, Interrupted, Line, LineTooLongError, Term
 from shell.trace_ports import TraceRefusedError
 from shell.trail import record
@@ -29,7 +30,13 @@ WIDEST = 100
 async def obey(context: Context, term: Term, line: str, *, above: int = 0) -> Answer | None:
     """What the command answered, after it was shown; None after an error was shown, or help."""
     text = line.strip()
-    await record(context.services.audit, context.actor, "command", text)
+    kept = noted(context.commands, text)
+    await record(context.services.audit, context.actor, "command", kept)
+    with context.own.doing(kept):
+        return await _obey(context, term, text, above)
+
+
+async def _obey(context: Context, term: Term, text: str, above: int) -> Answer | None:
     if text.endswith("?"):
         vocabulary = Vocabulary(context)
         await vocabulary.ask()
@@ -43,7 +50,7 @@ async def obey(context: Context, term: Term, line: str, *, above: int = 0) -> An
         elif context.script:
             lines, answer = _unasked(answer, text), None
         else:
-            answer, lines = await _decided(term, answer)
+            answer, lines = await _decided(context, term, answer)
     if isinstance(answer, Listing):
         show = partial(show_listing, term, answer.blocks, request.pipes if request else (), above=above)
         _, lines = await _do(show, text, request)
@@ -62,8 +69,9 @@ async def _answer(context: Context, text: str) -> tuple[Request | None, Answer |
     request: Request | None = None
     try:
         request = parse(context.commands, text)
-        if request.command.changes:
-            _permit(context, request.command.name)
+        if request.command.changes and not context.may_change:
+            await record(context.services.audit, context.actor, "refused", request.command.name)
+            raise _not_permitted(context, request.command.name)
     except CommandError as exc:
         return request, None, _failed(request, exc.message, exc.hint)
     run = partial(request.command.run, context, request.arguments)
@@ -76,7 +84,7 @@ def _unasked(ask: Ask, text: str) -> tuple[Line, ...]:
     return (*ask.lines, *failure_lines("this asks first, and a script is not asked", f"instead: {instead}"))
 
 
-async def _decided(term: Term, ask: Ask) -> tuple[Answer | None, tuple[Line, ...]]:
+async def _decided(context: Context, term: Term, ask: Ask) -> tuple[Answer | None, tuple[Line, ...]]:
     """What follows from the user's answer, which may be the beginning of a word. Ctrl-C is a no."""
     await term.show(*ask.lines)
     try:
@@ -84,6 +92,7 @@ async def _decided(term: Term, ask: Ask) -> tuple[Answer | None, tuple[Line, ...
     except (Interrupted, LineTooLongError):
         said = ""
     chosen = [word for word in ask.choices if said and word.startswith(said)]
+    await record(context.services.audit, context.actor, "answer", chosen[0] if len(chosen) == 1 else "no")
     if len(chosen) == 1:
         return await _do(ask.choices[chosen[0]], chosen[0], None)
     if said and not "no".startswith(said):
@@ -99,7 +108,7 @@ async def _do(
         answer = await work()
     except (EndOfInput, Interrupted):
         raise
-    except (CommandError, StoreError, ClockRefusedError, TraceRefusedError) as exc:
+    except (CommandError, StoreError, ClockRefusedError, SessionRefusedError, TraceRefusedError) as exc:
         return None, _failed(request, exc.message, exc.hint)
     except SystemUnavailableError as exc:
         hint = "system variables can be listed and set all the same"
@@ -117,10 +126,9 @@ async def _do(
     return answer, through(answer, request.pipes)
 
 
-def _permit(context: Context, what: str) -> None:
-    if not context.may_change:
-        role = "support" if "support" in context.account.roles else ", ".join(sorted(context.account.roles))
-        raise CommandError(f"{what}: your role ({role}) may read but not change")
+def _not_permitted(context: Context, what: str) -> CommandError:
+    role = "support" if "support" in context.account.roles else ", ".join(sorted(context.account.roles))
+    return CommandError(f"{what}: your role ({role}) may read but not change")
 
 
 def _failed(request: Request | None, message: str, hint: str) -> tuple[Line, ...]:

@@ -17,6 +17,7 @@ from db.variables.states import Actor, Change, VariableState
 from db.variables.trials import Trial
 from db.variables.values import Context as Rules
 from shell.clock_ports import DateTime
+from shell.sessions_ports import Standings
 from shell.throttle import Throttle
 from shell.trace_ports import Trace
 
@@ -141,6 +142,7 @@ class Services:
     audit: Audit
     clock: DateTime
     trace: Trace
+    standings: Standings
     rules: Rules = field(default_factory=Rules)
     """Edition and memory of this machine, for the ranges that are shown."""
     version: str = ""

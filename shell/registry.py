@@ -159,6 +159,15 @@ def parse(commands: Sequence[Command], line: str) -> Request:
     return Request(command, arguments)
 
 
+def noted(commands: Sequence[Command], line: str) -> str:
+    """A line as the audit trail may have it: whole when it begins as a command does; else it may be a
+    password, typed where it does not belong, and its shape has to do."""
+    words = line.split()
+    if not words or line == "?" or narrow(commands, words[:1])[1] or words[0].endswith("?"):
+        return line
+    return f"(no command: {len(line)} characters)"
+
+
 def shown(commands: Sequence[Command]) -> tuple[Command, ...]:
     return tuple(command for command in commands if not command.hidden)
 

@@ -15,19 +15,24 @@ from shell.pages.changes import notices
 from shell.pages.cursor import help_at
 from shell.registry import Context, Leave, OpenMenu
 from shell.reply import failure_lines
-from shell.term import EndOfInput, Interrupted, LineTooLongError, Question, Suggestion, Term
+from shell.term import EndOfInput, Interrupted, Line, LineTooLongError, Question, Suggestion, Term
 from shell.vocabulary import Vocabulary
 
 PROMPT = "callisto# "
 
 
-async def converse(context: Context, term: Term, *, script: bool = False) -> None:
-    """Returns when the user has left, by command or by Ctrl-D; a line that is gone is the same."""
+async def converse(
+    context: Context, term: Term, *, script: bool = False, greeting: Sequence[Line] = ()
+) -> None:
+    """Returns when the user has left, by command or by Ctrl-D; a line that is gone is the same. `greeting` is
+    shown below the menu."""
     context = replace(context, script=script)
     vocabulary = Vocabulary(context)
     try:
         if not script:
             await menu.show(context, term)
+            if greeting:
+                await term.show(*greeting, "")
             await _notify(context, term)
         await _prompts(context, term, vocabulary)
     except EndOfInput:

@@ -89,3 +89,34 @@ class Alone:
 
     def kept_alive(self, at_most_s: float) -> AbstractContextManager[None]:  # noqa: ARG002
         return nullcontext()
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What an account is good for now. `stamp` is another one after each change of the password."""
+
+    roles: frozenset[str]
+    stamp: str
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """The last login of somebody. `failed`: how often a name like his was tried in vain since then."""
+
+    at: datetime
+    address: str
+    failed: int
+
+
+class Standings(Protocol):
+    """What of accounts may change while their owners are logged in. Everything raises StoreError."""
+
+    async def revision(self) -> int:
+        """Another number after each change of anything; cheap."""
+
+    async def of(self, user: str) -> Standing | None:
+        """None when there is no such account any more."""
+
+    async def last_visit(self, user: str, like: str) -> Visit | None:
+        """Over Telnet, as far as the newest notes of the audit trail tell. `like`: how the notes of failed
+        logins begin that may have been meant for this user."""

@@ -13,6 +13,7 @@ from db.stores.audit import Note
 from db.stores.jobs import JobRun
 from db.variables.states import Actor, Change, VariableState
 from db.variables.trials import Trial
+from shell.sessions_ports import Standing, Visit
 
 
 class StoreVariables:
@@ -80,3 +81,19 @@ class StoreAudit:
 
     async def latest(self, limit: int) -> Sequence[Note]:
         return await asyncio.to_thread(self._audit.latest, limit)
+
+
+class StoreStandings:
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    async def revision(self) -> int:
+        return await asyncio.to_thread(self._store.revision)
+
+    async def of(self, user: str) -> Standing | None:
+        found = await asyncio.to_thread(self._store.accounts.standing, user)
+        return Standing(found[0].roles, found[1]) if found else None
+
+    async def last_visit(self, user: str, like: str) -> Visit | None:
+        found = await asyncio.to_thread(self._store.audit.last_visit, user, "telnet", like)
+        return Visit(found[0].at, found[0].actor.address, found[1]) if found else None

@@ -13,7 +13,7 @@ from appliance.sysinfo import memory_mb
 from db.variables.values import Context as Rules
 from firmware.release import running as release
 from shell.ports import Services
-from shell.store_ports import StoreAudit, StoreJobs, StoreVariables
+from shell.store_ports import StoreAudit, StoreJobs, StoreStandings, StoreVariables
 from shell.telnet.server import start
 
 
@@ -41,6 +41,7 @@ def _services(backing: Backing, trace: ControlTrace) -> Services:
         audit=StoreAudit(backing.store),
         clock=ControlDateTime(backing.control),
         trace=trace,
+        standings=StoreStandings(backing.store),
         rules=Rules(edition=backing.config.edition, ram_mb=memory_mb()),
         version=release().version,
         local_zone=local_zone,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from hashlib import sha256
 
 from sqlalchemy import Connection, delete, insert, select, update
 
@@ -37,6 +38,13 @@ class Accounts:
         found = self._database.read(lambda connection: _accounts(connection, name))
         account, kept = found[0] if found else (None, "")
         return account if passwords.matches(kept, password) else None
+
+    def standing(self, user: str) -> tuple[Account, str] | None:
+        """The account and a stamp of its password, which tells nothing of it and is another one after each
+        change; None when there is no such user."""
+        name = kept_text(user.strip().lower(), 64)
+        found = self._database.read(lambda connection: _accounts(connection, name))
+        return (found[0][0], sha256(found[0][1].encode()).hexdigest()[:16]) if found else None
 
     def set_password(self, user: str, password: str, actor: Actor) -> None:
         """Raises UnknownUserError, PasswordRefusedError."""

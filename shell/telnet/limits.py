@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 
+from shell.telnet.networks import Networks
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:
@@ -13,6 +15,10 @@ class Limits:
     sessions: int = 64
     per_address: int = 8
     unauthenticated: int = 16
+    handshakes: int = 32
+    """TLS handshakes at the same time."""
+    handshakes_per_address: int = 4
+    handshake_s: float = 5.0
     negotiation_s: float = 1.0
     """How long a client that answers no option waits for the login prompt."""
     login_s: float = 60.0
@@ -29,7 +35,7 @@ class Limits:
     """How long a client may leave a full screen unread before it is cut off."""
     rich: int = 16
     idle_s: float = 15 * 60.0
-    """Without a key pressed; Telnet's keep-alives do not count."""
+    """Without a key pressed; Telnet's keep-alives do not count. 0: for ever."""
     farewell_s: float = 5.0
     """How long the last words may take to reach a client that reads slowly."""
 
@@ -39,12 +45,17 @@ class Door:
     """Counts who is inside. Every `enter` that returned None has one `leave`."""
 
     limits: Limits
+    networks: Networks = field(default_factory=Networks)
     unauthenticated: int = 0
     rich: int = 0
     accepted: int = 0
     refused: int = 0
+    outside: int = 0
+    """Refused for where they came from."""
+    handshakes_failed: int = 0
     peak: int = 0
     _addresses: Counter[str] = field(default_factory=Counter)
+    _handshakes: Counter[str] = field(default_factory=Counter)
 
     @property
     def inside(self) -> int:
@@ -54,13 +65,33 @@ class Door:
         """None, or the reason why this connection is refused."""
         reason = self._refusal(address)
         if reason is not None:
-            self.refused += 1
+            self._count_refused(address)
             return reason
         self._addresses[address] += 1
         self.unauthenticated += 1
         self.accepted += 1
         self.peak = max(self.peak, self.inside)
         return None
+
+    def knock(self, address: str) -> str | None:
+        """None if this client may shake hands, or the reason why not. Every None has one `shaken`."""
+        reason = self._refusal(address)
+        if reason is None and self._handshakes.total() >= self.limits.handshakes:
+            reason = "Too many TLS handshakes at the same time."
+        if reason is None and self._handshakes[address] >= self.limits.handshakes_per_address:
+            reason = "Too many TLS handshakes from your address."
+        if reason is not None:
+            self._count_refused(address)
+            return reason
+        self._handshakes[address] += 1
+        return None
+
+    def shaken(self, address: str, *, done: bool) -> None:
+        self._handshakes[address] -= 1
+        if self._handshakes[address] <= 0:
+            del self._handshakes[address]
+        if not done:
+            self.handshakes_failed += 1
 
     def leave(self, address: str, *, authenticated: bool) -> None:
         self._addresses[address] -= 1
@@ -92,9 +123,18 @@ class Door:
             "peak": self.peak,
             "accepted": self.accepted,
             "refused": self.refused,
+            "outside": self.outside,
+            "handshakes_failed": self.handshakes_failed,
         }
 
+    def _count_refused(self, address: str) -> None:
+        self.refused += 1
+        if address not in self.networks:
+            self.outside += 1
+
     def _refusal(self, address: str) -> str | None:
+        if address not in self.networks:
+            return "Connections from your address are not allowed here."
         if self.inside >= self.limits.sessions:
             return f"Too many sessions (the limit is {self.limits.sessions}). Try again later."
         if self._addresses[address] >= self.limits.per_address:

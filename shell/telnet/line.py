@@ -26,6 +26,10 @@ class LineTerm:
         self._pending = ""
         self._begun: LineEditor | None = None
         """The line of `meanwhile` that has no end yet."""
+        self._prompt = ""
+        """Shown, with nothing typed after it."""
+        self._typing = False
+        self._notices: list[str] = []
 
     @property
     def columns(self) -> int:
@@ -52,7 +56,11 @@ class LineTerm:
     ) -> str:
         """As the port says. The end of a secret line is not echoed: it goes out with the verdict."""
         self._link.write(encode(safe(prompt)))
-        return await self._line(LineEditor(self._limit), secret=secret)
+        try:
+            return await self._line(LineEditor(self._limit), secret=secret, prompt=prompt)
+        finally:
+            self._prompt, self._typing = "", False
+            self._tell()
 
     async def meanwhile(self) -> str:
         editor = self._begun = self._begun or LineEditor(self._limit)
@@ -75,11 +83,14 @@ class LineTerm:
             with suppress(EndOfInput):
                 self._pending += await self._link.read()
 
-    async def _line(self, editor: LineEditor, *, secret: bool) -> str:
+    async def _line(self, editor: LineEditor, *, secret: bool, prompt: str | None = None) -> str:
         while True:
             happened = self._edit(editor, secret=secret)
             if happened is not Happened.NOTHING:
                 return self._result(happened, editor, secret=secret)
+            if prompt is not None:
+                self._typing = secret or bool(editor.text)
+                self._prompt = "" if self._typing else prompt
             try:
                 await self._link.drain()
                 self._pending = await self._link.read()
@@ -106,6 +117,18 @@ class LineTerm:
 
     async def clear(self) -> None:
         """Nothing: there is no cursor."""
+
+    def notice(self, line: Line) -> None:
+        """Show a line that nobody asked for: at once, or after the one that is being typed."""
+        self._notices.append(safe(plain(line)) + "\n")
+        if not self._typing:
+            self._tell()
+
+    def _tell(self) -> None:
+        if self._notices and not self._link.ended:
+            text = "".join(self._notices)
+            self._link.write(encode(f"\n{text}{safe(self._prompt)}" if self._prompt else text))
+        self._notices.clear()
 
     def _edit(self, editor: LineEditor, *, secret: bool) -> Happened:
         """Use what is pending up to the end of the line; its echo is one write."""

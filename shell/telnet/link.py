@@ -94,6 +94,7 @@ class Link:
 
     def write(self, data: bytes) -> None:
         """Queue bytes; a client that lets too much pile up is cut off."""
+        self._protocol.bytes_out += len(data)
         self._protocol.screen.write(data)
         self._protocol.check_backlog()
 

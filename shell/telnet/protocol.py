@@ -20,6 +20,7 @@ from telnetlib3 import TelnetReader, TelnetServer, TelnetWriter
 from telnetlib3 import telopt as t
 
 from shell.telnet.limits import Door, Limits
+from shell.telnet.seldom import Seldom
 
 log = logging.getLogger(__name__)
 
@@ -91,13 +92,14 @@ class AdminWriter(TelnetWriter):
 
 
 class AdminProtocol(TelnetServer):
-    """One connection. `door`, `limits` and `serve` belong to the server and are set by a subclass.
+    """One connection. `door`, `limits`, `seldom` and `serve` belong to the server and are set by a subclass.
 
     `serve` runs as the connection's own task: cancelled when the client goes away, and the connection is
     closed when it ends, however it ends."""
 
     door: Door
     limits: Limits
+    seldom: Seldom
     serve: Callable[[AdminProtocol], Awaitable[None]]
     tasks: set[asyncio.Task[None]]
 
@@ -107,6 +109,9 @@ class AdminProtocol(TelnetServer):
         self.peer = ""
         self.authenticated = False
         self.ended_because = "the client closed the connection"
+        self.encryption = ""
+        """Such as TLSv1.3."""
+        self.bytes_out = 0
         self.on_resize: Callable[[], None] | None = None
         self._admitted = False
         self._session: asyncio.Task[None] | None = None
@@ -134,9 +139,11 @@ class AdminProtocol(TelnetServer):
         peer = transport.get_extra_info("peername")
         self.address = str(peer[0]) if peer else "unknown"
         self.peer = _host_and_port(peer)
+        encrypted = transport.get_extra_info("ssl_object")
+        self.encryption = str(encrypted.version()) if encrypted else ""
         reason = self.door.enter(self.address)
         if reason is not None:
-            log.warning("refused a connection from %s: %s", self.address, reason)
+            self.seldom.warning("refused a connection from %s: %s", self.address, reason)
             self._turn_away(transport, reason)
             return
         self._admitted = True
@@ -174,7 +181,7 @@ class AdminProtocol(TelnetServer):
         if not self._admitted:
             return False
         self.typed.feed_eof()
-        return True
+        return not self.encryption  # TLS knows no half that stays open
 
     def connection_lost(self, exc: Exception | None) -> None:
         first = not self._closing

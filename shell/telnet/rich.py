@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager, contextmanager, suppress
 from typing import Any
 
 from prompt_toolkit import PromptSession
-from prompt_toolkit.application import create_app_session
+from prompt_toolkit.application import Application, create_app_session
 from prompt_toolkit.application.current import AppSession
 from prompt_toolkit.buffer import Buffer
 from prompt_toolkit.completion import CompleteEvent, Completer, Completion
@@ -28,7 +28,7 @@ from shell.safe import safe
 from shell.telnet.link import Link
 from shell.telnet.nvt import encode
 from shell.telnet.paint import Paint, depth
-from shell.term import EndOfInput, Interrupted, Line, LineTooLongError, Question, Suggest
+from shell.term import EndOfInput, Interrupted, Line, LineTooLongError, Question, Suggest, plain
 
 log = logging.getLogger(__name__)
 
@@ -158,6 +158,7 @@ class RichTerm:
             enable_cpr=False,
         )
         self._overflow = False
+        self._status: Line = ""
         self._history = _ShortHistory()
         self._session: PromptSession[str] | None = None
         self._app_session: AbstractContextManager[AppSession] | None = None
@@ -250,8 +251,20 @@ class RichTerm:
         await self._link.trickle([encode("\x1b[H" + text + "\x1b[J")])
 
     async def status(self, line: Line) -> None:
+        self._status = line
         self._link.write(encode("\r" + self._paint.line(line, self.columns) + "\x1b[K\r"))
         await self._link.drain()
+
+    def notice(self, line: Line) -> None:
+        """Show a line that nobody asked for, at once; what is being typed is drawn again below it."""
+        columns = self.columns
+        text = f"\r{self._paint.line(line, columns)}\x1b[K\n"
+        app = self._session.app if self._session else None
+        if app is not None and app.is_running and app.context is not None:
+            app.context.run(_interject, app, lambda: self._link.write(encode(text)))
+            return
+        again = f"{self._paint.line(self._status, columns)}\x1b[K\r" if plain(self._status) else ""
+        self._link.write(encode(text + again))
 
     async def clear(self) -> None:
         self._link.write(b"\x1b[2J\x1b[H")
@@ -338,6 +351,12 @@ def _resize(session: PromptSession[Any]) -> None:
     app = session.app
     if app.is_running and app.context is not None:
         app.context.run(app._on_resize)
+
+
+def _interject(app: Application[Any], write: Callable[[], None]) -> None:
+    app.renderer.erase()
+    write()
+    app._redraw()
 
 
 @contextmanager

@@ -16,6 +16,7 @@ from db.variables.states import Actor, Change, VariableState
 from db.variables.trials import Outcome, Trial
 from db.variables.values import Context as Rules
 from shell.ports import Services, SystemUnavailableError
+from shell.sessions_ports import Standing, Visit
 from shell.term import EndOfInput, Interrupted, Line, Suggest, plain
 from shell.throttle import Policy, Throttle
 from tests.fakes.host_clock import FakeHostClock
@@ -104,8 +105,8 @@ class FakeLogin:
     """`failure`: raised instead of an answer. `asked`: every name that was verified."""
 
     def __init__(self, passwords: Mapping[str, str], accounts: Iterable[FakeAccount] = ()) -> None:
-        self._passwords = passwords
-        self._accounts = {account.user: account for account in accounts}
+        self.passwords = dict(passwords)
+        self.accounts = {account.user: account for account in accounts}
         self.failure: Exception | None = None
         self.asked: list[str] = []
 
@@ -113,9 +114,9 @@ class FakeLogin:
         self.asked.append(user)
         if self.failure is not None:
             raise self.failure
-        if not password or self._passwords.get(user) != password:
+        if not password or self.passwords.get(user) != password:
             return None
-        return self._accounts.get(user, FakeAccount(user))
+        return self.accounts.get(user, FakeAccount(user))
 
 
 class FakeVariables:
@@ -321,6 +322,37 @@ class FakeAudit:
         return [note.detail for note in self.notes if note.action == action]
 
 
+class FakeStandings:
+    """Of the users of a FakeLogin. `changed` tells that something has."""
+
+    def __init__(self, login: FakeLogin) -> None:
+        self._login = login
+        self._revision = 1
+        self.visits: dict[str, Visit] = {}
+        self.failure: Exception | None = None
+
+    def changed(self) -> None:
+        self._revision += 1
+
+    async def revision(self) -> int:
+        if self.failure is not None:
+            raise self.failure
+        return self._revision
+
+    async def of(self, user: str) -> Standing | None:
+        if self.failure is not None:
+            raise self.failure
+        password = self._login.passwords.get(user)
+        if password is None:
+            return None
+        return Standing(self._login.accounts.get(user, FakeAccount(user)).roles, f"stamp of {password}")
+
+    async def last_visit(self, user: str, like: str) -> Visit | None:
+        if self.failure is not None:
+            raise self.failure
+        return self.visits.get(user)
+
+
 @dataclass(slots=True)
 class Office:
     """All fakes of one shell, and the Services made of them. Users: admin/secret, help/secret2 (support),
@@ -343,6 +375,10 @@ class Office:
     now: datetime = NOON
     clock: FakeHostClock = field(default_factory=lambda: FakeHostClock(NOON))
     trace: FakeTrace = field(default_factory=FakeTrace)
+    standings: FakeStandings = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.standings = FakeStandings(self.login)
 
     def services(self) -> Services:
         return Services(
@@ -353,6 +389,7 @@ class Office:
             self.audit,
             self.clock,
             self.trace,
+            self.standings,
             rules=Rules(ram_mb=2048),
             version="0.1.0",
             local_zone=lambda: ZoneInfo(self.clock.zone),

@@ -154,14 +154,23 @@ async def test_support_reads_and_does_not_change() -> None:
 
 async def test_every_command_is_in_the_audit_trail_refused_ones_too() -> None:
     office = Office()
-    await run(office, "show info", "set gWebTimeout 9999", "foo\x1b[2J", "", "1", "0", "0")
+    await run(office, "show info", "set gWebTimeout 9999", "show foo\x1b[2J", "", "1", "0", "0")
     assert office.audit.said("command") == [
         "show info",
         "set gWebTimeout 9999",
-        "foo^[[2J",
+        "show foo^[[2J",
         "menu 1",
         "menu 0",
     ]
+
+
+@pytest.mark.parametrize("typed", ["hunter2hunter2", "correct horse battery", "47114711", "pass;word | json"])
+async def test_a_password_typed_as_a_command_is_not_in_the_audit_trail(typed: str) -> None:
+    office = Office()
+    await run(office, typed)
+    (kept,) = office.audit.said("command")
+    assert not set(typed.split()) & set(kept.split())
+    assert typed not in str(office.audit.notes)
 
 
 @pytest.mark.parametrize(

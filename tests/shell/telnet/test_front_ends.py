@@ -294,10 +294,10 @@ async def test_what_is_typed_cannot_steer_a_screen(server: TelnetServer, office:
     for first in (terminal("vt100"), REFUSES_ALL):
         async with connected(server, first) as client:
             await client.log_in()
-            await client.send("x\u202ey\u2028\x9b31m\r")
+            await client.send("show x\u202ey\u2028\x9b31m\r")
             await client.until("no command")
             assert not {"\u202e", "\u2028", "\x9b"} & set(client.seen.decode(errors="replace"))
-    assert office.audit.said("command") == ["x\ufffdy\ufffd\ufffd31m"] * 2
+    assert office.audit.said("command") == ["show x\ufffdy\ufffd\ufffd31m"] * 2
 
 
 async def test_what_is_in_the_store_cannot_steer_a_screen(server: TelnetServer, office: Office) -> None:
