@@ -48,6 +48,7 @@ FOR_TESTS = (
     Need("netcat-traditional", "the tests with another such client", program="nc.traditional"),
     Need("tmux", "the tests that look at a client's screen", program="tmux"),
     Need("expect", "the test with an expect script", program="expect"),
+    Need("tshark", "the tests that read an exported capture", program="tshark"),
     Need("baresip-core", "the tests with baresip as a phone", program="baresip"),
     Need("linphone-cli", "the tests with Linphone as a phone", program="linphonec"),
     Need("kamailio", "the tests with Kamailio in front", program="kamailio"),
