@@ -1,6 +1,6 @@
 """The command `callisto`: what it can do, and how a refusal is said.
 
-Exit codes: 0 done; 1 refused or failed; 2 wrong usage or configuration; 3 (status) nothing runs.
+Exit codes: 0 done; 1 refused or failed; 2 wrong usage or configuration; 3 (status, selftest) nothing runs.
 """
 
 from __future__ import annotations
@@ -55,6 +55,8 @@ def parser() -> argparse.ArgumentParser:
     _add(commands, "init", _init, "make the store with the sample office and an administrator, start nothing")
     status = _add(commands, "status", _status, "what runs, since when, and what is planned")
     status.add_argument("--json", action="store_true", help="for programs")
+    selftest = _add(commands, "selftest", _selftest, "check machine, network, PBX and store, with remedies")
+    selftest.add_argument("--json", action="store_true", help="for programs")
     importing = _add(commands, "import", _import, "replace the office by the one in a YAML file")
     importing.add_argument("file", type=Path, metavar="FILE")
     export = _add(commands, "export", _export, "write the office as YAML: users, groups, contacts, variables")
@@ -107,6 +109,12 @@ def _status(config: Config, args: argparse.Namespace) -> int:
     from appliance.commands import status
 
     return status.show(config, as_json=args.json)
+
+
+def _selftest(config: Config, args: argparse.Namespace) -> int:
+    from appliance.commands import selftest
+
+    return selftest.run(config, as_json=args.json)
 
 
 def _import(config: Config, args: argparse.Namespace) -> int:

@@ -11,11 +11,15 @@ from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
 
 from db.engine import Database, sqlite_path
+from db.errors import StoreUnavailableError
 
 MOST = 20
 """Findings of each kind that are told."""
 _STEPS = 100_000
 """Of SQLite's machine between two looks at the clock: some milliseconds."""
+
+
+Found = tuple[tuple[str, ...], tuple[str, ...], int]
 
 
 class NotInTimeError(Exception):
@@ -41,7 +45,14 @@ def look(database: Database, within_s: float) -> Soundness:
     """Raises NotInTimeError, and StoreUnavailableError when the store cannot be had at all."""
     began = time.monotonic()
     ask = _sqlite if sqlite_path(database.url) is not None else _postgresql
-    damage, broken, size = database.read(lambda connection: ask(connection, within_s))
+    told: list[Found] = []
+    try:
+        database.read(lambda connection: told.append(ask(connection, within_s)))
+    except StoreUnavailableError:
+        # SQLite ends a transaction that has seen damage with an error of its own.
+        if not told:
+            raise
+    ((damage, broken, size),) = told
     if ask is _sqlite:
         size += size_of_files(database)
     return Soundness(damage, broken, size, time.monotonic() - began)
@@ -59,9 +70,6 @@ def size_of_files(database: Database) -> int:
     return size
 
 
-Found = tuple[tuple[str, ...], tuple[str, ...], int]
-
-
 def _sqlite(connection: Connection, within_s: float) -> Found:
     """`quick_check`: all but the comparison of indexes with their tables (sqlite.org/pragma.html)."""
     raw: Any = connection.connection.dbapi_connection
@@ -69,7 +77,11 @@ def _sqlite(connection: Connection, within_s: float) -> Found:
     raw.set_progress_handler(lambda: int(time.monotonic() > end), _STEPS)
     try:
         said = connection.exec_driver_sql(f"PRAGMA quick_check({MOST})").scalars().all()
-        rows = connection.exec_driver_sql("PRAGMA foreign_key_check").fetchmany(MOST)
+        damage = tuple(" ".join(str(each).split()) for each in said if each != "ok")
+        if damage:
+            return damage, (), 0  # the rows of a damaged file say nothing
+        with connection.exec_driver_sql("PRAGMA foreign_key_check") as result:
+            rows = result.fetchmany(MOST)
     except DBAPIError as exc:
         if "interrupted" in str(exc.orig):
             raise NotInTimeError(f"not looked through within {within_s:g} s") from exc
@@ -78,8 +90,7 @@ def _sqlite(connection: Connection, within_s: float) -> Found:
         raise
     finally:
         raw.set_progress_handler(None, 0)
-    damage = tuple(" ".join(str(each).split()) for each in said if each != "ok")
-    return damage, tuple(dict.fromkeys(f"{row[0]} to {row[2]}" for row in rows)), 0
+    return (), tuple(dict.fromkeys(f"{row[0]} to {row[2]}" for row in rows)), 0
 
 
 def _postgresql(connection: Connection, within_s: float) -> Found:

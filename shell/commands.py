@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from shell.command_sets import clock, general, information, variables
+from shell.command_sets import checks, clock, general, information, variables
 from shell.registry import Command
 
 COMMANDS: tuple[Command, ...] = (
     *variables.COMMANDS,
     *information.COMMANDS,
     *clock.COMMANDS,
+    *checks.COMMANDS,
     *general.COMMANDS,
 )

@@ -27,10 +27,17 @@ async def _clock(context: Context, term: Term) -> None:
     await clock_menu.open_clock(context, term)
 
 
+async def _self_test(context: Context, term: Term) -> None:
+    await heading(context, term, "Self Test")
+    await obey(context, term, "self test")
+    await pause(term)
+
+
 ENTRIES = (
     Entry("System Variables", "settings that the web pages do not have", "show variables", _variables),
     Entry("System Information", "what runs, since when, and how it is", "show info", _information),
     Entry("Set Date/Time", "the clock, its zone, its time server", "show clock", _clock),
+    Entry("Self Test", "what to look at before a bug report", "self test", _self_test),
     Entry("Exit", "leave", "exit", None),
 )
 

@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo
 from db.variables.states import Actor, Change, VariableState
 from db.variables.trials import Trial
 from db.variables.values import Context as Rules
+from shell.checks_ports import SelfTest
 from shell.clock_ports import DateTime
 from shell.sessions_ports import Standings
 from shell.throttle import Throttle
@@ -143,6 +144,7 @@ class Services:
     clock: DateTime
     trace: Trace
     standings: Standings
+    self_test: SelfTest
     rules: Rules = field(default_factory=Rules)
     """Edition and memory of this machine, for the ranges that are shown."""
     version: str = ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from appliance.clock import local_zone
 from appliance.config import Config
+from appliance.control.checks import ControlSelfTest
 from appliance.control.clock import ControlDateTime
 from appliance.control.system import ControlSystem
 from appliance.control.trace import ControlTrace
@@ -42,6 +43,7 @@ def _services(backing: Backing, trace: ControlTrace) -> Services:
         clock=ControlDateTime(backing.control),
         trace=trace,
         standings=StoreStandings(backing.store),
+        self_test=ControlSelfTest(backing.control),
         rules=Rules(edition=backing.config.edition, ram_mb=memory_mb()),
         version=release().version,
         local_zone=local_zone,

@@ -20,6 +20,7 @@ from shell.sessions_ports import Standing, Visit
 from shell.term import EndOfInput, Interrupted, Line, Suggest, plain
 from shell.throttle import Policy, Throttle
 from tests.fakes.host_clock import FakeHostClock
+from tests.fakes.self_test import FakeSelfTest
 from tests.fakes.trace import FakeTrace
 
 NOON = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
@@ -375,6 +376,7 @@ class Office:
     now: datetime = NOON
     clock: FakeHostClock = field(default_factory=lambda: FakeHostClock(NOON))
     trace: FakeTrace = field(default_factory=FakeTrace)
+    self_test: FakeSelfTest = field(default_factory=FakeSelfTest)
     standings: FakeStandings = field(init=False)
 
     def __post_init__(self) -> None:
@@ -390,6 +392,7 @@ class Office:
             self.clock,
             self.trace,
             self.standings,
+            self.self_test,
             rules=Rules(ram_mb=2048),
             version="0.1.0",
             local_zone=lambda: ZoneInfo(self.clock.zone),
