@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from functools import partial
 
 from shell.checks_data import passed, report, summary
 from shell.checks_ports import CheckResult, CheckState
 from shell.layout import fit, paragraph
+from shell.listing import STOPPED, interrupted
 from shell.pipes import Pipe
 from shell.registry import Context, Live
 from shell.reply import Reply
@@ -40,17 +40,8 @@ async def _run(context: Context, term: Term, pipes: tuple[Pipe, ...]) -> Reply:
             if showing:
                 await showing.show(*lines_of(result, context.width))
 
-    work = asyncio.ensure_future(all_of_it())
-    stop = asyncio.ensure_future(term.interrupted())
-    try:
-        await asyncio.wait({work, stop}, return_when=asyncio.FIRST_COMPLETED)
-        if not work.done():
-            return Reply(((Span("Not looked at any more; the checks end by themselves.", Style.DIM),),))
-        work.result()
-    finally:
-        for task in (work, stop):
-            task.cancel()
-        await asyncio.gather(work, stop, return_exceptions=True)
+    if await interrupted(term, all_of_it()):
+        return Reply((STOPPED, "The checks end by themselves."))
     shown = () if showing else [line for each in results for line in lines_of(each, context.width)]
     return Reply((*shown, "", _end(results)), report(results))
 

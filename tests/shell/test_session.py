@@ -185,7 +185,8 @@ async def test_whatever_is_shown_is_valid_json_with_nothing_around_it(line: str)
     text = terminal.shown.partition("| json\n")[2].removesuffix("\n" + PROMPT)
     data = json.loads(text)
     assert data
-    assert any(part in text for part in ("9,02:00", "web restart", "command", "Europe/Zurich"))
+    parts = ("9,02:00", "web restart", "command", "Europe/Zurich", "login page")
+    assert any(part in text for part in parts)
 
 
 async def test_an_error_is_json_too_when_json_was_asked_for() -> None:
