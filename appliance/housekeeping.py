@@ -27,6 +27,7 @@ AGAIN_AFTER = 2.0
 INGEST_EVERY = 1.0
 RESOLVE_EVERY = 60.0
 LAST_INGEST_WITHIN = 0.2
+OF_STORE = {"trace_group": "store"}
 
 
 class Housekeeping:
@@ -77,6 +78,7 @@ class Housekeeping:
         try:
             revision = await self._store.revision()
             if revision != self._seen:
+                log.debug("the store is of revision %d, and was of %s", revision, self._seen, extra=OF_STORE)
                 await self._publisher.publish()
                 for planned in PLANNED:
                     self._plans.follow(planned, await self._store.do(partial(known, planned=planned)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -14,6 +15,9 @@ from db.stores.jobs import JobRun
 from db.variables.states import Actor, Change, VariableState
 from db.variables.trials import Trial
 from shell.sessions_ports import Standing, Visit
+
+log = logging.getLogger(__name__)
+OF_STORE = {"trace_group": "store"}
 
 
 class StoreVariables:
@@ -30,10 +34,10 @@ class StoreVariables:
         return await asyncio.to_thread(self._variables.set, name, text, actor, trial)
 
     async def reset(self, name: str, actor: Actor) -> Change:
-        return await asyncio.to_thread(self._variables.reset, name, actor)
+        return _told(await asyncio.to_thread(self._variables.reset, name, actor))
 
     async def undo(self, actor: Actor, change_id: int | None = None) -> Change:
-        return await asyncio.to_thread(self._variables.undo, actor, change_id)
+        return _told(await asyncio.to_thread(self._variables.undo, actor, change_id))
 
     async def history(self, name: str | None = None, limit: int = 50) -> Sequence[Change]:
         return await asyncio.to_thread(self._variables.history, name, limit)
@@ -46,6 +50,11 @@ class StoreVariables:
 
     async def untold(self, user: str) -> Sequence[Trial]:
         return await asyncio.to_thread(self._variables.untold, user)
+
+
+def _told(change: Change) -> Change:
+    log.debug("%s: %s is %r, was %r", change.actor.user, change.name, change.new, change.old, extra=OF_STORE)
+    return change
 
 
 class StoreLogin:

@@ -16,6 +16,7 @@ LONGEST = 1000
 async def record(audit: Audit, actor: Actor, action: str, detail: str) -> None:
     """Note it; if the store does not take it, the log has it."""
     text = safe(detail)[:LONGEST]
+    log.debug("%s %s: %s %s", actor.user, actor.address, action, text)
     try:
         await audit.note(actor, action, text)
     except StoreError:

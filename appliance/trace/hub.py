@@ -23,6 +23,7 @@ from appliance.trace.recording import Recording
 from db.variables.states import Actor
 from shell.trace.choice import EVERYTHING, Choice, Matches, matcher
 from shell.trace.record import TOPIC, Record, from_wire, to_wire
+from shell.trace.redact import redact_text
 from shell.trace_ports import Capture, Limits, TraceRefusedError, Watcher
 
 log = logging.getLogger(__name__)
@@ -223,7 +224,7 @@ class Hub:
 
     def mark(self, text: str, who: Actor) -> None:
         """To everybody, whatever he chose."""
-        one_line = " ".join(text.split())
+        one_line = redact_text(" ".join(text.split()))
         record = Record(self._now(), SELF, "info", "mark", f"{who.user}: {one_line}"[:500])
         self._publish({"process": SELF, "records": [to_wire(record)], "mark": True})
 

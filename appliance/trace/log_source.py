@@ -18,6 +18,7 @@ from appliance.control.client import ControlUnavailableError, connect
 from appliance.trace.batches import WITHIN, Batcher
 from appliance.trace.past import call_in
 from shell.trace.record import TOPIC, Level, Record
+from shell.trace.redact import redact_text
 
 log = logging.getLogger(__name__)
 
@@ -182,7 +183,7 @@ class _Handler(logging.Handler):
                 process=self._process,
                 level=_level(record.levelno),
                 group=self._group(record),
-                text=one_line(text, _last_words(record)),
+                text=redact_text(one_line(text, _last_words(record))),
                 call=getattr(record, "trace_call", "") or call_in(text),
                 numbers=getattr(record, "trace_numbers", ()),
             )

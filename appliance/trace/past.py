@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from typing import Final
 
 from shell.trace.record import Level, Record
+from shell.trace.redact import redact_text
 
 KEPT_S: Final = 600.0
 KEPT_CHARACTERS: Final = 4 << 20
@@ -97,7 +98,8 @@ class Remembered(io.TextIOBase):
 
 
 def parsed(process: str, text: str, arrived: float) -> Iterator[Record]:
-    """Lines of a log. One that has not our format belongs to the moment and level of the one before it."""
+    """Lines of a log, without secrets. One that has not our format belongs to the moment and level of the one
+    before it."""
     at: float = arrived
     level: Level = "info"
     second, began = "", 0.0
@@ -105,14 +107,14 @@ def parsed(process: str, text: str, arrived: float) -> Iterator[Record]:
         match = _LINE.match(line)
         if match is None:
             if line.strip():
-                yield Record(at, process, level, "log", line.rstrip())
+                yield Record(at, process, level, "log", redact_text(line.rstrip()))
             continue
         stamp, milliseconds, name, _, said = match.groups()
         if stamp != second:
             second, began = stamp, _moment(stamp, arrived)
         at = began + int(milliseconds) / 1000
         level = _LEVELS.get(name, "info")
-        yield Record(at, process, level, "log", said, call_in(said))
+        yield Record(at, process, level, "log", redact_text(said), call_in(said))
 
 
 def call_in(text: str) -> str:

@@ -16,6 +16,7 @@ from appliance.web.door import SESSION_COOKIE, Door
 from appliance.web.headers import ProtectedMiddleware, protect
 from appliance.web.paper import FOLDER, Paper, refused_json
 from appliance.web.ports import WebServices
+from appliance.web.told import ToldMiddleware
 from appliance.web.view import view
 from shell.ports import Status, SystemUnavailableError
 
@@ -43,7 +44,7 @@ def create_app(services: WebServices) -> Starlette:
             Route("/healthz", _healthy),
             Mount("/static", _Static(directory=FOLDER / "static"), name="static"),
         ],
-        middleware=[Middleware(ProtectedMiddleware)],
+        middleware=[Middleware(ToldMiddleware), Middleware(ProtectedMiddleware)],
         exception_handlers={HTTPException: pages.refused, Exception: pages.broken},
     )
 
