@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from shell.command_sets import checks, clock, general, information, variables
+from shell.command_sets import checks, clock, general, information, sessions, variables
 from shell.registry import Command
 
 COMMANDS: tuple[Command, ...] = (
@@ -10,5 +10,6 @@ COMMANDS: tuple[Command, ...] = (
     *information.COMMANDS,
     *clock.COMMANDS,
     *checks.COMMANDS,
+    *sessions.COMMANDS,
     *general.COMMANDS,
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from db.errors import StoreError
 from shell.layout import table
 from shell.obey import obey
-from shell.pages import clock_menu, variables_menu
+from shell.pages import clock_menu, sessions_menu, variables_menu
 from shell.registry import Answer, Context, Entry, Leave
 from shell.reply import failure_lines
 from shell.screen import HEADING_ROWS, heading, pause
@@ -33,11 +33,16 @@ async def _self_test(context: Context, term: Term) -> None:
     await pause(term)
 
 
+async def _sessions(context: Context, term: Term) -> None:
+    await sessions_menu.open_sessions(context, term)
+
+
 ENTRIES = (
     Entry("System Variables", "settings that the web pages do not have", "show variables", _variables),
     Entry("System Information", "what runs, since when, and how it is", "show info", _information),
     Entry("Set Date/Time", "the clock, its zone, its time server", "show clock", _clock),
     Entry("Self Test", "what to look at before a bug report", "self test", _self_test),
+    Entry("Sessions", "who is logged in, and what he does", "show sessions", _sessions),
     Entry("Exit", "leave", "exit", None),
 )
 

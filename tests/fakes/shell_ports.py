@@ -324,11 +324,12 @@ class FakeAudit:
 
 
 class FakeStandings:
-    """Of the users of a FakeLogin. `changed` tells that something has."""
+    """Of the users of a FakeLogin. `changed` tells that something has; `asked`: how often for the revision."""
 
     def __init__(self, login: FakeLogin) -> None:
         self._login = login
         self._revision = 1
+        self.asked = 0
         self.visits: dict[str, Visit] = {}
         self.failure: Exception | None = None
 
@@ -336,6 +337,7 @@ class FakeStandings:
         self._revision += 1
 
     async def revision(self) -> int:
+        self.asked += 1
         if self.failure is not None:
             raise self.failure
         return self._revision

@@ -13,18 +13,23 @@ from db.variables.states import Actor
 from shell.commands import COMMANDS
 from shell.registry import Context
 from shell.session import PROMPT, converse
+from shell.telnet.sessions import Registry
 from tests.fakes.shell_ports import CTRL_C, NOON, FakeAccount, FakeJobRun, FakeJobs, Office, ScriptedTerm
 
 
 def context(office: Office, role: str = "administrator") -> Context:
     user = "admin" if role == "administrator" else "help"
     sessions = {"sessions": 2, "limit": 64, "peak": 3, "refused": 0}
+    account, people = FakeAccount(user, roles=frozenset({role})), Registry()
+    own = people.enter(account, address="192.0.2.7:4000", since=NOON)
     return Context(
         office.services(),
-        FakeAccount(user, roles=frozenset({role})),
+        account,
         Actor(user, "192.0.2.7:4000", "telnet"),
         COMMANDS,
         lambda: sessions,
+        people=people,
+        own=own,
     )
 
 
@@ -185,7 +190,7 @@ async def test_whatever_is_shown_is_valid_json_with_nothing_around_it(line: str)
     text = terminal.shown.partition("| json\n")[2].removesuffix("\n" + PROMPT)
     data = json.loads(text)
     assert data
-    parts = ("9,02:00", "web restart", "command", "Europe/Zurich", "login page")
+    parts = ("9,02:00", "web restart", "command", "Europe/Zurich", "login page", "192.0.2.7:4000")
     assert any(part in text for part in parts)
 
 
