@@ -324,7 +324,7 @@ class FakeAudit:
 
 
 class FakeStandings:
-    """Of the users of a FakeLogin. `changed` tells that something has; `asked`: how often for the revision."""
+    """Of the users of a FakeLogin. `changed` tells that something has; `asked`: how often for it."""
 
     def __init__(self, login: FakeLogin) -> None:
         self._login = login
