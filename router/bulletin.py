@@ -32,11 +32,12 @@ class Bulletin:
         log.info("call %s: %s", live.id, "; ".join(str(step["text"]) for step in live.steps))
         self._call(live, "ended", result, at)
 
-    def turned_away(self, record: dict[str, Any]) -> None:
+    def turned_away(self, record: dict[str, Any], sip_call_id: str) -> None:
         """A call that reached no group's rules."""
         (step,) = record["steps"]
         log.info("call %s: %s", record["id"], step["text"])
         known = {key: record[key] for key in ("id", "group", "caller")}
+        known["sip_call_id"] = sip_call_id
         for event, text in (("step", step["text"]), ("ended", record["result"])):
             self._tell("call", {**known, "event": event, "text": text, "at_s": 0.0})
 
@@ -80,6 +81,7 @@ class Bulletin:
             "id": live.id,
             "group": call.group.name,
             "caller": call.shown_number,
+            "sip_call_id": live.incoming.call_id,
             "event": event,
             "text": text,
             "at_s": round(at, 3),

@@ -57,7 +57,7 @@ class Door:
             incoming, caller, self._clock.now(), group=group, status=status, result=result, because=because
         )
         self._keep(record)
-        self._bulletin.turned_away(record)
+        self._bulletin.turned_away(record, incoming.call_id)
 
     def _is_recorded(self) -> bool:
         this = int(self._clock.monotonic())

@@ -120,6 +120,10 @@ class Engine:
     def refusals_unrecorded(self) -> int:
         return self._door.unrecorded
 
+    def call_of(self, leg: LegId) -> LiveCall | None:
+        """The call under way that has this leg, be it the caller's or a phone's."""
+        return self._calls.get(leg) or self._legs.call_of(leg)
+
     def use(self, table: RoutingTable) -> None:
         """Route new calls by this table; a call under way keeps the one it came with."""
         self._reception = Reception(table, candidates=self._candidates, reachable=self._reachable)

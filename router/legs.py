@@ -54,6 +54,10 @@ class Legs:
     def __len__(self) -> int:
         return len(self._alive)
 
+    def call_of(self, leg_id: LegId) -> LiveCall | None:
+        out = self._alive.get(leg_id)
+        return None if out is None else out.live
+
     def heard(self, leg_id: LegId) -> Out | None:
         """The leg that gave a sign of life; None when it was released before."""
         out = self._alive.get(leg_id)

@@ -43,6 +43,16 @@ class Flow(Protocol):
         """Never blocks and never raises: what cannot be sent is told by the network's `broken`, later."""
 
 
+class Observer(Protocol):
+    """Who looks at the traffic. Neither method may raise or take long."""
+
+    def came(self, data: bytes, flow: Flow) -> None:
+        """A message, or what was taken for one; of a stream with its headers spelled as we spell them."""
+
+    def went(self, data: bytes, flow: Flow) -> None:
+        """A message is sent, or waits for its connection."""
+
+
 def literal(host: str, port: int) -> tuple[socket.AddressFamily, str]:
     """Family and plain form of a literal address; brackets are taken off, an IPv4-mapped one is IPv4.
 

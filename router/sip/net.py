@@ -11,7 +11,7 @@ from selectors import EVENT_READ
 from typing import Any
 
 from router.sip.doors import Door
-from router.sip.flows import Flow, NetworkError, literal, wildcards
+from router.sip.flows import Flow, NetworkError, Observer, literal, wildcards
 from router.sip.poller import Poller
 from router.sip.streams import Streams
 from router.sip.tls import Tls, TlsFiles
@@ -111,6 +111,12 @@ class Network:
         if self._tls is None:
             raise NetworkError("TLS is not served here", "restart the router with the certificate")
         self._tls.use(tls)
+
+    def observe(self, observer: Observer | None) -> None:
+        """Show all traffic to `observer`, until called with None; then nothing of it costs anything."""
+        for door in self._udp.values():
+            door.observe(observer)
+        self._streams.observer = observer
 
     def pump(self, max_wait_s: float) -> int:
         """One turn: wait, deliver what came, tell what broke; the number of messages delivered."""

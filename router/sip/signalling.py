@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Iterable
 
 from router.ports import Clock, Identity, LegId, Media, SignallingListener, Target
 from router.sip import refreshing, replacing
@@ -10,12 +11,14 @@ from router.sip.agent import Agent
 from router.sip.caller import Caller
 from router.sip.connecting import Connecting
 from router.sip.dialling import Dialling, NowhereError
+from router.sip.flows import Observer
 from router.sip.handover import HandOver
 from router.sip.inbox import Inbox
 from router.sip.net import Flow, Network
 from router.sip.peering import Peering, Told
 from router.sip.phase import Phase
 from router.sip.referral import Referral
+from router.sip.rooms import Seat
 from router.sip.seating import Seating
 from router.sip.stack import Stack
 from router.sip.switchboard import Switchboard
@@ -100,6 +103,20 @@ class SipSignalling:
     def reachable(self, address: str) -> bool | None:
         """Whether the phone at this SIP URI is there; None where nothing says that it is not."""
         return self._board.phones.present(address, self._clock.monotonic())
+
+    def observe(self, observer: Observer | None) -> None:
+        """See `Network.observe`."""
+        self._network.observe(observer)
+
+    def leg_of(self, tags: Iterable[str]) -> LegId | None:
+        """The leg with one of these tags in its dialog; of a leg of the media server, the one it is for."""
+        for tag in tags:
+            leg = self._stack.tags.get(tag)
+            while leg is not None and isinstance(leg.user, Seat):
+                leg = leg.user.outside
+            if leg is not None:
+                return leg.id
+        return None
 
     def facts(self) -> dict[str, object]:
         return {

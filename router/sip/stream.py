@@ -9,6 +9,7 @@ from enum import Enum, auto
 from selectors import EVENT_READ, EVENT_WRITE
 from typing import Protocol
 
+from router.sip.flows import Observer
 from router.sip.message import Message, MessageError, StreamParser
 from router.sip.pipe import Pipe
 
@@ -24,6 +25,8 @@ _CHUNK = 32768
 
 class Keeper(Protocol):
     """Who owns the streams."""
+
+    observer: Observer | None
 
     def now(self) -> float: ...
     def wait_for(self, stream: Stream, events: int) -> None:
@@ -118,6 +121,8 @@ class Stream:
         if len(queue) + len(data) > QUEUE:
             self.end("the far end does not read what it is sent")
             return
+        if self._keeper.observer is not None:
+            self._keeper.observer.went(data, self)
         waiting = bool(queue)
         queue += data
         if self._stage is _Stage.OPEN and not waiting:

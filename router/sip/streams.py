@@ -12,8 +12,8 @@ from itertools import chain
 from selectors import EVENT_READ
 
 from router.sip.doors import Door
-from router.sip.flows import Flow, NetworkError
-from router.sip.message import Message
+from router.sip.flows import Flow, NetworkError, Observer
+from router.sip.message import Message, encode
 from router.sip.pipe import Pipe, PlainPipe
 from router.sip.poller import Poller
 from router.sip.stream import IDLE_S, Stream
@@ -42,6 +42,7 @@ class Streams:
         now: Callable[[], float],
     ) -> None:
         self.now = now
+        self.observer: Observer | None = None
         self._most = _allowed()
         self._poller = poller
         self._received = received
@@ -157,6 +158,8 @@ class Streams:
             del self._strangers[stream]
             self._known[stream] = None
         self._counts["received"] += 1
+        if self.observer is not None:
+            self.observer.came(encode(message), stream)
         self._received(message, stream)
 
     def active(self, stream: Stream) -> None:

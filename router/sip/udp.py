@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from router.sip import icmp
-from router.sip.flows import Flow, refused
+from router.sip.flows import Flow, Observer, refused
 from router.sip.routes import Routes
 
 LARGEST = 65535
@@ -29,7 +29,7 @@ _LASTING = frozenset({errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EACCES, errno
 class UdpFlow:
     """A far end over UDP. Equal to every other flow of that far end: one may be made anew at any time."""
 
-    __slots__ = ("_address", "_door", "_hash", "_sendto", "last", "remote")
+    __slots__ = ("_address", "_door", "_hash", "last", "remote")
 
     transport = "UDP"
     reliable = False
@@ -41,7 +41,6 @@ class UdpFlow:
         """What was sent last, to know it again in an ICMP report."""
         self._address = address
         self._door = door
-        self._sendto = door.sendto
         self._hash = hash(("UDP", self.remote))
 
     @property
@@ -51,7 +50,7 @@ class UdpFlow:
     def send(self, data: bytes) -> None:
         self.last = data
         try:
-            self._sendto(data, self._address)
+            self._door.sendto(data, self._address)
         except OSError:
             self._door.send_again(self, data, self._address)
 
@@ -78,7 +77,7 @@ class UdpDoor:
         broken: Callable[[Flow, str], None],
     ) -> None:
         """Raise NetworkError if the port cannot be had."""
-        self._received = received
+        self._received = self._deliver = received
         self._broken = broken
         self._family = family
         self._routes = Routes(family, host)
@@ -86,7 +85,7 @@ class UdpDoor:
         self._counts = {"received": 0, "odd": 0, "unsent": 0, "unreached": 0}
         self._socket = _bound(family, host, port)
         self._recvfrom = self._socket.recvfrom
-        self.sendto = self._socket.sendto
+        self.sendto: Callable[[bytes, tuple[Any, ...]], object] = self._socket.sendto
         self._budget = 1
         """Datagrams to be read in the next turn."""
         self.port: int = self._socket.getsockname()[1]
@@ -147,6 +146,22 @@ class UdpDoor:
             self._counts["unsent"] += 1
             if exc.errno in _LASTING:
                 self._broken(flow, exc.strerror or str(exc))
+
+    def observe(self, observer: Observer | None) -> None:
+        """Show all that comes and goes to `observer`; without one, the ways in and out are bare again."""
+        self._received, self.sendto = self._deliver, self._socket.sendto
+        if observer is None:
+            return
+
+        def received(data: bytes, flow: Flow) -> None:
+            observer.came(data, flow)
+            self._deliver(data, flow)
+
+        def sendto(data: bytes, address: tuple[Any, ...]) -> None:
+            self._socket.sendto(data, address)
+            observer.went(data, self._flows.get(address) or self._met(address))
+
+        self._received, self.sendto = received, sendto
 
     def forget_routes(self) -> None:
         self._routes.forget()
