@@ -8,7 +8,7 @@ import contextlib
 import logging
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Final, Protocol
@@ -16,9 +16,8 @@ from typing import Final, Protocol
 from appliance.control import protocol
 from appliance.control.client import ControlUnavailableError, connect
 from appliance.trace.batches import WITHIN, Batcher
-from appliance.trace.past import call_in
-from shell.trace.record import TOPIC, Level, Record
-from shell.trace.redact import redact_text
+from appliance.trace.log_records import LogRecords
+from shell.trace.record import TOPIC, Record
 
 log = logging.getLogger(__name__)
 
@@ -32,14 +31,6 @@ class Bus(Protocol):
 
 
 OURS: Final = ("appliance", "shell", "db", "firmware", "router", "scheduler")
-GROUPS: Final = {
-    "appliance.web": "web",
-    "uvicorn": "web",
-    "shell": "shell",
-    "db": "store",
-    "scheduler": "job",
-}
-"""The group of what a logger says, by the beginning of its name. `extra={"trace_group": …}` is stronger."""
 MOST_WAITING: Final = 5000
 AGAIN_AFTER: Final = 0.5
 BUFFERED: Final = 1 << 20
@@ -51,7 +42,7 @@ class LogSource:
     def __init__(self, process: str, publish: Callable[[dict[str, object]], None]) -> None:
         self._process = process
         self._batcher = Batcher(process, publish)
-        self._handler: _Handler | None = None
+        self._handler: LogRecords | None = None
         self._levels: dict[str, int] = {}
         self._loop = asyncio.get_running_loop()
         self._waiting: deque[Record] = deque()
@@ -61,7 +52,7 @@ class LogSource:
 
     def watch(self, watched: bool) -> None:
         if watched and self._handler is None:
-            self._handler = _Handler(self._process, self._put)
+            self._handler = LogRecords(self._process, self._put)
             root = logging.getLogger()
             root.addHandler(self._handler)
             for name in OURS:
@@ -163,64 +154,3 @@ def watches_traces(data: object) -> bool:
     """Of the data of the event WATCHED."""
     topics = data.get("topics") if isinstance(data, Mapping) else None
     return isinstance(topics, list) and TOPIC in topics
-
-
-class _Handler(logging.Handler):
-    def __init__(self, process: str, put: Callable[[Record], None]) -> None:
-        super().__init__()
-        self._process = process
-        self._put = put
-        self._groups: dict[str, str] = {}
-
-    def emit(self, record: logging.LogRecord) -> None:
-        try:
-            text = record.getMessage()
-        except Exception as exc:  # a format that does not fit its arguments must not stop who logs
-            text = f"{record.msg!r} with {record.args!r}: {exc}"
-        self._put(
-            Record(
-                at=record.created,
-                process=self._process,
-                level=_level(record.levelno),
-                group=self._group(record),
-                text=redact_text(one_line(text, _last_words(record))),
-                call=getattr(record, "trace_call", "") or call_in(text),
-                numbers=getattr(record, "trace_numbers", ()),
-            )
-        )
-
-    def _group(self, record: logging.LogRecord) -> str:
-        own = getattr(record, "trace_group", None)
-        if isinstance(own, str):
-            return own
-        found = self._groups.get(record.name)
-        if found is None:
-            found = self._groups[record.name] = _group_of(record.name)
-        return found
-
-
-def one_line(text: str, more: Iterable[str] = ()) -> str:
-    """Line breaks as a bar: a record is a line."""
-    return " | ".join(part for whole in (text, *more) for part in whole.splitlines() if part.strip())
-
-
-def _last_words(record: logging.LogRecord) -> Iterable[str]:
-    """What an exception said; where it was stays in the log."""
-    if record.exc_info and record.exc_info[1] is not None:
-        error = record.exc_info[1]
-        yield f"{type(error).__name__}: {error}"
-
-
-def _level(number: int) -> Level:
-    if number >= logging.ERROR:
-        return "error"
-    if number >= logging.WARNING:
-        return "warning"
-    return "info" if number >= logging.INFO else "debug"
-
-
-def _group_of(name: str) -> str:
-    for beginning, group in GROUPS.items():
-        if name == beginning or name.startswith(f"{beginning}."):
-            return group
-    return "log"
