@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-from shell.command_sets import checks, clock, general, information, sessions, variables
+from shell.command_sets import (
+    checks,
+    clock,
+    general,
+    information,
+    office,
+    sessions,
+    variables,
+)
 from shell.registry import Command
 
 COMMANDS: tuple[Command, ...] = (
@@ -11,5 +19,6 @@ COMMANDS: tuple[Command, ...] = (
     *clock.COMMANDS,
     *checks.COMMANDS,
     *sessions.COMMANDS,
+    *office.COMMANDS,
     *general.COMMANDS,
 )

@@ -12,7 +12,7 @@ from shell.clock_ports import ClockRefusedError
 from shell.listing import show_listing
 from shell.pager import page
 from shell.pages.cursor import help_at
-from shell.pipes import through
+from shell.pipes import through, wants_json
 from shell.ports import SystemUnavailableError
 from shell.registry import Answer, Ask, Context, Listing, Live, Request, noted, parse
 from shell.reply import CommandError, Reply, as_json, failure_lines
@@ -73,6 +73,8 @@ async def _answer(context: Context, text: str) -> tuple[Request | None, Answer |
             await record(context.services.audit, context.actor, "refused", request.command.name)
             raise _not_permitted(context, request.command.name)
     except CommandError as exc:
+        if request is None and wants_json(text):
+            return None, None, as_json({"error": exc.message, "hint": exc.hint})
         return request, None, _failed(request, exc.message, exc.hint)
     run = partial(request.command.run, context, request.arguments)
     return request, *await _do(run, text, request)

@@ -39,6 +39,12 @@ def parse_pipes(tail: str) -> tuple[Pipe, ...]:
     return pipes
 
 
+def wants_json(line: str) -> bool:
+    """Of a line that was not understood: its answer is read by a program."""
+    _, bar, tail = line.rpartition("|")
+    return bool(bar) and bool(tail.strip()) and "json".startswith(tail.strip().lower())
+
+
 def suggest_pipes(tail: str) -> tuple[Suggestion, ...]:
     """What may come next after the last bar."""
     if tail.split() and (len(tail.split()) > 1 or tail[-1].isspace()):

@@ -18,6 +18,7 @@ from db.variables.trials import Trial
 from db.variables.values import Context as Rules
 from shell.checks_ports import SelfTest
 from shell.clock_ports import DateTime
+from shell.office_ports import OfficeView
 from shell.sessions_ports import Standings
 from shell.throttle import Throttle
 from shell.trace_ports import Trace
@@ -145,6 +146,7 @@ class Services:
     trace: Trace
     standings: Standings
     self_test: SelfTest
+    office: OfficeView
     rules: Rules = field(default_factory=Rules)
     """Edition and memory of this machine, for the ranges that are shown."""
     version: str = ""

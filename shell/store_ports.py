@@ -8,9 +8,11 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
+from db.office import Office
 from db.store import Store
 from db.stores.accounts import Account
 from db.stores.audit import Note
+from db.stores.calls import CallRecord
 from db.stores.jobs import JobRun
 from db.variables.states import Actor, Change, VariableState
 from db.variables.trials import Trial
@@ -106,3 +108,22 @@ class StoreStandings:
     async def last_visit(self, user: str, like: str) -> Visit | None:
         found = await asyncio.to_thread(self._store.audit.last_visit, user, "telnet", like)
         return Visit(found[0].at, found[0].actor.address, found[1]) if found else None
+
+
+class StoreCalls:
+    def __init__(self, store: Store) -> None:
+        self._calls = store.calls
+
+    async def latest(self, limit: int) -> Sequence[CallRecord]:
+        return await asyncio.to_thread(self._calls.latest, limit)
+
+    async def beginning(self, start: str) -> Sequence[CallRecord]:
+        return await asyncio.to_thread(self._calls.beginning, start)
+
+
+class StoreOffices:
+    def __init__(self, store: Store) -> None:
+        self._office = store.office
+
+    async def read(self) -> Office:
+        return await asyncio.to_thread(self._office.read)

@@ -8,13 +8,22 @@ from appliance.control.checks import ControlSelfTest
 from appliance.control.clock import ControlDateTime
 from appliance.control.system import ControlSystem
 from appliance.control.trace import ControlTrace
+from appliance.rehearsal import TableRehearsal
 from appliance.roles.service import Backing, Running, run
 from appliance.services.ports import Unit
 from appliance.sysinfo import memory_mb
 from db.variables.values import Context as Rules
 from firmware.release import running as release
+from shell.office_ports import OfficeView
 from shell.ports import Services
-from shell.store_ports import StoreAudit, StoreJobs, StoreStandings, StoreVariables
+from shell.store_ports import (
+    StoreAudit,
+    StoreCalls,
+    StoreJobs,
+    StoreOffices,
+    StoreStandings,
+    StoreVariables,
+)
 from shell.telnet.server import start
 
 
@@ -44,6 +53,11 @@ def _services(backing: Backing, trace: ControlTrace) -> Services:
         trace=trace,
         standings=StoreStandings(backing.store),
         self_test=ControlSelfTest(backing.control),
+        office=OfficeView(
+            StoreCalls(backing.store),
+            StoreOffices(backing.store),
+            TableRehearsal(backing.config.routing_file, local_zone),
+        ),
         rules=Rules(edition=backing.config.edition, ram_mb=memory_mb()),
         version=release().version,
         local_zone=local_zone,

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, func, select
+from sqlalchemy import Connection, Select, bindparam, func, select
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
@@ -77,15 +77,23 @@ class Calls:
 
     def latest(self, limit: int = 50) -> tuple[CallRecord, ...]:
         """Newest first."""
-        query = select(tables.call).order_by(tables.call.c.started.desc(), tables.call.c.id).limit(limit)
-        rows = self._database.read(lambda connection: connection.execute(query).mappings().all())
-        return tuple(
-            CallRecord(**{**row, "steps": tuple(Step(**step) for step in row["steps"])}) for row in rows
+        return self._read(_NEWEST_FIRST.limit(limit))
+
+    def beginning(self, start: str, limit: int = 10) -> tuple[CallRecord, ...]:
+        """Those whose id begins so, newest first."""
+        return self._read(
+            _NEWEST_FIRST.where(tables.call.c.id.startswith(start, autoescape=True)).limit(limit)
         )
 
     def count(self) -> int:
         query = select(func.count()).select_from(tables.call)
         return self._database.read(lambda connection: connection.scalar(query) or 0)
+
+    def _read(self, query: Select[Any]) -> tuple[CallRecord, ...]:
+        rows = self._database.read(lambda connection: connection.execute(query).mappings().all())
+        return tuple(
+            CallRecord(**{**row, "steps": tuple(Step(**step) for step in row["steps"])}) for row in rows
+        )
 
     def _ingest(
         self, connection: Connection, source: str, offset: int, rows: list[dict[str, Any]], next_offset: int
@@ -100,6 +108,7 @@ class Calls:
         return new
 
 
+_NEWEST_FIRST = select(tables.call).order_by(tables.call.c.started.desc(), tables.call.c.id)
 _MOVE = tables.spool_position.update().where(tables.spool_position.c.source == bindparam("of"))
 # The router may have written a record again after a crash: its id tells.
 _INSERTS = {

@@ -15,11 +15,13 @@ from db.variables.catalogue import CATALOGUE, find
 from db.variables.states import Actor, Change, VariableState
 from db.variables.trials import Outcome, Trial
 from db.variables.values import Context as Rules
+from shell.office_ports import OfficeView
 from shell.ports import Services, SystemUnavailableError
 from shell.sessions_ports import Standing, Visit
 from shell.term import EndOfInput, Interrupted, Line, Suggest, plain
 from shell.throttle import Policy, Throttle
 from tests.fakes.host_clock import FakeHostClock
+from tests.fakes.office_ports import FakeCalls, FakeOffices, FakeRehearsal
 from tests.fakes.self_test import FakeSelfTest
 from tests.fakes.trace import FakeTrace
 
@@ -384,6 +386,10 @@ class Office:
     def __post_init__(self) -> None:
         self.standings = FakeStandings(self.login)
 
+    calls: FakeCalls = field(default_factory=FakeCalls)
+    offices: FakeOffices = field(default_factory=FakeOffices)
+    rehearsal: FakeRehearsal = field(default_factory=FakeRehearsal)
+
     def services(self) -> Services:
         return Services(
             self.variables,
@@ -395,6 +401,7 @@ class Office:
             self.trace,
             self.standings,
             self.self_test,
+            OfficeView(self.calls, self.offices, self.rehearsal),
             rules=Rules(ram_mb=2048),
             version="0.1.0",
             local_zone=lambda: ZoneInfo(self.clock.zone),

@@ -81,7 +81,7 @@ def test_what_is_shown_may_be_filtered(line: str, pipes: list[tuple[str, str]]) 
         ("show info |", "was not understood", "| json"),
         ("shwo info", "no command 'shwo'", "did you mean show?"),
         ("show variabels", "'show variabels' is no command", "did you mean variables"),
-        ("e x", "takes nothing more", ""),
+        ("exi x", "takes nothing more", ""),
     ],
 )
 def test_what_is_wrong_is_said_with_what_is_right(line: str, wrong: str, right: str) -> None:
