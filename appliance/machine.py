@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Generic, TypeVar
 
 from appliance import network, sysinfo
 from appliance.checks.suite import configured_certificates
 from appliance.config import Config
 from appliance.processes import Figures, Processes
+from shell.trace.record import Record
+from shell.trace.redact import redact_text
 
 T = TypeVar("T")
 
 NETWORK_EVERY = 5.0
 CERTIFICATES_EVERY = 60.0
+LONGEST_ALARM = 300
 
 
 class Machine:
@@ -44,6 +48,19 @@ class Machine:
         return {pid: figures for pid, figures in found.items() if figures}
 
 
+def alarms(records: Sequence[Record], most: int = 5) -> list[dict[str, object]]:
+    """The last ones, newest first, without what looks like a secret."""
+    return [
+        {
+            "at": datetime.fromtimestamp(each.at, UTC).isoformat(timespec="seconds"),
+            "process": each.process,
+            "level": each.level,
+            "text": redact_text(each.text)[:LONGEST_ALARM],
+        }
+        for each in reversed(records[-most:])
+    ]
+
+
 class _Kept(Generic[T]):
     """A value, looked up anew when it is older than `seconds`."""
 
@@ -65,6 +82,7 @@ def _certificates(config: Config) -> list[dict[str, object]]:
             "setting": each.what,
             "subject": each.subject,
             "expires": each.expires.isoformat() if each.expires else None,
+            "days_left": (each.expires - datetime.now(UTC)).days if each.expires else None,
             "problem": each.problem,
         }
         for each in configured_certificates(config)

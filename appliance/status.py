@@ -44,13 +44,16 @@ class StoreState:
 
 @dataclass(frozen=True, slots=True)
 class Around:
-    """What surrounds the services. `figures`: of processes, by pid; `own_pid`: of the supervisor."""
+    """What surrounds the services. `figures`: of processes, by pid; `own_pid`, `own_since` (monotonic
+    seconds): of the supervisor. `alarms`: the last warnings and errors, newest first."""
 
     host: Mapping[str, object]
     network: Mapping[str, object] = field(default_factory=dict)
     certificates: Sequence[Mapping[str, object]] = ()
     figures: Mapping[int, Figures] = field(default_factory=dict)
     own_pid: int = 0
+    own_since: float = 0.0
+    alarms: Sequence[Mapping[str, object]] = ()
 
 
 def status(
@@ -75,13 +78,18 @@ def status(
         "state": str(about.state),
         "peers": _peers(about.peers, next((facts for unit, facts in services if _is_router(unit)), {})),
         "services": [_service(unit, facts, around.figures, now) for unit, facts in services],
-        "supervisor": {"pid": around.own_pid, **_taken(around.figures.get(around.own_pid))},
+        "supervisor": {
+            "pid": around.own_pid,
+            "uptime_s": round(now - around.own_since, 1),
+            **_taken(around.figures.get(around.own_pid)),
+        },
         "jobs": list(jobs),
         "store": _store(store),
         "spool": {"pending": pending},
         "host": dict(around.host),
         "network": dict(around.network),
         "certificates": [dict(each) for each in around.certificates],
+        "alarms": [dict(each) for each in around.alarms],
         "clock": encode(clock) if clock else None,
     }
 

@@ -25,7 +25,7 @@ from appliance.hostclock.bare import BareClock
 from appliance.hostclock.ports import OwnedClock
 from appliance.housekeeping import Housekeeping
 from appliance.lifecycle import State
-from appliance.machine import Machine
+from appliance.machine import Machine, alarms
 from appliance.memory import Limits
 from appliance.plans import Plans, keeper
 from appliance.services.children import Child, LocalChildren
@@ -74,7 +74,8 @@ class Supervisor:
         self._store = store
         self._about = _about(config, version)
         self._facts: dict[Unit, dict[str, object]] = {unit: {} for unit in Unit}
-        self._trace = Hub(Captures(config.state / "traces", version), past or Past())
+        self._past = past or Past()
+        self._trace = Hub(Captures(config.state / "traces", version), self._past)
         self._output = output
         self.services = LocalChildren(_children(config, env), self._said)
         memory = Limits(config.memory_limit_mb, 2 * config.memory_limit_mb)
@@ -86,6 +87,7 @@ class Supervisor:
         )
         self._house = Housekeeping(config, store, self._plans, self._time.follow)
         self._machine = Machine(config)
+        self._began = time.monotonic()
         self._checks = Runner(
             suite(Sources(config, self._whole_status, self._time.check, store.look_through))
         )
@@ -170,6 +172,8 @@ class Supervisor:
             machine.certificates(),
             machine.figures(state.pid for state, _ in units if state.pid),
             os.getpid(),
+            self._began,
+            alarms(self._past.alarms),
         )
         jobs = self._plans.states()
         return status(

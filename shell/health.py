@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from shell import peers
@@ -12,6 +13,8 @@ GOOD_STATES = frozenset({"ready", "running", "up", "active"})
 DISK_FULL = 0.05
 """A part of the disk: less than this free needs somebody to act."""
 MEMORY_FULL = 0.03
+CERTIFICATE_DAYS = 30
+"""With less left, somebody has to see to a new one."""
 EDITIONS = {"ucm": "UCM", "express": "Express", "one": "One"}
 
 
@@ -40,6 +43,9 @@ def problems(status: Status) -> tuple[str, ...]:
     store = table(status, "store")
     if error := text(store, "error"):
         found.append(f"store: {error}{_routing(status)}")
+    if store.get("sound") is False:
+        found.append("the store is damaged: self test says how")
+    found.extend(_certificates(status))
     host = table(status, "host")
     for what, limit in (("disk", DISK_FULL), ("memory", MEMORY_FULL)):
         size, free = number(host, f"{what}_mb"), number(host, f"{what}_free_mb")
@@ -51,6 +57,17 @@ def problems(status: Status) -> tuple[str, ...]:
         if text(job, "last_result").lower().startswith(("fail", "error"))
     )
     return tuple(found)
+
+
+def _certificates(status: Status) -> Iterator[str]:
+    for each in tables(status, "certificates"):
+        what, problem, left = text(each, "setting"), text(each, "problem"), number(each, "days_left")
+        if problem:
+            yield f"{what}: {problem}"
+        elif left is not None and left < 0:
+            yield f"{what} has expired"
+        elif left is not None and left <= CERTIFICATE_DAYS:
+            yield f"{what} ends in {left:.0f} days"
 
 
 def _routing(status: Status) -> str:

@@ -18,6 +18,9 @@ KEPT_CHARACTERS: Final = 4 << 20
 MOST: Final = 2000
 """Records that are given at once."""
 
+ALARMS: Final = 20
+
+_ALARMING: Final = (" WARNING ", " ERROR ", " CRITICAL ")
 _LINE = re.compile(r"(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d)\.(\d{3}) ([A-Z]+) ([\w ./-]{1,40}): ?(.*)", re.DOTALL)
 _CALL = re.compile(r"\bcall ([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})\b")
 _LEVELS: Final[dict[str, Level]] = {
@@ -44,6 +47,12 @@ class Past:
         self._lock = threading.Lock()  # guards what follows
         self._blocks: deque[tuple[float, str, str]] = deque()
         self._characters = 0
+        self._alarms: deque[Record] = deque(maxlen=ALARMS)
+
+    @property
+    def alarms(self) -> tuple[Record, ...]:
+        """The last warnings and errors, oldest first, however long ago."""
+        return tuple(self._alarms)
 
     @property
     def characters(self) -> int:
@@ -56,6 +65,8 @@ class Past:
         with self._lock:
             self._blocks.append((now, process, text))
             self._characters += len(text)
+            if any(word in text for word in _ALARMING):
+                self._alarms.extend(_alarms(process, text, now))
             while self._characters > self._kept or self._blocks[0][0] < now - self._kept_s:
                 self._characters -= len(self._blocks.popleft()[2])
 
@@ -115,6 +126,13 @@ def parsed(process: str, text: str, arrived: float) -> Iterator[Record]:
         at = began + int(milliseconds) / 1000
         level = _LEVELS.get(name, "info")
         yield Record(at, process, level, "log", redact_text(said), call_in(said))
+
+
+def _alarms(process: str, text: str, arrived: float) -> Iterator[Record]:
+    """Each with its first line only."""
+    for line in text.split("\n"):
+        if _LINE.match(line):
+            yield from (each for each in parsed(process, line, arrived) if each.level in ("warning", "error"))
 
 
 def call_in(text: str) -> str:

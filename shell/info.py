@@ -1,0 +1,223 @@
+"""System Information as data, in the shape that docs/info.schema.json promises to programs. Pure.
+
+Nothing is made up: what is not known is null, and what cannot be is not there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from db.variables.states import Change
+from shell import clock_data, peers
+from shell.health import problems
+from shell.pages.words import change_data
+from shell.ports import Status
+from shell.reading import number, service, table, tables, text
+from shell.sessions_ports import SessionState
+
+FORMAT = 1
+Data = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """What is known besides the supervisor's status. `unreachable`: why there is no status; empty when there
+    is one. `telnet`: facts of the Telnet server; None where nobody asks over Telnet."""
+
+    at: datetime
+    version: str = ""
+    unreachable: str = ""
+    telnet: Mapping[str, object] | None = None
+    people: Sequence[SessionState] = ()
+    changes: Sequence[Change] = ()
+
+
+def info(status: Status, sight: Sight) -> Data:
+    """JSON as it stands. `status` may be empty, or of another version: what is missing is null."""
+    wrong = [sight.unreachable] if sight.unreachable else list(problems(status))
+    router = table(service(status, "router"), "facts")
+    media = table(service(status, "media"), "facts")
+    return {
+        "format": FORMAT,
+        "at": sight.at.isoformat(),
+        "ok": not wrong,
+        "problems": wrong,
+        "product": {
+            "name": "Callisto",
+            "version": text(status, "version") or sight.version or None,
+            "edition": text(status, "edition") or None,
+            "started": text(status, "started") or None,
+        },
+        "host": _host(table(status, "host")),
+        "network": _network(status),
+        "clock": _clock(status),
+        "processes": [_supervisor(status), *map(_process, tables(status, "services"))],
+        "calls": _numbers(router, _CALLS) if router else None,
+        "media": {
+            "engine": _word(media, "engine"),
+            "build": _word(media, "build"),
+            **_numbers(media, ("legs_in_use", "capacity")),
+        }
+        if media
+        else None,
+        "routing_table": {
+            "of": _word(router, "table_of"),
+            **_numbers(router, ("revision", "groups")),
+        }
+        if router
+        else None,
+        "peers": [
+            _peer(each, raw) for each, raw in zip(peers.peers(status), tables(status, "peers"), strict=True)
+        ],
+        "store": _store(table(status, "store")),
+        "spool": {"pending": _whole(table(status, "spool"), "pending")},
+        "certificates": [_certificate(each) for each in tables(status, "certificates")],
+        "jobs": [{key: _word(each, key) for key in _JOB} for each in tables(status, "jobs")],
+        "telnet": _telnet(sight.telnet),
+        "logged_in": [_person(each) for each in sight.people],
+        "last_alarms": [{key: text(each, key) for key in _ALARM} for each in tables(status, "alarms")],
+        "last_changes": [change_data(each) for each in sight.changes],
+    }
+
+
+_CALLS = ("calls_now", "calls_total", "peak", "refused_busy", "legs_in_use", "capacity")
+_JOB = ("name", "variable", "next_run", "last_run", "last_result")
+_ALARM = ("at", "process", "level", "text")
+_HOST = ("uptime_s", "cpus", "memory_mb", "memory_free_mb", "disk_mb", "disk_free_mb")
+
+
+def _host(host: Mapping[str, Any]) -> Data:
+    load = host.get("load")
+    fine = isinstance(load, list) and len(load) == 3 and all(isinstance(each, int | float) for each in load)
+    return {
+        "hostname": _word(host, "hostname"),
+        "python": _word(host, "python"),
+        **_numbers(host, _HOST),
+        "load": load if fine else None,
+    }
+
+
+def _network(status: Status) -> Data:
+    found = table(status, "network")
+    ports = {key: value for key, value in table(status, "ports").items() if isinstance(value, int)}
+    return {
+        "listen": _word(status, "listen"),
+        "ports": ports,
+        "gateway": _word(found, "gateway"),
+        "name_servers": _texts(found, "name_servers"),
+        "interfaces": [
+            {
+                "name": text(each, "name"),
+                "up": each.get("up") if isinstance(each.get("up"), bool) else None,
+                "addresses": _texts(each, "addresses"),
+            }
+            for each in tables(found, "interfaces")
+        ],
+    }
+
+
+def _clock(status: Status) -> Data | None:
+    state = clock_data.decode(status.get("clock"))
+    return clock_data.encode(state) if state else None
+
+
+def _supervisor(status: Status) -> Data:
+    """It answers, so it runs; who restarts it does not tell us."""
+    found = table(status, "supervisor")
+    return {
+        "name": "supervisor",
+        "state": "ready" if found else "unknown",
+        "pid": _whole(found, "pid"),
+        "uptime_s": number(found, "uptime_s"),
+        "restarts": None,
+        "last_exit": None,
+        **_taken(found),
+    }
+
+
+def _process(found: Mapping[str, Any]) -> Data:
+    return {
+        "name": text(found, "name"),
+        "state": text(found, "state") or "unknown",
+        "pid": _whole(found, "pid"),
+        "uptime_s": number(found, "uptime_s"),
+        "restarts": _whole(found, "restarts"),
+        "last_exit": _word(found, "last_exit"),
+        **_taken(found),
+    }
+
+
+def _taken(found: Mapping[str, Any]) -> Data:
+    return _numbers(found, ("memory_mb", "cpu_percent", "cpu_s"))
+
+
+def _peer(peer: peers.PeerState, raw: Mapping[str, Any]) -> Data:
+    return {
+        "name": peer.name,
+        "address": peer.address,
+        "transport": _word(raw, "transport"),
+        "priority": _whole(raw, "priority"),
+        "state": peer.state,
+        "since": peer.since.isoformat() if peer.since else None,
+        "registered": {"registered": True, "not registered": False}.get(peer.registration),
+        "problem": peer.problem or None,
+    }
+
+
+def _store(store: Mapping[str, Any]) -> Data:
+    sound = store.get("sound")
+    return {
+        "url": _word(store, "url_shown"),
+        "revision": _whole(store, "revision"),
+        "schema": _word(store, "schema"),
+        "size_mb": number(store, "size_mb"),
+        "sound": sound if isinstance(sound, bool) else None,
+        "looked_at": _word(store, "looked_at"),
+        "error": _word(store, "error"),
+    }
+
+
+def _certificate(found: Mapping[str, Any]) -> Data:
+    return {
+        **{key: _word(found, key) for key in ("setting", "subject", "expires", "problem")},
+        "days_left": _whole(found, "days_left"),
+    }
+
+
+def _telnet(found: Mapping[str, object] | None) -> Data | None:
+    return None if found is None else _numbers(found, ("sessions", "limit", "peak", "refused"))
+
+
+def _person(one: SessionState) -> Data:
+    return {
+        "user": one.user,
+        "roles": sorted(one.roles),
+        "address": one.address,
+        "since": one.since.isoformat(),
+        "idle_s": round(one.idle_s, 1),
+        "front_end": one.front_end,
+        "encryption": one.encryption or None,
+        "doing": one.doing or None,
+    }
+
+
+def _numbers(found: Mapping[str, Any], keys: Sequence[str]) -> Data:
+    """As they are: whole ones stay whole."""
+    return {key: None if number(found, key) is None else found[key] for key in keys}
+
+
+def _whole(found: Mapping[str, Any], key: str) -> int | None:
+    value = number(found, key)
+    return None if value is None else int(value)
+
+
+def _word(found: Mapping[str, Any], key: str) -> str | None:
+    return text(found, key) or None
+
+
+def _texts(found: Mapping[str, Any], key: str) -> list[str]:
+    value = found.get(key)
+    return [each for each in value if isinstance(each, str)] if isinstance(value, list) else []
