@@ -55,17 +55,17 @@ def info(status: Status, sight: Sight) -> Data:
         "network": _network(status),
         "clock": _clock(status),
         "processes": [_supervisor(status), *map(_process, tables(status, "services"))],
-        "calls": _numbers(router, _CALLS) if router else None,
+        "calls": _wholes(router, _CALLS) if router else None,
         "media": {
             "engine": _word(media, "engine"),
             "build": _word(media, "build"),
-            **_numbers(media, ("legs_in_use", "capacity")),
+            **_wholes(media, ("legs_in_use", "capacity")),
         }
         if media
         else None,
         "routing_table": {
             "of": _word(router, "table_of"),
-            **_numbers(router, ("revision", "groups")),
+            **_wholes(router, ("revision", "groups")),
         }
         if router
         else None,
@@ -86,7 +86,7 @@ def info(status: Status, sight: Sight) -> Data:
 _CALLS = ("calls_now", "calls_total", "peak", "refused_busy", "legs_in_use", "capacity")
 _JOB = ("name", "variable", "next_run", "last_run", "last_result")
 _ALARM = ("at", "process", "level", "text")
-_HOST = ("uptime_s", "cpus", "memory_mb", "memory_free_mb", "disk_mb", "disk_free_mb")
+_HOST = ("cpus", "memory_mb", "memory_free_mb", "disk_mb", "disk_free_mb")
 
 
 def _host(host: Mapping[str, Any]) -> Data:
@@ -95,17 +95,18 @@ def _host(host: Mapping[str, Any]) -> Data:
     return {
         "hostname": _word(host, "hostname"),
         "python": _word(host, "python"),
-        **_numbers(host, _HOST),
+        "uptime_s": number(host, "uptime_s"),
+        **_wholes(host, _HOST),
         "load": load if fine else None,
     }
 
 
 def _network(status: Status) -> Data:
     found = table(status, "network")
-    ports = {key: value for key, value in table(status, "ports").items() if isinstance(value, int)}
+    ports = table(status, "ports")
     return {
         "listen": _word(status, "listen"),
-        "ports": ports,
+        "ports": {key: _whole(ports, key) for key in ports if number(ports, key) is not None},
         "gateway": _word(found, "gateway"),
         "name_servers": _texts(found, "name_servers"),
         "interfaces": [
@@ -151,7 +152,11 @@ def _process(found: Mapping[str, Any]) -> Data:
 
 
 def _taken(found: Mapping[str, Any]) -> Data:
-    return _numbers(found, ("memory_mb", "cpu_percent", "cpu_s"))
+    return {
+        "memory_mb": _whole(found, "memory_mb"),
+        "cpu_percent": number(found, "cpu_percent"),
+        "cpu_s": number(found, "cpu_s"),
+    }
 
 
 def _peer(peer: peers.PeerState, raw: Mapping[str, Any]) -> Data:
@@ -188,7 +193,7 @@ def _certificate(found: Mapping[str, Any]) -> Data:
 
 
 def _telnet(found: Mapping[str, object] | None) -> Data | None:
-    return None if found is None else _numbers(found, ("sessions", "limit", "peak", "refused"))
+    return None if found is None else _wholes(found, ("sessions", "limit", "peak", "refused"))
 
 
 def _person(one: SessionState) -> Data:
@@ -204,9 +209,8 @@ def _person(one: SessionState) -> Data:
     }
 
 
-def _numbers(found: Mapping[str, Any], keys: Sequence[str]) -> Data:
-    """As they are: whole ones stay whole."""
-    return {key: None if number(found, key) is None else found[key] for key in keys}
+def _wholes(found: Mapping[str, Any], keys: Sequence[str]) -> Data:
+    return {key: _whole(found, key) for key in keys}
 
 
 def _whole(found: Mapping[str, Any], key: str) -> int | None:
