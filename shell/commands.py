@@ -9,11 +9,13 @@ from shell.command_sets import (
     information,
     office,
     sessions,
+    trace,
     variables,
 )
 from shell.registry import Command
 
 COMMANDS: tuple[Command, ...] = (
+    *trace.COMMANDS,
     *variables.COMMANDS,
     *information.COMMANDS,
     *clock.COMMANDS,

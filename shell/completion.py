@@ -12,6 +12,7 @@ from db.variables.values import Switch, Weekly
 from shell.pipes import suggest_pipes
 from shell.registry import Argument, Command, Context, narrow, shown
 from shell.term import Suggestion
+from shell.trace.completing import complete
 from shell.zones import zones
 
 Source = Callable[[Context], Awaitable[Sequence[Suggestion]]]
@@ -110,6 +111,11 @@ def _of_argument(
             return suggest(commands, rest[before] if len(rest) > before else "", known)
         case "value":
             found = _of_value(given, known)
+        case "choice":
+            before = len(command.words) + index
+            rest = given.line.split(None, before)
+            typed = rest[before] if len(rest) > before else ""
+            return [Suggestion(offer.word, offer.help) for offer in complete(typed)]
         case _ if len(given.words) > index and not argument.repeats:
             return ()
         case _:

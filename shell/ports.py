@@ -21,6 +21,7 @@ from shell.clock_ports import DateTime
 from shell.office_ports import OfficeView
 from shell.sessions_ports import Standings
 from shell.throttle import Throttle
+from shell.trace.printer import Printer
 from shell.trace_ports import Trace
 
 Status = Mapping[str, Any]
@@ -156,6 +157,8 @@ class Services:
     now: Callable[[], datetime] = _now
     """Wall clock, aware."""
     monotonic: Callable[[], float] = time.monotonic
+    printer: Printer = field(default_factory=Printer)
+    """Of records of traces, one for all who look at them."""
 
     @property
     def zone(self) -> ZoneInfo:

@@ -14,8 +14,9 @@ from shell.reply import CommandError, Reply
 from shell.sessions_ports import Alone, OwnSession, Sessions
 from shell.term import Line, Suggestion, Term
 
-Kind = Literal["variable", "value", "number", "zone", "switch", "command", "text"]
-"""`value`: of the variable that is named before; `command`: another command, with its arguments."""
+Kind = Literal["variable", "value", "number", "zone", "switch", "command", "choice", "text"]
+"""`value`: of the variable that is named before; `command`: another command, with its arguments; `choice`:
+of what to trace."""
 
 
 @dataclass(frozen=True, slots=True)

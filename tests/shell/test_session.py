@@ -179,7 +179,9 @@ async def test_a_password_typed_as_a_command_is_not_in_the_audit_trail(typed: st
 
 
 @pytest.mark.parametrize(
-    "line", [f"{command.name} {{}}" for command in COMMANDS if command.shows], ids=lambda line: line[:-3]
+    "line",
+    [f"{one.name} {{}}" for one in COMMANDS if one.shows and "trace" not in one.name],
+    ids=lambda line: line[:-3],
 )
 async def test_whatever_is_shown_is_valid_json_with_nothing_around_it(line: str) -> None:
     office = Office(jobs=FakeJobs([FakeJobRun("web restart", "gWebServerRestart", NOON, NOON, None, "done")]))
