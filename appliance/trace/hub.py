@@ -92,7 +92,9 @@ class _Taken:
         if choice.processes and self.process not in choice.processes and not self.is_mark:
             return b"", 0
         chosen = [place for place, record in enumerate(self.records) if record is not None and fits(record)]
-        return (b"".join([self.lines[place] for place in chosen]), len(chosen)) if chosen else (b"", 0)
+        lines = self.lines if len(chosen) == len(self.wires) else None
+        found = [lines[place] if lines else _line(self.wires[place]) for place in chosen]
+        return b"".join(found), len(chosen)
 
     @property
     def lines(self) -> list[bytes]:

@@ -14,7 +14,8 @@ from shell.trace.record import Record, from_wire
 from shell.trace_ports import RING, STALLED_S, Batch
 
 PAUSE: Final = 0.05
-"""Seconds between two batches for one viewer."""
+"""Seconds between two batches for one viewer, unless his ring fills up before."""
+IN_A_HURRY: Final = RING // 2
 
 
 class Viewer:
@@ -34,6 +35,7 @@ class Viewer:
         self._waiting = 0
         self._shown_at = monotonic()
         self._wake = asyncio.Event()
+        self._hurry = asyncio.Event()
 
     @property
     def ended(self) -> str:
@@ -44,8 +46,11 @@ class Viewer:
         self._waiting += 1
         try:
             pause = self._shown_at + PAUSE - self._monotonic()
-            if pause > 0 and not self._ended:
-                await asyncio.sleep(pause)
+            if pause > 0 and not self._ended and len(self._ring) < IN_A_HURRY:
+                self._hurry.clear()
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(pause):
+                        await self._hurry.wait()
             while not (self._ring or self._untold or self._ended):
                 self._wake.clear()
                 await self._wake.wait()
@@ -65,6 +70,8 @@ class Viewer:
             self.miss(too_many)
         self._ring.extend(records)
         self._wake.set()
+        if len(self._ring) >= IN_A_HURRY:
+            self._hurry.set()
 
     def put_before(self, records: Sequence[Record]) -> None:
         """The past, which is told later than the present; as much of it as there is room for."""
@@ -81,6 +88,7 @@ class Viewer:
     def end(self, why: str) -> None:
         self._ended = self._ended or why
         self._wake.set()
+        self._hurry.set()
 
     def is_stalled(self) -> bool:
         has_something = bool(self._ring or self._untold)

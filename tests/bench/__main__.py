@@ -18,7 +18,7 @@ from pathlib import Path
 
 from appliance.demo.local import NotReadyError
 from appliance.demo.phones import NoSippError, sipp
-from tests.bench import crowd, decisions, memory, overload, rates, report, speech
+from tests.bench import crowd, decisions, memory, overload, rates, report, speech, trace
 from tests.bench.page import Part, Section, all_met, compose, unmeasured
 from tests.bench.systems import AbsentError
 
@@ -69,6 +69,13 @@ PARTS = (
         "step by step to the rate that is carried, then twice of it, then a normal load at once. About"
         " two minutes.",
     ),
+    Part(
+        "trace",
+        "Traces",
+        "make bench ARGS=--trace",
+        "records come by the means that the router has, into the supervisor and a capture, and from there to"
+        " eight viewers of a shell, half of whom take nothing. About fifteen seconds.",
+    ),
 )
 USUAL = ("rates", "crowd", "speech", "decisions")
 Measure = Callable[[str, Path, tuple[str, ...]], Section]
@@ -79,6 +86,7 @@ MEASURES: dict[str, Measure] = {
     "decisions": decisions.measure,
     "memory": memory.measure,
     "overload": overload.measure,
+    "trace": trace.measure,
 }
 
 
@@ -107,7 +115,7 @@ def options_of(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -P -m tests.bench", description=__doc__)
     parser.add_argument("parts", nargs="*", metavar="PART", help=f"of {', '.join(MEASURES)}")
     parser.add_argument("--quick", action="store_true", help="one short step of each system; no page")
-    for name in ("memory", "overload"):
+    for name in ("memory", "overload", "trace"):
         parser.add_argument(f"--{name}", dest="more", action="append_const", const=name, help="that part")
     parser.add_argument("--out", type=Path, default=PAGE, help="where the page goes")
     options = parser.parse_args(arguments)

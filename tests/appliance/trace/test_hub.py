@@ -287,3 +287,16 @@ async def _refusal(house: House, name: str, args: dict[str, Any]) -> str:
     with pytest.raises(RefusedError) as refused:
         await house.control.request(name, **args)
     return refused.value.error
+
+
+async def test_a_burst_costs_a_viewer_nothing_who_takes_what_there_is(house: House) -> None:
+    async with house.supervisor():
+        view = await house.trace.start(EVERYTHING, ANNA)
+        for number in range(50):
+            house.put(*(f"{number}-{place}" for place in range(200)))
+        found: list[str] = []
+        async with asyncio.timeout(10):
+            while len(found) < 10_000:
+                found += [record.text for record in (await view.next()).records]
+        assert found == [f"{number}-{place}" for number in range(50) for place in range(200)]
+        assert view.missed == 0
