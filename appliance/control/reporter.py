@@ -68,6 +68,10 @@ class Reporter:
         if self._is_watched(topic):
             self._offer({"request": "publish", "args": {"topic": topic, "data": data}})
 
+    def is_looked_at(self, topic: str) -> bool:
+        """Whether anybody is known to watch it."""
+        return self._watched is not None and topic in self._watched
+
     def turn(self, now: float) -> None:
         """Move what can be moved without waiting. `now`: monotonic seconds."""
         if self._sock is None and now >= self._try_at:

@@ -20,6 +20,7 @@ from appliance.loop_log import LoopLog
 from appliance.roles.ending import end_within
 from appliance.roles.timers import TimerHeap
 from appliance.routing_file import RoutingFile
+from appliance.trace.sip_tap import SipTap, Topics
 from router.engine import Engine
 from router.model import RoutingTable
 from router.pjsua.quiet import Housekeeping
@@ -63,6 +64,7 @@ def _serve(config: Config, log_lines: LoopLog, stopping: Callable[[], bool]) -> 
     table = _first_table(file, stopping)
     timers = TimerHeap()
     spool = Spool(config.spool)
+    topics = Topics(reporter)
     signalling = SipSignalling(
         config.listen,
         config.sip_port,
@@ -78,7 +80,7 @@ def _serve(config: Config, log_lines: LoopLog, stopping: Callable[[], bool]) -> 
             signalling,
             timers,
             spool,
-            reporter,
+            topics,
             table,
             candidates=peering.candidates,
             reachable=signalling.reachable,
@@ -89,10 +91,12 @@ def _serve(config: Config, log_lines: LoopLog, stopping: Callable[[], bool]) -> 
         reporter.ready(facts())
         log.info("ready on %s:%d, %d call legs", config.listen, config.sip_port, signalling.capacity)
         watch = _Watch(file, engine, peering, facts)
-        _Loop(signalling, timers, reporter, watch, facts, log_lines).turn_until(stopping)
+        tap = SipTap(signalling, engine, topics, reporter)
+        _Loop(signalling, tap, timers, reporter, watch, facts, log_lines).turn_until(stopping)
         end_within(STOP_WITHIN)
         log.info("stopping, %d calls are ended", engine.calls_now)
         engine.close()
+        tap.close()
     finally:
         signalling.close()
         spool.close()
@@ -189,6 +193,7 @@ class _Loop:
     """Everything the one thread does, turn by turn."""
 
     signalling: SipSignalling
+    tap: SipTap
     timers: TimerHeap
     reporter: Reporter
     watch: _Watch
@@ -201,7 +206,7 @@ class _Loop:
         housekeeping = Housekeeping()
         while not stopping():
             wait = max(0.0, min(TURN, chores_at - time.monotonic())) if chores_at else TURN
-            messages = self.signalling.pump(0.0 if self.watch.is_busy else self.timers.wait(wait))
+            messages = self.tap.pump(0.0 if self.watch.is_busy else self.timers.wait(wait))
             self.timers.turn()
             now = time.monotonic()
             if messages and now < chores_at:
@@ -211,6 +216,7 @@ class _Loop:
             if now >= next_facts:
                 next_facts = now + FACTS_EVERY
                 self.reporter.facts(self.facts())
+            self.tap.turn(now)
             self.reporter.turn(now)
             self.log_lines.turn(now)
             housekeeping.turn(now, quiet=not messages and not self.signalling.legs_in_use)

@@ -14,6 +14,7 @@ from router.sip.dialling import Dialling, NowhereError
 from router.sip.flows import Observer
 from router.sip.handover import HandOver
 from router.sip.inbox import Inbox
+from router.sip.leg import Leg
 from router.sip.net import Flow, Network
 from router.sip.peering import Peering, Told
 from router.sip.phase import Phase
@@ -112,11 +113,13 @@ class SipSignalling:
         """The leg with one of these tags in its dialog; of a leg of the media server, the one it is for."""
         for tag in tags:
             leg = self._stack.tags.get(tag)
-            while leg is not None and isinstance(leg.user, Seat):
-                leg = leg.user.outside
             if leg is not None:
-                return leg.id
+                return _outside(leg)
         return None
+
+    def dialogs(self) -> list[tuple[str, LegId]]:
+        """Call-ID and leg of every dialog; of a leg of the media server, the one it is for."""
+        return [(leg.dialog.call_id, _outside(leg)) for leg in self._stack.tags.values()]
 
     def facts(self) -> dict[str, object]:
         return {
@@ -242,3 +245,9 @@ class SipSignalling:
     def _referral(self, leg: LegId) -> Referral | None:
         found = self._board.legs.get(leg)
         return self._board.referrals.get(found) if found is not None else None
+
+
+def _outside(leg: Leg) -> LegId:
+    while isinstance(leg.user, Seat):
+        leg = leg.user.outside
+    return leg.id

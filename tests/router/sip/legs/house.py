@@ -51,6 +51,7 @@ class MemoryNetwork:
         self.sent: list[tuple[bytes, int]] = []
         self.clock = FakeClock()
         self.waiting = 0
+        self._observer: Any = None
 
     @property
     def woke(self) -> float:
@@ -65,7 +66,12 @@ class MemoryNetwork:
             found = self.flows[key] = MemoryFlow(self, transport, (host, port))
         return found
 
+    def observe(self, observer: Any) -> None:
+        self._observer = observer
+
     def out(self, data: bytes, flow: MemoryFlow) -> None:
+        if self._observer is not None:
+            self._observer.went(data, flow)
         self.sent.append((data, flow.remote[1]))
         if not flow.alive:
             self.broken(flow, "closed")
@@ -77,7 +83,10 @@ class MemoryNetwork:
     def pump(self, max_wait_s: float) -> int:
         count = 0
         while self.arrived:
-            self.received(*self.arrived.popleft())
+            data, flow = self.arrived.popleft()
+            if self._observer is not None:
+                self._observer.came(data, flow)
+            self.received(data, flow)
             count += 1
         return count
 
