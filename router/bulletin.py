@@ -36,7 +36,7 @@ class Bulletin:
         """A call that reached no group's rules."""
         (step,) = record["steps"]
         log.info("call %s: %s", record["id"], step["text"])
-        known = {key: record[key] for key in ("id", "group", "caller")}
+        known = {key: record[key] for key in ("id", "group", "caller", "dialled")}
         known["sip_call_id"] = sip_call_id
         for event, text in (("step", step["text"]), ("ended", record["result"])):
             self._tell("call", {**known, "event": event, "text": text, "at_s": 0.0})
@@ -81,6 +81,7 @@ class Bulletin:
             "id": live.id,
             "group": call.group.name,
             "caller": call.shown_number,
+            "dialled": call.dialled,
             "sip_call_id": live.incoming.call_id,
             "event": event,
             "text": text,

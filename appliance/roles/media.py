@@ -12,7 +12,6 @@ from appliance.config import Config
 from appliance.control.reporter import Reporter
 from appliance.roles.ending import end_within
 from appliance.services.ports import Unit
-from appliance.trace.loop_source import LoopSource
 from router.pjsua.media import EngineError, MediaServer
 
 log = logging.getLogger(__name__)
@@ -37,7 +36,6 @@ def main(config: Config) -> int:
 
 def _serve(config: Config, stopping: Callable[[], bool]) -> int:
     reporter = Reporter(config.control_socket, Unit.MEDIA)
-    trace = LoopSource(Unit.MEDIA, reporter)
     server = MediaServer(
         config.listen, config.media_port, config.rtp_ports, copies=config.announcement_copies
     )
@@ -51,13 +49,11 @@ def _serve(config: Config, stopping: Callable[[], bool]) -> int:
             if now >= next_facts:
                 next_facts = now + FACTS_EVERY
                 reporter.facts(server.facts())
-            trace.turn(now)
             reporter.turn(now)
         end_within(STOP_WITHIN)
         log.info("stopping, %s call legs are ended", server.facts()["legs_in_use"])
     finally:
         server.close()
-        trace.close()
         reporter.turn(time.monotonic())
         reporter.close()
     return 0

@@ -39,7 +39,7 @@ PAST_CHARACTERS: Final = 300_000
 LATE_S: Final = 2.0
 """How long after the begin of a trace a log line from before it may still come."""
 SELF: Final = "supervisor"
-TELL_THEMSELVES: Final = frozenset({SELF, "shell", "web", "router", "media"})
+TELL_THEMSELVES: Final = frozenset({SELF, "shell", "web", "router"})
 """Processes that publish their own log while it is watched; of the others we read what they write."""
 
 

@@ -139,15 +139,15 @@ class SipTap:
     def _look_up(self, call_id: str, leg: LegId) -> None:
         live = self._calls.call_of(leg)
         if live is not None:
-            self._remember(call_id, live.id, (live.flow.call.shown_number, live.incoming.dialled))
+            call = live.flow.call
+            self._remember(call_id, live.id, (call.shown_number, call.dialled))
 
     def _published(self, topic: str, data: dict[str, Any]) -> None:
         """In place of the reporter's: a call's first step comes in the turn of its INVITE."""
         self._publish(topic, data)
         if topic == "call":
             call, at = data["id"], self._source.now()
-            known = self._known.get(data["sip_call_id"])
-            numbers = known[1] if known else tuple(filter(None, (data["caller"],)))
+            numbers = data["caller"], data["dialled"]
             self._remember(data["sip_call_id"], call, numbers)
             text = redact_text(_SAID.get(data["event"], "{}").format(data["text"]))
             self._source.put(Record(at, self._source.process, "info", "call", text, call, numbers))
