@@ -271,7 +271,7 @@ def _endpoint_config(warnings: _Warnings, legs: int) -> Any:
     config = pj.EpConfig()
     config.uaConfig.threadCnt = 0
     config.uaConfig.mainThreadOnly = True  # what RTP's thread has to report waits for `poll`
-    config.uaConfig.maxCalls = 1 << 20  # cut down to what the library was built for
+    config.uaConfig.maxCalls = legs  # each slot keeps the memory of its largest call: no more than are used
     config.uaConfig.userAgent = "Callisto media"
     config.uaConfig.mwiUnsolicitedEnabled = False
     config.logConfig.level = config.logConfig.consoleLevel = _WARNINGS
