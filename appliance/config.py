@@ -25,6 +25,8 @@ PREFIX = "CALLISTO_"
 CONFIG = "CALLISTO_CONFIG"
 PASSWORD = "CALLISTO_ADMIN_PASSWORD"
 LOOPBACK = ("127.0.0.0/8",)
+PRIVATE = (*LOOPBACK, "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "169.254.0.0/16")
+"""RFC 1918 and RFC 3927: the networks of offices."""
 
 
 class ConfigError(Exception):
@@ -57,12 +59,21 @@ class Config:
     """The resolved settings. Paths are absolute; `admin_password` is meant for the first start alone.
 
     `peers`: the PBXes; their hosts may still be names. `networks`: from where calls are taken besides them.
-    `clock`: whether this machine's clock is ours to set ("timedated") or not ("bare").
+    `telnet_port`, `telnets_port`: 0 is closed. `telnet_networks`: from where administrators may connect.
+    `telnet_tls_certificate` None: one is made. `clock`: whether this machine's clock is ours to set
+    ("timedated") or not ("bare").
     `memory_limit_mb`: of router and media server each, 0 for none (docs/decisions/0009).
     """
 
     listen: str
     telnet_port: int
+    telnets_port: int
+    telnet_networks: tuple[str, ...]
+    telnet_tls_certificate: Path | None
+    telnet_tls_key: Path | None
+    telnet_idle_minutes: int
+    telnet_banner: str
+    telnet_banner_file: Path | None
     sip_port: int
     sips_port: int
     media_port: int
@@ -100,14 +111,22 @@ class Config:
         found["store_url"] = found["store_url"] or f"sqlite:///{found['state']}/callisto.db"
         if found["networks"] is None:
             found["networks"] = LOOPBACK if ip_address(found["listen"]).is_loopback else ()
+        if found["telnet_networks"] is None:
+            found["telnet_networks"] = LOOPBACK if ip_address(found["listen"]).is_loopback else PRIVATE
         _refuse_shared_ports(found)
+        _refuse_closed_shell(found)
         _refuse_half_tls(found)
         try:
             peers = peers_config.read(given, env, file, folder)
         except peers_config.PeersError as exc:
             raise ConfigError(str(exc)) from exc
         config = Config(**found, peers=peers.peers, admin_password=env.get(PASSWORD) or None, file=file)
-        warnings = (*_unknown_variables(env, peers.passwords), *peers.warnings, *_deaf(config))
+        warnings = (
+            *_unknown_variables(env, peers.passwords),
+            *peers.warnings,
+            *_deaf(config),
+            *_open(config),
+        )
         return replace(config, warnings=warnings)
 
     def environment(self) -> dict[str, str]:
@@ -121,6 +140,13 @@ class Config:
     def tls(self) -> bool:
         """Whether there is a certificate to take calls over TLS with."""
         return self.tls_certificate is not None
+
+    @property
+    def telnet_certificate(self) -> tuple[Path, Path]:
+        """Certificate and key of Telnet over TLS, supplied or to be made."""
+        if self.telnet_tls_certificate and self.telnet_tls_key:
+            return self.telnet_tls_certificate, self.telnet_tls_key
+        return self.state / "tls" / "telnet.crt", self.state / "tls" / "telnet.key"
 
     @property
     def store_url_shown(self) -> str:
@@ -156,6 +182,7 @@ class Config:
 
 _PORT = "a whole number from 1 to 65535"
 _PEM = "a PEM file"
+_PORT_OR_OFF = f'{_PORT}, or "off"'
 SETTINGS: tuple[Setting, ...] = (
     Setting(
         "listen",
@@ -163,7 +190,16 @@ SETTINGS: tuple[Setting, ...] = (
         "127.0.0.1",
         'an IPv4 address of this machine, such as "127.0.0.1" or "0.0.0.0"',
     ),
-    Setting("telnet_port", values.port, 2323, _PORT),
+    Setting("telnet_port", values.port_or_off, 2323, _PORT_OR_OFF),
+    Setting("telnets_port", values.port_or_off, 9923, f"{_PORT_OR_OFF} (Telnet over TLS)"),
+    Setting("telnet_networks", values.networks, None, 'networks such as "10.1.0.0/16", or "any"'),
+    Setting("telnet_tls_certificate", values.path_or_none, "", f"{_PEM} with the certificate and its chain"),
+    Setting("telnet_tls_key", values.path_or_none, "", f"{_PEM} with the key of telnet_tls_certificate"),
+    Setting(
+        "telnet_idle_minutes", values.whole(0, 1440), 15, "a whole number of minutes to 1440; 0 for never"
+    ),
+    Setting("telnet_banner", values.banner, "", f"a text of at most {values.LONGEST_BANNER} bytes"),
+    Setting("telnet_banner_file", values.path_or_none, "", "a UTF-8 text file, instead of telnet_banner"),
     Setting("sip_port", values.port, 5060, f"{_PORT} (UDP and TCP)"),
     Setting("sips_port", values.port, 5061, f"{_PORT} (TLS)"),
     Setting("media_port", values.port, 5064, f"{_PORT} (UDP, on 127.0.0.1 only)"),
@@ -257,14 +293,26 @@ def _value(setting: Setting, given: Mapping[str, object], env: Mapping[str, str]
 def _refuse_shared_ports(found: Mapping[str, Any]) -> None:
     seen: dict[int, str] = {}
     tls = ("sips_port",) if found["tls_certificate"] else ()
-    for key in ("telnet_port", "sip_port", *tls, "media_port", "web_port"):
+    for key in ("telnet_port", "telnets_port", "sip_port", *tls, "media_port", "web_port"):
+        if not found[key]:
+            continue
         other = seen.setdefault(found[key], key)
         if other != key:
             raise ConfigError(f"{key}: {found[key]} is the {other} too; give each service a port of its own")
 
 
+def _refuse_closed_shell(found: Mapping[str, Any]) -> None:
+    if not found["telnet_port"] and not found["telnets_port"]:
+        raise ConfigError("telnet_port: it is off, and telnets_port is too; one of them has to be open")
+    if not found["telnet_networks"]:
+        raise ConfigError('telnet_networks: nobody could log in; name networks such as "10.1.0.0/16"')
+    if found["telnet_banner"] and found["telnet_banner_file"]:
+        raise ConfigError("telnet_banner_file: telnet_banner is set too; set one of them")
+
+
 def _refuse_half_tls(found: Mapping[str, Any]) -> None:
-    for key, other in (("tls_certificate", "tls_key"), ("tls_key", "tls_certificate")):
+    pairs = (("tls_certificate", "tls_key"), ("telnet_tls_certificate", "telnet_tls_key"))
+    for key, other in (*pairs, *((key, certificate) for certificate, key in pairs)):
         if found[key] and not found[other]:
             raise ConfigError(f"{other}: it is missing, but {key} is set; set both, or none for no TLS")
 
@@ -290,6 +338,16 @@ def _deaf(config: Config) -> tuple[str, ...]:
     if config.peers or config.networks:
         return ()
     return ("networks: calls are taken from nobody; name networks, or peers",)
+
+
+def _open(config: Config) -> tuple[str, ...]:
+    """Passwords would go in the clear through networks that are not ours."""
+    if values.ANY not in config.telnet_networks or not config.telnet_port:
+        return ()
+    if ip_address(config.listen).is_loopback:
+        return ()
+    right = 'name networks, or set telnet_port = "off" and use Telnet over TLS'
+    return (f"telnet_networks: anybody may connect to the plain Telnet port, unencrypted; {right}",)
 
 
 def _text(value: object) -> str:

@@ -34,7 +34,15 @@ def whole(lowest: int, highest: int) -> Callable[[object], int]:
 
 
 port = whole(1, 65535)
+OFF = "off"
 FEWEST_PORTS = 16
+
+
+def port_or_off(value: object) -> int:
+    """0 for one that is closed: 0, or "off"."""
+    if isinstance(value, str) and value.strip().lower() == OFF:
+        return 0
+    return whole(0, 65535)(value)
 
 
 def ports(value: object) -> range:
@@ -101,6 +109,17 @@ def networks(value: object) -> tuple[str, ...]:
         raise ValueError(value)  # noqa: TRY004 - one kind of refusal
     found = [string(one).lower() for one in given]
     return tuple(one if one == ANY else str(ipaddress.ip_network(one)) for one in found if one)
+
+
+LONGEST_BANNER = 2048
+"""Bytes."""
+
+
+def banner(value: object) -> str:
+    """A text of several lines."""
+    if not isinstance(value, str) or len(value.encode(errors="replace")) > LONGEST_BANNER:
+        raise ValueError(value)
+    return value.strip("\r\n")
 
 
 def address(value: object) -> tuple[str, int | None]:

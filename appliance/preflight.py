@@ -7,7 +7,9 @@ import socket
 import ssl
 import time
 from dataclasses import dataclass
+from pathlib import Path
 
+from appliance import config_values as values
 from appliance.config import Config, ConfigError
 
 TCP, UDP = socket.SOCK_STREAM, socket.SOCK_DGRAM
@@ -28,8 +30,9 @@ class Door:
 
 def doors(config: Config) -> tuple[Door, ...]:
     tls = (Door("sips_port", config.sips_port, TCP),) if config.tls else ()
+    shell = (("telnet_port", config.telnet_port), ("telnets_port", config.telnets_port))
     return (
-        Door("telnet_port", config.telnet_port, TCP),
+        *(Door(key, port, TCP) for key, port in shell if port),
         Door("sip_port", config.sip_port, UDP),
         Door("sip_port", config.sip_port, TCP),
         *tls,
@@ -39,22 +42,42 @@ def doors(config: Config) -> tuple[Door, ...]:
 
 
 def check_certificates(config: Config) -> None:
-    """Raise ConfigError when a file of tls_certificate, tls_key or tls_ca cannot be used."""
-    if config.tls_certificate:
-        try:
-            ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(
-                config.tls_certificate, config.tls_key, password=_no_password
-            )
-        except (OSError, ValueError) as exc:
-            files = f"{config.tls_certificate} and tls_key {config.tls_key}"
-            right = "both have to be PEM files that belong together, the key without a password"
-            raise ConfigError(f"tls_certificate: {files} cannot be used: {_reason(exc)}; {right}") from exc
+    """Raise ConfigError when a file of tls_certificate, tls_key or tls_ca, or of telnet_tls_certificate and
+    telnet_tls_key, cannot be used."""
+    _check_pair("tls", config.tls_certificate, config.tls_key)
+    _check_pair("telnet_tls", config.telnet_tls_certificate, config.telnet_tls_key)
     if config.tls_ca:
         try:
             ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(config.tls_ca)
         except OSError as exc:
             right = "it has to be a PEM file of authorities"
             raise ConfigError(f"tls_ca: {config.tls_ca} cannot be used: {_reason(exc)}; {right}") from exc
+
+
+def banner(config: Config) -> str:
+    """What is shown before the login. Raises ConfigError for a file that cannot be used."""
+    if not config.telnet_banner_file:
+        return config.telnet_banner
+    try:
+        with config.telnet_banner_file.open("rb") as file:
+            return values.banner(file.read(values.LONGEST_BANNER + 1).decode())
+    except (OSError, ValueError) as exc:
+        why = _reason(exc) if isinstance(exc, OSError) else "it is too long, or no UTF-8"
+        right = f"a UTF-8 text of at most {values.LONGEST_BANNER} bytes"
+        raise ConfigError(
+            f"telnet_banner_file: {config.telnet_banner_file}: {why}; right is {right}"
+        ) from exc
+
+
+def _check_pair(name: str, certificate: Path | None, key: Path | None) -> None:
+    if not certificate or not key:
+        return
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(certificate, key, password=_no_password)
+    except (OSError, ValueError) as exc:
+        files = f"{certificate} and {name}_key {key}"
+        right = "both have to be PEM files that belong together, the key without a password"
+        raise ConfigError(f"{name}_certificate: {files} cannot be used: {_reason(exc)}; {right}") from exc
 
 
 def check_ports(config: Config, patience: float = 0.0) -> None:

@@ -97,6 +97,10 @@ class Supervisor:
         return self._facts[Unit.MEDIA]
 
     @property
+    def shell_facts(self) -> Mapping[str, object]:
+        return self._facts[Unit.SHELL]
+
+    @property
     def table(self) -> RoutingTable | None:
         """As published last."""
         return self._house.table
@@ -239,7 +243,12 @@ def _unit(request: Request) -> Unit:
 
 
 def _about(config: Config, version: str) -> About:
-    ports = {"telnet": config.telnet_port, "sip": config.sip_port, "web": config.web_port}
+    ports = {
+        "telnet": config.telnet_port,
+        "telnets": config.telnets_port,
+        "sip": config.sip_port,
+        "web": config.web_port,
+    }
     started = datetime.now().astimezone()
     return About(version, config.edition, started, config.listen, ports, config.state, config.peers)
 

@@ -19,13 +19,15 @@ def lines(
     *,
     states: Sequence[UnitState],
     media_facts: Mapping[str, object],
+    shell_facts: Mapping[str, object],
     table: RoutingTable | None,
     user: str,
     password: str | None,
 ) -> list[str]:
-    """`password`: a new one that nobody has seen yet; `media_facts`: as the media server tells them."""
+    """`password`: a new one that nobody has seen yet; `media_facts`, `shell_facts`: as media server and
+    shell tell them."""
     host = platform.node() if config.listen == "0.0.0.0" else config.listen
-    said = ["", _headline(version, states), f"  Telnet   telnet {host} {config.telnet_port}"]
+    said = ["", _headline(version, states), *_telnet(config, host, shell_facts)]
     said += [f"  Calls    {call}" for call in _calls(config, host, table)]
     said.append(f"  Browser  http://{host}:{config.web_port}/")
     if password:
@@ -42,6 +44,15 @@ def _headline(version: str, states: Sequence[UnitState]) -> str:
         f"{one.unit} is {one.state.value}: {one.last_exit or 'no reason known'}" for one in missing
     )
     return f"Callisto {version} runs, but not everything is ready: {what}."
+
+
+def _telnet(config: Config, host: str, facts: Mapping[str, object]) -> list[str]:
+    said = [f"  Telnet   telnet {host} {config.telnet_port}"] if config.telnet_port else []
+    if config.telnets_port:
+        said.append(f"  Telnet   telnet-ssl -z ssl {host} {config.telnets_port}   (TLS)")
+        if fingerprint := str(facts.get("tls_fingerprint") or ""):
+            said.append(f"           SHA-256 {fingerprint.replace(':', '').lower()}")
+    return said
 
 
 def _calls(config: Config, host: str, table: RoutingTable | None) -> list[str]:

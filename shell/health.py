@@ -40,6 +40,8 @@ def problems(status: Status) -> tuple[str, ...]:
         if text(service, "state") not in GOOD_STATES
     ]
     found.extend(peers.problems(status))
+    if wrong := text(table(service(status, "shell"), "facts"), "tls_problem"):
+        found.append(f"Telnet over TLS: {wrong}")
     store = table(status, "store")
     if error := text(store, "error"):
         found.append(f"store: {error}{_routing(status)}")

@@ -66,6 +66,7 @@ class LocalAppliance:
         """`folder` takes state and log. `settings`: further CALLISTO_* variables, which win; the
         machine's clock is not for it to set all the same."""
         self.sip_port, self.telnet_port, self.web_port = free_port(), free_port(), free_port()
+        self.telnets_port = free_port()
         self.state = folder / "state"
         self.log = folder / "appliance.log"
         self.password = secrets.token_urlsafe(12)
@@ -82,6 +83,7 @@ class LocalAppliance:
             "CALLISTO_STATE": str(self.state),
             "CALLISTO_SIP_PORT": str(self.sip_port),
             "CALLISTO_TELNET_PORT": str(self.telnet_port),
+            "CALLISTO_TELNETS_PORT": str(self.telnets_port),
             "CALLISTO_MEDIA_PORT": str(free_port()),
             "CALLISTO_WEB_PORT": str(self.web_port),
             "CALLISTO_ADMIN_PASSWORD": self.password,

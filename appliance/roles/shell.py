@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
+
 from appliance.clock import local_zone
-from appliance.config import Config
+from appliance.config import Config, ConfigError
 from appliance.control.checks import ControlSelfTest
 from appliance.control.clock import ControlDateTime
 from appliance.control.system import ControlSystem
 from appliance.control.trace import ControlTrace
+from appliance.preflight import banner
 from appliance.rehearsal import TableRehearsal
 from appliance.roles.service import Backing, Running, run
 from appliance.services.ports import Unit
 from appliance.sysinfo import memory_mb
+from appliance.telnet_certificate import TelnetCertificate
 from db.variables.values import Context as Rules
 from firmware.release import running as release
 from shell.office_ports import OfficeView
@@ -24,7 +29,12 @@ from shell.store_ports import (
     StoreStandings,
     StoreVariables,
 )
+from shell.telnet.limits import Limits
+from shell.telnet.networks import Networks
 from shell.telnet.server import start
+from shell.telnet.tls import Tls
+
+log = logging.getLogger(__name__)
 
 
 def main(config: Config) -> int:
@@ -32,14 +42,37 @@ def main(config: Config) -> int:
 
 
 async def _start(backing: Backing) -> Running:
-    trace = ControlTrace(backing.control, backing.config.control_socket)
-    server = await start(backing.config.listen, backing.config.telnet_port, _services(backing, trace))
+    config = backing.config
+    trace = ControlTrace(backing.control, config.control_socket)
+    certificate = TelnetCertificate.of(config) if config.telnets_port else None
+    if certificate is not None:
+        await asyncio.to_thread(certificate.look)
+    server = await start(
+        config.listen,
+        config.telnet_port or None,
+        _services(backing, trace),
+        Limits(idle_s=60.0 * config.telnet_idle_minutes),
+        tls=Tls(config.telnets_port, certificate.context, certificate.facts) if certificate else None,
+        networks=Networks.of(config.telnet_networks),
+        banner=_banner(config),
+    )
+    watching = asyncio.create_task(certificate.watch(), name="watch certificate") if certificate else None
 
     async def close() -> None:
+        if watching is not None:
+            watching.cancel()
         await server.close()
         await trace.close()
 
-    return Running(server.port, server.facts, close)
+    return Running(server.port or server.tls_port, server.facts, close)
+
+
+def _banner(config: Config) -> str:
+    try:
+        return banner(config)
+    except ConfigError as exc:
+        log.error("%s; there is no banner", exc)
+        return ""
 
 
 def _services(backing: Backing, trace: ControlTrace) -> Services:

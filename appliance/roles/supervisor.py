@@ -14,7 +14,7 @@ from appliance import logs, welcome
 from appliance.config import PREFIX, Config, ConfigError
 from appliance.first_start import furnish
 from appliance.logs import Outlet
-from appliance.preflight import check_certificates, check_ports
+from appliance.preflight import banner, check_certificates, check_ports
 from appliance.roles.clock import host_clock
 from appliance.services.ports import UnitState
 from appliance.state import claimed
@@ -35,6 +35,7 @@ PATIENCE = 4.0
 def main(config: Config) -> int:
     """Until SIGINT or SIGTERM: then 0. Raises ConfigError before anything has been started."""
     check_certificates(config)
+    banner(config)
     with claimed(config) as unclean:
         check_ports(config, PATIENCE if unclean else 0.0)
         outlet = Outlet()
@@ -129,6 +130,7 @@ class _Foreground:
             self._version,
             states=states,
             media_facts=supervisor.media_facts,
+            shell_facts=supervisor.shell_facts,
             table=supervisor.table,
             user=FIRST_ADMINISTRATOR,
             password=self._password,

@@ -68,7 +68,7 @@ def test_the_tls_port_is_looked_at_only_when_it_is_used(tmp_path: Path) -> None:
         taken.listen()
         port = taken.getsockname()[1]
         taken_one = {"SIPS_PORT": str(port)}
-        for name in ("TELNET_PORT", "SIP_PORT", "MEDIA_PORT", "WEB_PORT"):
+        for name in ("TELNET_PORT", "TELNETS_PORT", "SIP_PORT", "MEDIA_PORT", "WEB_PORT"):
             taken_one[name] = str(free_port())
         check_ports(load(tmp_path, taken_one))
         with pytest.raises(ConfigError, match=f"^sips_port: {port} is in use"):

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from appliance.config import SETTINGS, Config, ConfigError
 from appliance.config_values import without_password
+from appliance.preflight import banner
 from router.model import Peer
 
 
@@ -79,7 +80,13 @@ def test_an_empty_config_variable_means_no_file(tmp_path: Path) -> None:
         ("colour = 1\n", "known are listen, telnet_port"),
         ("[telnet]\nport = 1\n", "telnet: there is no such setting"),
         ('admin_password = "x"\n', "CALLISTO_ADMIN_PASSWORD"),
-        ("telnet_port = 0\n", "telnet_port: 0 is refused; right would be a whole number from 1 to 65535"),
+        ("web_port = 0\n", "web_port: 0 is refused; right would be a whole number from 1 to 65535"),
+        (
+            'telnet_port = "of"\n',
+            'telnet_port: "of" is refused; right would be a whole number from 1 to 65535, or "off"',
+        ),
+        ("telnet_idle_minutes = -1\n", "a whole number of minutes to 1440; 0 for never"),
+        ('telnet_networks = ["10.0.0.1/8"]\n', 'networks such as "10.1.0.0/16", or "any"'),
         ("web_port = 65536\n", "web_port: 65536 is refused"),
         ("web_port = true\n", "web_port: True is refused"),
         ("sip_port = 5060.0\n", "sip_port: 5060.0 is refused"),
@@ -186,3 +193,62 @@ def test_ports_that_speech_cannot_use_are_refused(tmp_path: Path, text: str) -> 
 def test_the_media_server_has_a_port_of_its_own(tmp_path: Path) -> None:
     assert load(tmp_path).media_port == 5064
     assert "sip_port too" in refusal(tmp_path, MEDIA_PORT="5060")
+
+
+def test_each_door_of_the_shell_can_be_closed_but_not_both(tmp_path: Path) -> None:
+    assert load(tmp_path).telnets_port == 9923
+    closed = load(tmp_path, 'telnet_port = "off"\n')
+    assert (closed.telnet_port, closed.telnets_port) == (0, 9923)
+    assert load(tmp_path, "telnets_port = 0\n").telnets_port == 0
+    assert refusal(tmp_path, 'telnet_port = "off"\ntelnets_port = 0\n').startswith("telnet_port: it is off")
+    assert "telnets_port: 2323 is the telnet_port too" in refusal(tmp_path, "telnets_port = 2323\n")
+
+
+def test_administrators_connect_from_networks_that_are_named_or_near(tmp_path: Path) -> None:
+    assert load(tmp_path).telnet_networks == ("127.0.0.0/8",)
+    near = load(tmp_path, LISTEN="0.0.0.0").telnet_networks
+    assert {"10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "127.0.0.0/8"} < set(near)
+    assert load(tmp_path, TELNET_NETWORKS="10.1.0.0/16, any").telnet_networks == ("10.1.0.0/16", "any")
+    assert refusal(tmp_path, "telnet_networks = []\n").startswith("telnet_networks: nobody could log in")
+
+
+def test_plain_telnet_open_to_all_is_warned_of(tmp_path: Path) -> None:
+    def warned(**env: str) -> bool:
+        found = load(tmp_path, TELNET_NETWORKS="any", **env).warnings
+        return any(one.startswith("telnet_networks: anybody may connect") for one in found)
+
+    assert warned(LISTEN="0.0.0.0")
+    assert not warned(LISTEN="0.0.0.0", TELNET_PORT="off")
+    assert not warned()
+
+
+def test_a_child_gets_the_settings_of_the_shell(tmp_path: Path) -> None:
+    text = (
+        'telnet_port = "off"\ntelnet_idle_minutes = 0\n'
+        'telnet_banner = """\nFor Muster AG only.\nAll is noted.\n"""\n'
+    )
+    config = load(tmp_path, text, LISTEN="0.0.0.0")
+    child = Config.load(config.environment(), tmp_path)
+    assert child.telnet_banner == "For Muster AG only.\nAll is noted."
+    assert (child.telnet_port, child.telnets_port, child.telnet_idle_minutes) == (0, 9923, 0)
+    assert child.telnet_networks == config.telnet_networks
+    assert child.telnet_certificate == (tmp_path / "var/tls/telnet.crt", tmp_path / "var/tls/telnet.key")
+
+
+def test_a_banner_is_a_short_text_or_a_file_with_one(tmp_path: Path) -> None:
+    (tmp_path / "banner.txt").write_text("Grüezi\n")
+    assert banner(load(tmp_path, 'telnet_banner_file = "banner.txt"\n')) == "Grüezi"
+    assert "at most 2048 bytes" in refusal(tmp_path, TELNET_BANNER="x" * 2049)
+    assert "telnet_banner is set too" in refusal(tmp_path, TELNET_BANNER="a", TELNET_BANNER_FILE="b")
+    for content in (b"x" * 2049, b"\xff"):
+        (tmp_path / "banner.txt").write_bytes(content)
+        with pytest.raises(ConfigError, match=r"^telnet_banner_file: .*too long, or no UTF-8"):
+            banner(load(tmp_path, 'telnet_banner_file = "banner.txt"\n'))
+    (tmp_path / "banner.txt").unlink()
+    with pytest.raises(ConfigError, match=r"^telnet_banner_file: .*No such file"):
+        banner(load(tmp_path))
+
+
+def test_a_certificate_of_telnet_needs_its_key(tmp_path: Path) -> None:
+    assert refusal(tmp_path, TELNET_TLS_KEY="a.key").startswith("telnet_tls_certificate: it is missing")
+    assert refusal(tmp_path, TELNET_TLS_CERTIFICATE="a.crt").startswith("telnet_tls_key: it is missing")

@@ -207,7 +207,7 @@ def free_ports(count: int) -> list[int]:
 
 
 def on_free_ports(folder: Path, **env: str) -> Config:
-    names = ("TELNET_PORT", "SIP_PORT", "MEDIA_PORT", "WEB_PORT")
+    names = ("TELNET_PORT", "TELNETS_PORT", "SIP_PORT", "MEDIA_PORT", "WEB_PORT")
     return config(folder, **dict(zip(names, map(str, free_ports(len(names))), strict=True)), **env)
 
 
