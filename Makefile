@@ -14,7 +14,7 @@ help:
 	@echo "make engine   build the SIP engine for 2048 call legs, once for this machine"
 	@echo "make test     run the tests                     (ARGS='-k hunting' passes options to pytest)"
 	@echo "make check    everything that CI checks: lint, types, layers, packaging, tests with coverage"
-	@echo "make bench    measure it beside others, into docs/benchmarks.md   (ARGS=--memory, --overload, --trace)"
+	@echo "make bench    measure it beside others, into docs/benchmarks.md   (ARGS=--memory, --overload, --trace, --shell)"
 	@echo "make soak     mixed calls for MINUTES=30, and then: is anything left of them?"
 	@echo "make lock     lock the newest Python packages within the ranges of setup.cfg"
 	@echo "make clean    remove what these goals made here; ./var stays"

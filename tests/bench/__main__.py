@@ -18,7 +18,7 @@ from pathlib import Path
 
 from appliance.demo.local import NotReadyError
 from appliance.demo.phones import NoSippError, sipp
-from tests.bench import crowd, decisions, memory, overload, rates, report, speech, trace
+from tests.bench import crowd, decisions, memory, overload, rates, report, shell, speech, trace
 from tests.bench.page import Part, Section, all_met, compose, unmeasured
 from tests.bench.systems import AbsentError
 
@@ -76,6 +76,13 @@ PARTS = (
         "records come by the means that the router has, into the supervisor and a capture, and from there to"
         " eight viewers of a shell, half of whom take nothing. About fifteen seconds.",
     ),
+    Part(
+        "shell",
+        "The Telnet shell",
+        "make bench ARGS=--shell",
+        "people type at the shell, each in a session of his own, in rich ones and in line ones; then three"
+        " hundred wrong logins come at once. About a minute and a half.",
+    ),
 )
 USUAL = ("rates", "crowd", "speech", "decisions")
 Measure = Callable[[str, Path, tuple[str, ...]], Section]
@@ -87,6 +94,7 @@ MEASURES: dict[str, Measure] = {
     "memory": memory.measure,
     "overload": overload.measure,
     "trace": trace.measure,
+    "shell": shell.measure,
 }
 
 
@@ -115,7 +123,7 @@ def options_of(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -P -m tests.bench", description=__doc__)
     parser.add_argument("parts", nargs="*", metavar="PART", help=f"of {', '.join(MEASURES)}")
     parser.add_argument("--quick", action="store_true", help="one short step of each system; no page")
-    for name in ("memory", "overload", "trace"):
+    for name in ("memory", "overload", "trace", "shell"):
         parser.add_argument(f"--{name}", dest="more", action="append_const", const=name, help="that part")
     parser.add_argument("--out", type=Path, default=PAGE, help="where the page goes")
     options = parser.parse_args(arguments)

@@ -194,6 +194,7 @@ def test_a_short_comparison_loses_no_call(tmp_path: Path) -> None:
         ((), list(USUAL)),
         (("--memory",), ["memory"]),
         (("--overload", "--memory"), ["overload", "memory"]),
+        (("--shell",), ["shell"]),
         (("crowd", "speech"), ["crowd", "speech"]),
     ],
 )
