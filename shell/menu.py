@@ -5,7 +5,7 @@ from __future__ import annotations
 from db.errors import StoreError
 from shell.layout import table
 from shell.obey import obey
-from shell.pages import clock_menu, sessions_menu, variables_menu
+from shell.pages import clock_menu, sessions_menu, trace_menu, variables_menu
 from shell.registry import Answer, Context, Entry, Leave
 from shell.reply import failure_lines
 from shell.screen import HEADING_ROWS, heading, pause
@@ -37,7 +37,12 @@ async def _sessions(context: Context, term: Term) -> None:
     await sessions_menu.open_sessions(context, term)
 
 
+async def _trace(context: Context, term: Term) -> None:
+    await trace_menu.open_trace(context, term)
+
+
 ENTRIES = (
+    Entry("Trace", "see what happens, as it happens", "trace", _trace),
     Entry("System Variables", "settings that the web pages do not have", "show variables", _variables),
     Entry("System Information", "what runs, since when, and how it is", "show info", _information),
     Entry("Set Date/Time", "the clock, its zone, its time server", "show clock", _clock),

@@ -141,7 +141,7 @@ def _call(asked: Asked, words: Words) -> Asked:
 
 
 def _number(asked: Asked, words: Words) -> Asked:
-    number = words.value("number", "0441234567")
+    number = "".join(words.value("number", "0441234567").split())
     while words.left and re.fullmatch(r"[\d()/.-]+", words.left[0]):
         number += words.take()
     if not digits(number) or not re.fullmatch(r"[+\d*#()/.-]+", number):

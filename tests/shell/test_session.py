@@ -245,7 +245,7 @@ async def test_a_broken_store_is_said_and_the_session_goes_on() -> None:
     office = Office()
     office.variables.failure = StoreUnavailableError("the store is locked", hint="wait")
     office.audit.failure = StoreUnavailableError("the store is locked")
-    shown = await run(office, "show variables", "1", "help undo")
+    shown = await run(office, "show variables", "2", "help undo")
     assert shown.count("% the store is locked") == 2
     assert "Take back a change." in shown
 

@@ -16,6 +16,7 @@ import pytest
 from shell.obey import obey
 from shell.pages.trace_live import PAUSED
 from shell.ports import SystemUnavailableError
+from shell.session import converse
 from shell.term import EndOfInput, plain
 from shell.trace.record import Record, Sip
 from shell.trace_ports import RING, Doing
@@ -453,3 +454,53 @@ async def test_a_capture_is_exported_as_an_object_a_line() -> None:
     found = [json.loads(line) for line in shown.splitlines() if line.startswith("{")]
     assert [one["text"] for one in found] == ["INVITE sip:300@127.0.0.1", "the end"]
     assert "% trace export: 'doc' is no form" in await run(office, "trace export last doc")
+
+
+# -- the page of the menu
+
+
+async def play(
+    office: Office, *answers: str, keys: str = " " * 40
+) -> tuple[ScriptedTerm, asyncio.Task[None]]:
+    """A person at the menu, who ends the live view when it has begun."""
+    term = ScriptedTerm(*answers, rich=True, keys=keys)
+    return term, asyncio.create_task(converse(context(office), term))
+
+
+async def test_a_number_is_traced_by_numbers() -> None:
+    office = Office()
+    term, session = await play(office, "1", "2", "044 123 45 67", "", "0", "exit")
+    await eventually(lambda: "Trace of number 0441234567" in term.shown, "it looks")
+    office.trace.put(invite(), record("other"))
+    await eventually(lambda: "INVITE sip:300" in term.shown, "it is shown")
+    term.press("q")
+    await asyncio.wait_for(session, WITHIN)
+    assert "other" not in term.shown
+    assert "Looking now: nobody." in term.shown
+    assert "Captures: 1, 0 running" in term.shown
+    assert office.audit.said("command")[:2] == ["menu 1", 'trace number "044 123 45 67"']
+
+
+async def test_a_capture_is_drawn_and_deleted_by_numbers() -> None:
+    office = Office()
+    name = await kept(office, invite(), record("the end", call=CALL))
+    term, session = await play(office, "1", "8", "1", "2", "", "", "1", "4", "", "", "0", "exit")
+    await asyncio.wait_for(session, WITHIN)
+    assert f"Call {CALL}" in term.shown
+    assert f"{name} is deleted." in term.shown
+    assert "There are no captures" in term.shown
+    assert await office.trace.captures() == []
+
+
+async def test_the_page_says_when_there_is_no_supervisor() -> None:
+    office = Office()
+    office.trace.failure = SystemUnavailableError("nobody listens")
+    term, session = await play(office, "1", "", "exit")
+    await asyncio.wait_for(session, WITHIN)
+    assert "% the trace is not to be had: nobody listens" in term.shown
+
+
+async def test_a_wrong_number_is_said_and_asked_again() -> None:
+    term, session = await play(Office(), "1", "99", "", "0", "exit")
+    await asyncio.wait_for(session, WITHIN)
+    assert "% '99' is not one of the numbers" in term.shown
