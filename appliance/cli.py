@@ -1,6 +1,7 @@
 """The command `callisto`: what it can do, and how a refusal is said.
 
-Exit codes: 0 done; 1 refused or failed; 2 wrong usage or configuration; 3 (status, selftest) nothing runs.
+Exit codes: 0 done; 1 refused or failed; 2 wrong usage or configuration; 3 (status, selftest, support) nothing
+runs.
 """
 
 from __future__ import annotations
@@ -57,6 +58,7 @@ def parser() -> argparse.ArgumentParser:
     status.add_argument("--json", action="store_true", help="for programs")
     selftest = _add(commands, "selftest", _selftest, "check machine, network, PBX and store, with remedies")
     selftest.add_argument("--json", action="store_true", help="for programs")
+    _add(commands, "support", _support, "all that is needed to find a fault, in one file without secrets")
     importing = _add(commands, "import", _import, "replace the office by the one in a YAML file")
     importing.add_argument("file", type=Path, metavar="FILE")
     export = _add(commands, "export", _export, "write the office as YAML: users, groups, contacts, variables")
@@ -115,6 +117,12 @@ def _selftest(config: Config, args: argparse.Namespace) -> int:
     from appliance.commands import selftest
 
     return selftest.run(config, as_json=args.json)
+
+
+def _support(config: Config, _: argparse.Namespace) -> int:
+    from appliance.commands import support
+
+    return support.make(config)
 
 
 def _import(config: Config, args: argparse.Namespace) -> int:

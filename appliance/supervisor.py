@@ -20,6 +20,7 @@ from appliance.control.checks import handlers as checks_handlers
 from appliance.control.clock import handlers as clock_handlers
 from appliance.control.protocol import RefusedError, Request
 from appliance.control.server import ControlServer, Handler, Peer
+from appliance.control.support import handlers as support_handlers
 from appliance.control.trace import handlers as trace_handlers
 from appliance.hostclock.bare import BareClock
 from appliance.hostclock.ports import OwnedClock
@@ -33,6 +34,9 @@ from appliance.services.ports import Unit, UnitFailedError, UnitState
 from appliance.sntp import TimeServers
 from appliance.status import About, Around, status
 from appliance.store_keeper import StoreKeeper
+from appliance.support.bundles import Bundles
+from appliance.support.contents import Contents
+from appliance.support.desk import Desk
 from appliance.timekeeper import TimeKeeper
 from appliance.trace.captures import Captures
 from appliance.trace.hub import SELF, Hub
@@ -91,6 +95,8 @@ class Supervisor:
         self._checks = Runner(
             suite(Sources(config, self._whole_status, self._time.check, store.look_through))
         )
+        contents = Contents(config, store, self._past, self._whole_status, self._checks.run)
+        self._support = Desk(Bundles(config.state / "support"), contents.gather, contents.secrets().clean)
 
     @property
     def media_facts(self) -> Mapping[str, object]:
@@ -118,6 +124,7 @@ class Supervisor:
             undo.push_async_callback(self.services.close, within=STOP_WITHIN)
             undo.push_async_callback(self._planner.close)
             undo.push_async_callback(self._checks.close)
+            undo.push_async_callback(self._support.close)
             await self._house.look()  # the routing table is there before the router
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._start_all(ready), name="start services")
@@ -164,6 +171,7 @@ class Supervisor:
             "restart": self._restart,
             **clock_handlers(self._time),
             **checks_handlers(self._checks),
+            **support_handlers(self._support),
             **trace_handlers(self._trace),
         }
 

@@ -17,6 +17,7 @@ from shell.ports import SystemUnavailableError
 from shell.registry import Answer, Ask, Context, Listing, Live, Request, noted, parse
 from shell.reply import CommandError, Reply, as_json, failure_lines
 from shell.sessions_ports import SessionRefusedError
+from shell.support_ports import SupportRefusedError
 from shell.term import EndOfInput, Interrupted, Line, LineTooLongError, Term
 from shell.trace_ports import TraceRefusedError
 from shell.trail import record
@@ -25,6 +26,15 @@ from shell.vocabulary import Vocabulary
 log = logging.getLogger(__name__)
 
 WIDEST = 100
+REFUSALS = (
+    CommandError,
+    StoreError,
+    ClockRefusedError,
+    SessionRefusedError,
+    SupportRefusedError,
+    TraceRefusedError,
+)
+"""Each with a message and a hint for whoever gave the command."""
 
 
 async def obey(context: Context, term: Term, line: str, *, above: int = 0) -> Answer | None:
@@ -110,7 +120,7 @@ async def _do(
         answer = await work()
     except (EndOfInput, Interrupted):
         raise
-    except (CommandError, StoreError, ClockRefusedError, SessionRefusedError, TraceRefusedError) as exc:
+    except REFUSALS as exc:
         return None, _failed(request, exc.message, exc.hint)
     except SystemUnavailableError as exc:
         hint = "system variables can be listed and set all the same"

@@ -20,6 +20,7 @@ from shell.checks_ports import SelfTest
 from shell.clock_ports import DateTime
 from shell.office_ports import OfficeView
 from shell.sessions_ports import Standings
+from shell.support_ports import Support
 from shell.throttle import Throttle
 from shell.trace.printer import Printer
 from shell.trace_ports import Trace
@@ -147,6 +148,7 @@ class Services:
     trace: Trace
     standings: Standings
     self_test: SelfTest
+    support: Support
     office: OfficeView
     rules: Rules = field(default_factory=Rules)
     """Edition and memory of this machine, for the ranges that are shown."""

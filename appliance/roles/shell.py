@@ -9,6 +9,7 @@ from appliance.clock import local_zone
 from appliance.config import Config, ConfigError
 from appliance.control.checks import ControlSelfTest
 from appliance.control.clock import ControlDateTime
+from appliance.control.support import ControlSupport
 from appliance.control.system import ControlSystem
 from appliance.control.trace import ControlTrace
 from appliance.preflight import banner
@@ -86,6 +87,7 @@ def _services(backing: Backing, trace: ControlTrace) -> Services:
         trace=trace,
         standings=StoreStandings(backing.store),
         self_test=ControlSelfTest(backing.control),
+        support=ControlSupport(backing.control),
         office=OfficeView(
             StoreCalls(backing.store),
             StoreOffices(backing.store),

@@ -23,6 +23,7 @@ from shell.throttle import Policy, Throttle
 from tests.fakes.host_clock import FakeHostClock
 from tests.fakes.office_ports import FakeCalls, FakeOffices, FakeRehearsal
 from tests.fakes.self_test import FakeSelfTest
+from tests.fakes.support import FakeSupport
 from tests.fakes.trace import FakeTrace
 
 NOON = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
@@ -381,6 +382,7 @@ class Office:
     clock: FakeHostClock = field(default_factory=lambda: FakeHostClock(NOON))
     trace: FakeTrace = field(default_factory=FakeTrace)
     self_test: FakeSelfTest = field(default_factory=FakeSelfTest)
+    support: FakeSupport = field(default_factory=FakeSupport)
     standings: FakeStandings = field(init=False)
 
     def __post_init__(self) -> None:
@@ -401,6 +403,7 @@ class Office:
             self.trace,
             self.standings,
             self.self_test,
+            self.support,
             OfficeView(self.calls, self.offices, self.rehearsal),
             rules=Rules(ram_mb=2048),
             version="0.1.0",
