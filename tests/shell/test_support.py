@@ -58,7 +58,8 @@ async def test_what_cannot_be_is_said_with_the_way_out() -> None:
 async def test_ctrl_c_cancels_it() -> None:
     office = Office()
     office.support.hold = asyncio.Event()
-    terminal = ScriptedTerm("support bundle", keys=CTRL_C)
+    terminal = ScriptedTerm("support bundle")
+    terminal.press(CTRL_C)
     async with asyncio.timeout(10):
         await converse(context(office), terminal, script=True)
     assert "Cancelled; nothing is left of it." in terminal.shown

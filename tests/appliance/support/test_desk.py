@@ -15,6 +15,7 @@ from appliance.support.bundles import Bundles
 from appliance.support.desk import Desk
 from appliance.support.parts import Part
 from shell.support_ports import Progress, SupportRefusedError
+from tests.appliance.waiting import eventually
 
 
 def part(name: str, *pieces: str) -> Part:
@@ -76,9 +77,7 @@ async def test_who_leaves_cancels_it_and_nothing_is_left(tmp_path: Path) -> None
     await anext(steps)
     await until(endless.begun)
     await steps.aclose()
-    async with asyncio.timeout(10):
-        while list(tmp_path.iterdir()):
-            await asyncio.sleep(0.01)
+    await eventually(lambda: not list(tmp_path.iterdir()))
     assert await desk.bundles() == []
     assert desk.present
     assert desk.present.failure
