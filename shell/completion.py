@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -56,6 +57,25 @@ def suggest(commands: Sequence[Command], typed: str, known: Known = NOTHING) -> 
     return tuple(Suggestion(word, meaning) for word, meaning in found.items())
 
 
+def completed(typed: str, offered: Sequence[Suggestion]) -> tuple[int, str] | None:
+    """How Tab goes on with a line: so many characters before the cursor go, and the text comes. None where
+    there is nothing to do but to say what may come."""
+    last = "" if not typed or typed[-1].isspace() else re.split(r"[\s|]", typed)[-1]
+    words = [suggestion.word for suggestion in offered]
+    if len(words) == 1:
+        return len(last), f"{words[0]} "
+    common = _common([word.lower() for word in words])
+    return (len(last), words[0][:common]) if common > len(last) else None
+
+
+def _common(words: Sequence[str]) -> int:
+    """How many characters they begin with alike."""
+    shared = 0
+    while words and len({word[: shared + 1] for word in words}) == 1 and shared < len(words[0]):
+        shared += 1
+    return shared
+
+
 def explain(commands: Sequence[Command], typed: str) -> tuple[Command, ...]:
     """The commands that `typed` may be the beginning of."""
     words = typed.split()
@@ -108,7 +128,11 @@ def _of_argument(
         case "command":
             before = len(command.words) + index
             rest = given.line.split(None, before)
-            return suggest(commands, rest[before] if len(rest) > before else "", known)
+            line = rest[before] if len(rest) > before else ""
+            first = line.split(None, 1)
+            if first and first[0].isdecimal() and len(line) > len(first[0]):
+                line = first[1] if len(first) > 1 else ""  # so many seconds, before the command
+            return suggest(commands, line, known)
         case "value":
             found = _of_value(given, known)
         case "choice":

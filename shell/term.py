@@ -77,6 +77,17 @@ class LineTooLongError(Exception):
     """More was typed than a line may hold; nothing of it may be used. The argument is the limit."""
 
 
+@dataclass(frozen=True, slots=True)
+class Fixed:
+    """The size that the user has said; 0: the terminal's own."""
+
+    rows: int = 0
+    columns: int = 0
+
+    def but(self, rows: int | None, columns: int | None) -> Fixed:
+        return Fixed(self.rows if rows is None else rows, self.columns if columns is None else columns)
+
+
 class Term(Protocol):
     """A terminal with a person or a program at it. Everything raises EndOfInput once the line is gone."""
 
@@ -89,6 +100,10 @@ class Term(Protocol):
     @property
     def rich(self) -> bool:
         """True with cursor control: screens may be cleared, long output is paged, `key` works."""
+
+    def fix(self, *, rows: int | None = None, columns: int | None = None) -> None:
+        """As large as the user says, whatever the terminal says; 0: as that says again. What is not given
+        stays."""
 
     async def ask(
         self,

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from shell.help import show_help
+from shell.pages.terminal import set_terminal
+from shell.pages.watch import watch
 from shell.registry import Answer, Argument, Command, Context, Leave, OpenMenu
-from shell.reply import Reply
 
 
 async def _menu(_context: Context, _arguments: tuple[str, ...]) -> Answer:
@@ -13,10 +14,6 @@ async def _menu(_context: Context, _arguments: tuple[str, ...]) -> Answer:
 
 async def _leave(_context: Context, _arguments: tuple[str, ...]) -> Answer:
     return Leave()
-
-
-async def _nothing(_context: Context, _arguments: tuple[str, ...]) -> Answer:
-    return Reply(())
 
 
 COMMANDS: tuple[Command, ...] = (
@@ -31,8 +28,25 @@ COMMANDS: tuple[Command, ...] = (
     Command(("exit",), "Leave", _leave),
     Command(("logout",), "Leave", _leave, hidden=True),
     Command(("quit",), "Leave", _leave, hidden=True),
-    # What programs written for other equipment send first, to turn off paging and wrapping.
     Command(
-        ("terminal",), "Accepted and ignored", _nothing, (Argument("SETTING", optional=True),), hidden=True
+        ("watch",),
+        "Show something again and again, until a key is pressed",
+        watch,
+        (
+            Argument(
+                "[SECONDS] COMMAND", "command", said_later=True, help="a show command; every 2 s unless said"
+            ),
+        ),
+    ),
+    # Programs written for other equipment send it first, to turn off paging and wrapping.
+    Command(
+        ("terminal",),
+        "How large your terminal is: length 0 never pauses",
+        set_terminal,
+        (
+            Argument(
+                "SETTING", optional=True, help="length ROWS, or width COLUMNS", words=("length", "width")
+            ),
+        ),
     ),
 )

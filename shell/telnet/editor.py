@@ -16,6 +16,9 @@ class Happened(Enum):
     ENTERED = auto()
     TOO_LONG = auto()
     """Enter after more characters than a line may hold."""
+    TAB = auto()
+    QUESTION = auto()
+    """Tab or `?`, pressed for help."""
     INTERRUPTED = auto()
     ENDED = auto()
 
@@ -35,6 +38,11 @@ class LineEditor:
     text: str = ""
     overflow: bool = False
     _sequence: _Sequence = _Sequence.NONE
+
+    @property
+    def in_sequence(self) -> bool:
+        """Whether the next character belongs to the sequence of a cursor key."""
+        return self._sequence is not _Sequence.NONE
 
     def key(self, char: str) -> tuple[Happened, str]:
         """What one character does, and what to echo for it (the end of the line not included)."""

@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 from contextlib import suppress
 
+from shell.completion import completed
 from shell.safe import safe
 from shell.telnet.editor import Happened, LineEditor
 from shell.telnet.link import Link
 from shell.telnet.nvt import encode
-from shell.term import EndOfInput, Interrupted, Line, LineTooLongError, Suggest, plain
+from shell.term import EndOfInput, Fixed, Interrupted, Line, LineTooLongError, Question, Suggest, plain
 
 TYPE_AHEAD = 4096
 """Characters that may wait for a prompt."""
@@ -23,6 +24,7 @@ class LineTerm:
     def __init__(self, link: Link, limit: int) -> None:
         self._link = link
         self._limit = limit
+        self._fixed = Fixed()
         self._pending = ""
         self._begun: LineEditor | None = None
         """The line of `meanwhile` that has no end yet."""
@@ -30,14 +32,20 @@ class LineTerm:
         """Shown, with nothing typed after it."""
         self._typing = False
         self._notices: list[str] = []
+        self._suggest: Suggest | None = None
+        self.in_place = False
+        """A person types, one character at a time, and leaves the echo to us: Tab and `?` act at once."""
 
     @property
     def columns(self) -> int:
-        return self._link.columns
+        return self._fixed.columns or self._link.columns
 
     @property
     def rows(self) -> int:
-        return self._link.rows
+        return self._fixed.rows or self._link.rows
+
+    def fix(self, *, rows: int | None = None, columns: int | None = None) -> None:
+        self._fixed = self._fixed.but(rows, columns)
 
     @property
     def pending(self) -> str:
@@ -50,14 +58,16 @@ class LineTerm:
         prompt: str,
         *,
         secret: bool = False,
-        suggest: Suggest | None = None,  # noqa: ARG002 -- there are no suggestions without a cursor
-        remember: bool = False,  # noqa: ARG002
-        start: str = "",  # noqa: ARG002
+        suggest: Suggest | None = None,
+        remember: bool = False,  # noqa: ARG002 -- there is no going back without a cursor
+        start: str = "",
     ) -> str:
         """As the port says. The end of a secret line is not echoed: it goes out with the verdict."""
-        self._link.write(encode(safe(prompt)))
+        self._suggest = suggest if self.in_place else None
+        editor = LineEditor(self._limit, start[: self._limit] if self._suggest else "")
+        self._link.write(encode(safe(prompt + editor.text)))
         try:
-            return await self._line(LineEditor(self._limit), secret=secret, prompt=prompt)
+            return await self._line(editor, secret=secret, prompt=prompt)
         finally:
             self._prompt, self._typing = "", False
             self._tell()
@@ -86,6 +96,8 @@ class LineTerm:
     async def _line(self, editor: LineEditor, *, secret: bool, prompt: str | None = None) -> str:
         while True:
             happened = self._edit(editor, secret=secret)
+            if happened is Happened.TAB and self._complete(editor):
+                continue
             if happened is not Happened.NOTHING:
                 return self._result(happened, editor, secret=secret)
             if prompt is not None:
@@ -133,10 +145,12 @@ class LineTerm:
     def _edit(self, editor: LineEditor, *, secret: bool) -> Happened:
         """Use what is pending up to the end of the line; its echo is one write."""
         echoes: list[str] = []
-        happened = Happened.NOTHING
+        happened: Happened | None = Happened.NOTHING
         used = 0
         for char in self._pending:
             used += 1
+            if happened := self._asked(char, editor, last=used == len(self._pending)):
+                break
             happened, echo = editor.key(char)
             if not secret or happened is Happened.INTERRUPTED:
                 echoes.append(echo)
@@ -145,7 +159,23 @@ class LineTerm:
         self._pending = self._pending[used:]
         if self._link.echo and echoes:
             self._link.write(encode("".join(echoes)))
-        return happened
+        return happened or Happened.NOTHING
+
+    def _asked(self, char: str, editor: LineEditor, *, last: bool) -> Happened | None:
+        """Whether a key is pressed for help. In the middle of what a program sends at once, none is."""
+        if self._suggest is None or not last or editor.in_sequence:
+            return None
+        return {"\t": Happened.TAB, "?": Happened.QUESTION}.get(char)
+
+    def _complete(self, editor: LineEditor) -> bool:
+        """Go on with the line; False where there are several ways, or none."""
+        assert self._suggest is not None
+        found = completed(editor.text, self._suggest(editor.text))
+        if found is None:
+            return False
+        typed = "\x7f" * found[0] + found[1]
+        self._link.write(encode("".join(editor.key(char)[1] for char in typed)))
+        return True
 
     def _result(self, happened: Happened, editor: LineEditor, *, secret: bool) -> str:
         if self._link.echo and not (secret and happened is Happened.ENTERED):
@@ -155,6 +185,8 @@ class LineTerm:
                 raise Interrupted
             case Happened.ENDED:
                 raise EndOfInput
+            case Happened.TAB | Happened.QUESTION:
+                raise Question(editor.text)
             case Happened.TOO_LONG:
                 raise LineTooLongError(self._limit)
             case _:

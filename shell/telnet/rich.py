@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from typing import Any
 
@@ -12,9 +12,7 @@ from prompt_toolkit import PromptSession
 from prompt_toolkit.application import Application, create_app_session
 from prompt_toolkit.application.current import AppSession
 from prompt_toolkit.buffer import Buffer
-from prompt_toolkit.completion import CompleteEvent, Completer, Completion
 from prompt_toolkit.data_structures import Size
-from prompt_toolkit.document import Document
 from prompt_toolkit.history import InMemoryHistory
 from prompt_toolkit.input import Input, typeahead
 from prompt_toolkit.input.vt100_parser import Vt100Parser
@@ -22,13 +20,13 @@ from prompt_toolkit.key_binding import KeyBindings, KeyPress, KeyPressEvent
 from prompt_toolkit.keys import Keys
 from prompt_toolkit.output import ColorDepth
 from prompt_toolkit.output.vt100 import Vt100_Output
-from prompt_toolkit.shortcuts import CompleteStyle
 
+from shell.completion import completed
 from shell.safe import safe
 from shell.telnet.link import Link
 from shell.telnet.nvt import encode
 from shell.telnet.paint import Paint, depth
-from shell.term import EndOfInput, Interrupted, Line, LineTooLongError, Question, Suggest, plain
+from shell.term import EndOfInput, Fixed, Interrupted, Line, LineTooLongError, Question, Suggest, plain
 
 log = logging.getLogger(__name__)
 
@@ -146,6 +144,7 @@ class RichTerm:
     def __init__(self, link: Link, limit: int, typed_ahead: str = "") -> None:
         self._link = link
         self._limit = limit
+        self._fixed = Fixed()
         self._paint = Paint(depth(link.term, link.colorterm))
         self._input = TelnetInput()
         self._unfed = typed_ahead
@@ -165,11 +164,14 @@ class RichTerm:
 
     @property
     def columns(self) -> int:
-        return self._link.columns
+        return self._fixed.columns or self._link.columns
 
     @property
     def rows(self) -> int:
-        return self._link.rows
+        return self._fixed.rows or self._link.rows
+
+    def fix(self, *, rows: int | None = None, columns: int | None = None) -> None:
+        self._fixed = self._fixed.but(rows, columns)
 
     async def ask(
         self,
@@ -191,9 +193,7 @@ class RichTerm:
                 # the cursor, and scripts wait for the prompt with its blank.
                 [("fg:ansidefault", safe(prompt))],
                 is_password=secret,
-                completer=_Suggestions(suggest),
-                complete_while_typing=False,
-                key_bindings=_question_keys(asking=suggest is not None),
+                key_bindings=_help_keys(suggest),
                 default=start,
                 # The defaults would take over the process's SIGINT and the loop's exception handler.
                 handle_sigint=False,
@@ -246,7 +246,7 @@ class RichTerm:
         await self._link.trickle(encode(self._paint.line(line, columns) + "\n") for line in lines)
 
     async def redraw(self, *lines: Line) -> None:
-        columns, rows = self.columns, self.rows - 1
+        columns, rows = self.columns, self._link.rows - 1
         text = "".join(self._paint.line(line, columns) + "\x1b[K\n" for line in lines[:rows])
         await self._link.trickle([encode("\x1b[H" + text + "\x1b[J")])
 
@@ -301,8 +301,8 @@ class RichTerm:
             self._app_session.__enter__()
             session: PromptSession[str] = PromptSession(
                 history=self._history,
-                complete_style=CompleteStyle.READLINE_LIKE,
                 reserve_space_for_menu=0,
+                search_ignore_case=True,
                 input=self._input,
                 output=self._output,
             )
@@ -321,28 +321,26 @@ class _ShortHistory(InMemoryHistory):
         del self._loaded_strings[HISTORY:]
 
 
-class _Suggestions(Completer):
-    def __init__(self, suggest: Suggest | None) -> None:
-        self._suggest = suggest
-
-    def get_completions(self, document: Document, _event: CompleteEvent) -> Iterable[Completion]:
-        if self._suggest is None:
-            return
-        typed = document.text_before_cursor
-        word = (typed[len(typed.rstrip()) :] and "") or typed.rpartition(" ")[2]
-        for suggestion in self._suggest(typed):
-            yield Completion(
-                safe(suggestion.word) + " ", start_position=-len(word), display=safe(suggestion.word)
-            )
-
-
-def _question_keys(*, asking: bool) -> KeyBindings:
+def _help_keys(suggest: Suggest | None) -> KeyBindings:
+    """Tab goes on with the line where there is one way to; else, as `?`, it says what may come."""
     keys = KeyBindings()
-    if asking:
+    if suggest is None:
+        return keys
 
-        @keys.add("?")
-        def _(event: KeyPressEvent) -> None:
-            event.app.exit(exception=Question(event.current_buffer.text))
+    @keys.add("?")
+    def _(event: KeyPressEvent) -> None:
+        event.app.exit(exception=Question(event.current_buffer.text))
+
+    @keys.add("tab")
+    def _(event: KeyPressEvent) -> None:
+        buffer = event.current_buffer
+        typed = buffer.document.text_before_cursor
+        found = completed(typed, suggest(typed))
+        if found is None:
+            event.app.exit(exception=Question(buffer.text))
+            return
+        buffer.delete_before_cursor(found[0])
+        buffer.insert_text(safe(found[1]))
 
     return keys
 

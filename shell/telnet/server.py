@@ -217,6 +217,7 @@ class TelnetServer:
     @asynccontextmanager
     async def _front_end(self, guest: _Guest) -> AsyncIterator[LineTerm | RichTerm]:
         """Rich where the client can and there is room; the line terminal else."""
+        guest.line.in_place = guest.link.hides_input and not guest.entrance.script
         if guest.entrance.script or not guest.link.wants_rich or not self._door.take_rich():
             yield guest.line
             return

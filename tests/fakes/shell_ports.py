@@ -437,6 +437,10 @@ class ScriptedTerm:
         self.screens = 0
         self.prompts: list[str] = []
 
+    def fix(self, *, rows: int | None = None, columns: int | None = None) -> None:
+        self.rows = self.rows if rows is None else rows or 24
+        self.columns = self.columns if columns is None else columns or 80
+
     @property
     def shown(self) -> str:
         return "\n".join(plain(line) for line in self.lines)

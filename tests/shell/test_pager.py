@@ -48,3 +48,17 @@ async def test_a_line_higher_than_the_screen_is_shown_all_the_same() -> None:
     term = ScriptedTerm(rich=True, rows=4, columns=20, keys="\r\r\r\r")
     await page(term, ["x" * 200] * 3)
     assert [line for line in shown(term) if "more" not in line] == ["x" * 200] * 3
+
+
+async def test_a_search_goes_on_at_the_line_that_was_meant_and_n_at_the_next() -> None:
+    term = ScriptedTerm("LINE 2", rich=True, rows=5, keys="/nq")
+    await page(term, LINES)
+    lines = [line for line in shown(term) if "more" not in line]
+    assert lines == [*LINES[:4], "/LINE 2", *LINES[19:23], *LINES[23:27]]
+
+
+async def test_what_is_not_there_is_said_and_nothing_is_lost() -> None:
+    term = ScriptedTerm("nowhere", rich=True, rows=5, keys="/ q")
+    await page(term, LINES)
+    assert any("not found below: nowhere" in line for line in shown(term))
+    assert [line for line in shown(term) if "more" not in line] == [*LINES[:4], "/nowhere", *LINES[4:8]]

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from db.variables.catalogue import CATALOGUE
 from shell.commands import COMMANDS
-from shell.completion import explain, objection, suggest
+from shell.completion import completed, explain, objection, suggest
 from shell.menu import ENTRIES
 from shell.registry import parse
 from shell.reply import CommandError
@@ -209,3 +209,26 @@ def test_what_would_be_refused_is_said_before_it_is_done(typed: str, wrong: str,
 )
 def test_what_may_be_right_is_not_objected_to(typed: str) -> None:
     assert objection(COMMANDS, typed) is None
+
+
+@pytest.mark.parametrize(
+    ("typed", "after"),
+    [
+        ("sh", "show "),
+        ("show aud", "show audit "),
+        ("set gwebt", "set gWebTimeout "),
+        ("set gm", None),
+        ("set gma", "set gMaxForwardNumberLen "),
+        ("show var", "show variable"),
+        ("show info | j", "show info | json "),
+        ("show info |ma", "show info |match "),
+        ("watch 5 show jo", "watch 5 show jobs "),
+        ("watch sh", "watch show "),
+        ("set gWebTimeout 999999", None),
+        ("nonsense", None),
+        ("", None),
+    ],
+)
+def test_tab_goes_on_where_there_is_one_way(typed: str, after: str | None) -> None:
+    found = completed(typed, suggest(COMMANDS, typed))
+    assert (found and typed[: len(typed) - found[0]] + found[1]) == after

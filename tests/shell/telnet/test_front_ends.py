@@ -340,3 +340,77 @@ async def test_keys_that_no_keyboard_makes_end_no_session(server: TelnetServer, 
                 await client.until("Take back a change.", 1)
                 return
         pytest.fail("no command is done any more")
+
+
+async def test_tab_tells_why_a_value_would_be_refused_and_keeps_the_line(server: TelnetServer) -> None:
+    async with connected(server, terminal("xterm")) as client:
+        await client.log_in()
+        await client.send("set gWebTimeout 999999\t")
+        await client.until("999999 is more than 1440")
+        await client.until("from 0 to 1440")
+        await client.until("callisto#")
+        await client.send("\x7f" * 6 + "45\r")
+        await client.until("is now")
+
+
+async def test_ctrl_r_finds_an_earlier_command(server: TelnetServer, office: Office) -> None:
+    async with connected(server, terminal("xterm")) as client:
+        await client.log_in()
+        for line in ("set gWebTimeout 33", "show jobs"):
+            await client.send(f"{line}\r")
+            await client.until("callisto#")
+        await client.send("\x12")
+        await client.send("webt")
+        await client.send("\r\r")
+        await eventually(lambda: office.audit.said("command").count("set gWebTimeout 33") == 2, "found again")
+
+
+@pytest.mark.parametrize("key", ["\t", "?"])
+async def test_on_a_terminal_without_a_cursor_help_comes_in_place_too(
+    server: TelnetServer, office: Office, key: str
+) -> None:
+    async with connected(server, terminal("dumb")) as client:
+        await client.log_in()
+        await client.until(" ")
+        await client.send("set gWebTimeout 999999")
+        await client.until("999999")
+        await client.send(key)
+        assert b"999999 is more than 1440" in await client.until("callisto# set gWebTimeout 999999")
+        await client.send("\x7f" * 6 + "45\r\n")
+        await client.until(PROMPT)
+        assert office.audit.said("command") == ["set gWebTimeout 45"]
+        assert ESC not in client.seen
+
+
+async def test_on_a_terminal_without_a_cursor_tab_completes(server: TelnetServer, office: Office) -> None:
+    async with connected(server, terminal("dumb")) as client:
+        await client.log_in()
+        await client.until(" ")
+        await client.send("reset gwebt")
+        await client.until("gwebt")
+        await client.send("\t")
+        assert (await client.until("gWebTimeout ")).startswith(b"\b \b" * 5)
+        await client.send("\r\n")
+        await client.until(PROMPT)
+        assert office.audit.said("command") == ["reset gWebTimeout"]
+
+
+async def test_what_a_program_sends_at_once_is_taken_as_it_is(server: TelnetServer, office: Office) -> None:
+    async with connected(server, terminal("dumb")) as client:
+        await client.log_in()
+        await client.until(" ")
+        await client.send("reset gWebTimeout ?\r\nshow\tjobs\r\n")
+        await client.until(PROMPT)
+        await client.until(PROMPT)
+        assert office.audit.said("command") == ["reset gWebTimeout ?", "show jobs"]
+
+
+async def test_a_script_gets_no_help_in_place(server: TelnetServer, office: Office) -> None:
+    async with connected(server, terminal("dumb")) as client:
+        await client.log_in("admin+s")
+        await client.until(" ")
+        await client.send("show jobs\t")
+        await client.until("show jobs ")
+        await client.send("\r\n")
+        await client.until(PROMPT)
+        assert office.audit.said("command") == ["show jobs"]
