@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -24,8 +24,9 @@ from db.variables.catalogue import CATALOGUE
 from db.variables.states import Actor
 from db.variables.trials import Outcome
 from shell.ports import Audit, Jobs, Login, Variables
-from shell.store_ports import StoreAudit, StoreJobs, StoreLogin, StoreVariables
-from tests.fakes.shell_ports import FakeAudit, FakeJobRun, FakeJobs, FakeLogin, FakeVariables
+from shell.sessions_ports import Standings
+from shell.store_ports import StoreAudit, StoreJobs, StoreLogin, StoreStandings, StoreVariables
+from tests.fakes.shell_ports import FakeAudit, FakeJobRun, FakeJobs, FakeLogin, FakeStandings, FakeVariables
 
 ADMIN = Actor("admin", "192.0.2.7:4000", "telnet")
 DUE = datetime(2026, 11, 22, 2, 0, tzinfo=UTC)
@@ -37,6 +38,8 @@ class Ports:
     login: Login
     jobs: Jobs
     audit: Audit
+    standings: Standings
+    set_password: Callable[[str], None]
 
 
 @pytest.fixture(params=["fake", "store"])
@@ -44,7 +47,15 @@ def ports(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Ports]:
     """With one administrator, admin/secret phrase, and one job that has run."""
     if request.param == "fake":
         runs = [FakeJobRun("web restart", "gWebServerRestart", DUE, DUE, DUE, "ok")]
-        yield Ports(FakeVariables(), FakeLogin({"admin": "secret phrase"}), FakeJobs(runs), FakeAudit())
+        fake = FakeLogin({"admin": "secret phrase"})
+        standings, audit = FakeStandings(fake), FakeAudit()
+        standings.audit = audit
+
+        def change(password: str) -> None:
+            fake.passwords["admin"] = password
+            standings.changed()
+
+        yield Ports(FakeVariables(), fake, FakeJobs(runs), audit, standings, change)
         return
     url = f"sqlite:///{tmp_path}/callisto.db"
     prepare(url)
@@ -52,7 +63,12 @@ def ports(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Ports]:
         store.accounts.ensure_admin("secret phrase")
         store.jobs.record(JobRun("web restart", "gWebServerRestart", DUE, DUE, DUE, "ok"))
         login = StoreLogin(store)
-        yield Ports(StoreVariables(store), login, StoreJobs(store), StoreAudit(store))
+
+        def set_password(password: str) -> None:
+            store.accounts.set_password("admin", password, ADMIN)
+
+        ports = (StoreVariables(store), login, StoreJobs(store), StoreAudit(store), StoreStandings(store))
+        yield Ports(*ports, set_password)
         login.close()
 
 
@@ -182,3 +198,33 @@ async def test_job_runs_can_be_asked_for_by_variable(ports: Ports) -> None:
     (run,) = await ports.jobs.latest(5, "gWebServerRestart")
     assert (run.name, run.due, run.result) == ("web restart", DUE, "ok")
     assert not await ports.jobs.latest(5, "gCocProxyRestart")
+
+
+async def test_a_new_password_is_another_stamp_and_a_new_revision(ports: Ports) -> None:
+    before, revision = await ports.standings.of("admin"), await ports.standings.revision()
+    assert before is not None
+    assert "administrator" in before.roles
+    assert await ports.standings.of("admin") == before
+    ports.set_password("another phrase")
+    after = await ports.standings.of("admin")
+    assert after is not None
+    assert after.stamp != before.stamp
+    assert "phrase" not in after.stamp
+    assert await ports.standings.revision() != revision
+    assert await ports.standings.of("nobody") is None
+
+
+async def test_the_last_visit_is_told_with_what_failed_since(ports: Ports) -> None:
+    like = "a name of 5 characters that begins with 'a'"
+    note, stranger = ports.audit.note, Actor("", "192.0.2.9:1", "telnet")
+    assert await ports.standings.last_visit("admin", like) is None
+    await note(stranger, "login failed", f"{like}: Login incorrect")
+    await note(Actor("admin", "192.0.2.1:1", "telnet"), "login", "")
+    await note(Actor("admin", "192.0.2.2:1", "web"), "login", "")
+    await note(Actor("anna", "192.0.2.3:1", "telnet"), "login", "")
+    for detail in (f"{like}: Login incorrect", f"{like}: Login incorrect", "a name of 9 characters"):
+        await note(stranger, "login failed", detail)
+    visit = await ports.standings.last_visit("admin", like)
+    assert visit is not None
+    assert (visit.address, visit.failed) == ("192.0.2.1:1", 2)
+    assert visit.at.tzinfo is not None

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from zlib import crc32
 from zoneinfo import ZoneInfo
 
 from db.errors import NotOnTrialError, OnTrialError, UndoRefusedError
@@ -333,7 +334,7 @@ class FakeStandings:
         self._login = login
         self._revision = 1
         self.asked = 0
-        self.visits: dict[str, Visit] = {}
+        self.audit: FakeAudit | None = None
         self.failure: Exception | None = None
 
     def changed(self) -> None:
@@ -351,12 +352,22 @@ class FakeStandings:
         password = self._login.passwords.get(user)
         if password is None:
             return None
-        return Standing(self._login.accounts.get(user, FakeAccount(user)).roles, f"stamp of {password}")
+        return Standing(
+            self._login.accounts.get(user, FakeAccount(user)).roles, str(crc32(password.encode()))
+        )
 
     async def last_visit(self, user: str, like: str) -> Visit | None:
         if self.failure is not None:
             raise self.failure
-        return self.visits.get(user)
+        found: Visit | None = None
+        for note in self.audit.notes if self.audit else ():
+            if note.actor.channel != "telnet":
+                continue
+            if note.action == "login" and note.actor.user == user:
+                found = Visit(note.at, note.actor.address, 0)
+            elif note.action == "login failed" and note.detail.startswith(like) and found:
+                found = replace(found, failed=found.failed + 1)
+        return found
 
 
 @dataclass(slots=True)
@@ -387,6 +398,7 @@ class Office:
 
     def __post_init__(self) -> None:
         self.standings = FakeStandings(self.login)
+        self.standings.audit = self.audit
 
     calls: FakeCalls = field(default_factory=FakeCalls)
     offices: FakeOffices = field(default_factory=FakeOffices)

@@ -1,0 +1,389 @@
+"""Telnet over TLS: the same shell for those who shake hands, and no harm from those who do not."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import ssl
+import subprocess
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import pexpect
+import pytest
+
+from appliance.making_certificates import make
+from shell.telnet.limits import Limits
+from shell.telnet.networks import Networks
+from shell.telnet.server import TelnetServer, start
+from shell.telnet.tls import Tls, server_context
+from tests import needs
+from tests.fakes.shell_ports import Office
+from tests.shell.telnet.client import (
+    LIMITS,
+    REFUSES_ALL,
+    WITHIN,
+    Client,
+    connected,
+    eventually,
+    terminal,
+)
+
+QUICK = 0.1
+"""Seconds in which everybody else's keys are echoed, whatever happens on the port of TLS."""
+HELLO = bytes.fromhex("16 03 01 02 00 01 00 01 fc 03 03")
+"""How a ClientHello begins; the rest never comes."""
+
+
+@dataclass
+class House:
+    """A server with both doors. `context` may be replaced."""
+
+    office: Office
+    certificate: Path
+    key: Path
+    context: ssl.SSLContext
+    server: TelnetServer
+
+    @property
+    def door(self) -> Any:
+        return self.server._door
+
+
+@pytest.fixture(scope="session")
+def pair(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    return made(tmp_path_factory.mktemp("tls"))
+
+
+def made(folder: Path) -> tuple[Path, Path]:
+    crt, key = folder / "telnet.crt", folder / "telnet.key"
+    make(crt, key, names=("callisto",), addresses=("127.0.0.1",), now=datetime.now(UTC), days=2)
+    return crt, key
+
+
+@asynccontextmanager
+async def house(
+    pair: tuple[Path, Path],
+    limits: Limits = LIMITS,
+    networks: Networks | None = None,
+    *,
+    plain: bool = True,
+    banner: str = "",
+) -> AsyncIterator[House]:
+    office, contexts = Office(), [server_context(*pair)]
+    server = await start(
+        "127.0.0.1",
+        0 if plain else None,
+        office.services(),
+        limits,
+        tls=Tls(0, lambda: found.context, lambda: {"tls_fingerprint": "AB"}),
+        networks=networks,
+        banner=banner,
+    )
+    found = House(office, *pair, contexts[0], server)
+    try:
+        yield found
+    finally:
+        await server.close()
+
+
+def trusting(certificate: Path) -> ssl.SSLContext:
+    return ssl.create_default_context(cafile=str(certificate))
+
+
+@asynccontextmanager
+async def encrypted(where: House, first: bytes = b"") -> AsyncIterator[Client]:
+    """A client that verifies whom it talks to."""
+    reader, writer = await asyncio.open_connection(
+        "127.0.0.1", where.server.tls_port, ssl=trusting(where.certificate)
+    )
+    client = Client(reader, writer)
+    try:
+        if first:
+            await client.send(first)
+        yield client
+    finally:
+        with suppress(ssl.SSLError):
+            await client.close()
+
+
+@asynccontextmanager
+async def stranger(where: House, first: bytes = b"") -> AsyncIterator[Client]:
+    """Bytes as they are, to the port of TLS."""
+    client = Client(*await asyncio.open_connection("127.0.0.1", where.server.tls_port))
+    try:
+        if first:
+            await client.send(first)
+        yield client
+    finally:
+        await client.close()
+
+
+@pytest.mark.parametrize(
+    ("first", "front_end"),
+    [(terminal("xterm-256color"), "rich"), (REFUSES_ALL, "line")],
+    ids=["rich", "line"],
+)
+async def test_the_same_shell_is_behind_tls(pair: tuple[Path, Path], first: bytes, front_end: str) -> None:
+    async with house(pair) as here, encrypted(here, first) as client:
+        await client.log_in()
+        assert b"This connection is encrypted (TLSv1.3)." in client.seen
+        (state,) = here.server.people.all()
+        assert (state.encryption, state.front_end) == ("TLSv1.3", front_end)
+        await client.send("set gWebTimeout 30\r")
+        await client.until("gWebTimeout is now")
+        await client.send("exit\r")
+        await client.closed()
+        await eventually(lambda: not here.server.people.all(), "the session has ended")
+        assert here.office.audit.said("logout") == ["logged out"]
+
+
+async def test_plain_telnet_says_that_it_is_plain_and_may_be_switched_off(pair: tuple[Path, Path]) -> None:
+    async with house(pair) as here, connected(here.server) as client:
+        assert b"This connection is not encrypted." in await client.until("Username: ")
+    async with house(pair, plain=False) as here, encrypted(here) as client:
+        assert here.server.port == 0
+        await client.until("Username: ")
+
+
+async def test_a_banner_comes_before_the_login_and_steers_no_screen(pair: tuple[Path, Path]) -> None:
+    async with house(pair, banner="Muster AG\nAll is \x1b[31mnoted.") as here:
+        async with encrypted(here) as client:
+            assert b"\r\nMuster AG\r\nAll is ^[[31mnoted.\r\n\r\nCallisto" in await client.until("Username: ")
+        async with connected(here.server) as client:
+            assert b"Muster AG" in await client.until("Username: ")
+
+
+async def test_who_comes_from_elsewhere_is_refused_at_both_doors_and_counted(pair: tuple[Path, Path]) -> None:
+    async with house(pair, networks=Networks.of(["10.0.0.0/8"])) as here:
+        async with connected(here.server) as client:
+            assert b"not allowed here" in await client.closed()
+        async with stranger(here, HELLO) as client:
+            assert await client.closed() == b""
+        facts = here.server.facts()
+        assert (facts["outside"], facts["refused"], facts["accepted"]) == (2, 2, 0)
+
+
+async def test_the_limits_count_both_doors(pair: tuple[Path, Path]) -> None:
+    limits = replace(LIMITS, per_address=2)
+    async with house(pair, limits) as here, connected(here.server) as one, encrypted(here) as two:
+        await one.until("Username: ")
+        await two.until("Username: ")
+        async with connected(here.server) as third:
+            assert b"Too many sessions from your address" in await third.closed()
+        async with stranger(here, HELLO) as third:
+            assert await third.closed() == b""
+
+
+async def test_old_versions_of_tls_are_refused(pair: tuple[Path, Path]) -> None:
+    context = server_context(*pair)
+    assert context.minimum_version is ssl.TLSVersion.TLSv1_2
+    assert context.options & ssl.OP_NO_RENEGOTIATION
+    old = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    old.check_hostname, old.verify_mode = False, ssl.CERT_NONE
+    old.set_ciphers("ALL:@SECLEVEL=0")
+    with pytest.warns(DeprecationWarning, match="TLSv1"):
+        old.minimum_version, old.maximum_version = ssl.TLSVersion.TLSv1, ssl.TLSVersion.TLSv1_1
+    async with house(pair) as here:
+        with pytest.raises((ssl.SSLError, ConnectionError)):
+            await asyncio.open_connection("127.0.0.1", here.server.tls_port, ssl=old)
+        await nobody_shakes(here)
+
+
+async def test_a_new_certificate_counts_for_the_next_one_who_comes(
+    pair: tuple[Path, Path], tmp_path: Path
+) -> None:
+    async with house(pair) as here, encrypted(here, REFUSES_ALL) as before:
+        await before.log_in()
+        await before.until(" ")
+        here.certificate, here.key = made(tmp_path)
+        here.context = server_context(here.certificate, here.key)
+        async with encrypted(here) as after:
+            await after.until("Username: ")
+            peer = after._writer.get_extra_info("ssl_object").getpeercert(binary_form=True)
+        der = ssl.PEM_cert_to_DER_cert(here.certificate.read_text())
+        assert sha256(peer).digest() == sha256(der).digest()
+        assert "gWebTimeout" in await before.command("show variables")
+
+
+@pytest.mark.parametrize("first", [b"admin\r\n", b"\xff\xfd\x03", b"GET / HTTP/1.0\r\n\r\n", b""])
+async def test_who_speaks_plainly_to_the_port_of_tls_is_told_so(
+    pair: tuple[Path, Path], first: bytes
+) -> None:
+    async with house(pair, replace(LIMITS, handshake_s=0.5)) as here, stranger(here, first) as client:
+        assert b"% This port speaks TLS" in await client.closed()
+        await nobody_shakes(here)
+        assert here.server.facts()["accepted"] == 0
+
+
+@pytest.mark.parametrize(
+    "first",
+    [
+        HELLO,
+        b"\x16",
+        b"\x16" + b"\xff" * 5000,
+        b"\x16\x03\x01\x00\x00" * 50,
+        bytes.fromhex("16 03 01 00 04 01 00 00 00"),
+    ],
+    ids=["half a hello", "one byte", "garbage", "empty records", "an empty hello"],
+)
+async def test_half_a_handshake_ends_in_time_and_is_no_session(
+    pair: tuple[Path, Path], first: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with house(pair, replace(LIMITS, handshake_s=0.5)) as here, stranger(here, first) as client:
+        await client.closed()
+        await nobody_shakes(here)
+        facts = here.server.facts()
+        assert (facts["accepted"], facts["handshakes_failed"]) == (0, 1)
+    assert not [each for each in caplog.records if each.levelname in {"ERROR", "CRITICAL"}]
+
+
+async def test_slow_handshakes_of_one_address_leave_the_plain_door_quick(pair: tuple[Path, Path]) -> None:
+    """One byte now and then: the time is counted from the first."""
+    async with house(pair, replace(LIMITS, handshake_s=1.0)) as here:
+        async with connected(here.server, REFUSES_ALL) as client:
+            await client.log_in()
+            await client.until(" ")
+            slow = [asyncio.create_task(drip(here)) for _ in range(20)]
+            await eventually(lambda: here.server.facts()["refused"] == 16, "four of twenty may try")
+            assert await slowest_echo(client, until=lambda: all(task.done() for task in slow)) < QUICK
+            await asyncio.gather(*slow)
+        await nobody_shakes(here)
+
+
+async def drip(where: House) -> None:
+    with suppress(ConnectionError):
+        async with stranger(where) as client:
+            for byte in HELLO:
+                await client.send(bytes([byte]))
+                await asyncio.sleep(0.15)
+
+
+@pytest.mark.parametrize("kind", ["whole handshakes", "garbage", "nothing at all"])
+async def test_a_flood_on_the_port_of_tls_leaves_the_plain_door_quick(
+    pair: tuple[Path, Path], kind: str
+) -> None:
+    async with house(pair, replace(LIMITS, handshake_s=0.5)) as here:
+        async with connected(here.server, REFUSES_ALL) as client:
+            await client.log_in()
+            await client.until(" ")
+            flood = await asyncio.create_subprocess_exec(
+                *("python3", "-c", FLOOD, str(here.server.tls_port), kind), stdin=subprocess.DEVNULL
+            )
+            ended = asyncio.create_task(flood.wait())
+            assert await slowest_echo(client, until=ended.done) < QUICK
+            await ended
+        await nobody_shakes(here)
+        async with encrypted(here) as client:
+            await client.until("Username: ")
+
+
+FLOOD = """
+import socket, ssl, sys, time
+port, kind = int(sys.argv[1]), sys.argv[2]
+context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+kept, end = [], time.monotonic() + 2
+while time.monotonic() < end:
+    try:
+        sock = socket.create_connection(("127.0.0.1", port), 1)
+        if kind == "whole handshakes":
+            context.wrap_socket(sock).close()
+        elif kind == "garbage":
+            sock.sendall(b"\\x16" + b"\\x00" * 1000)
+            sock.close()
+        else:
+            kept = [*kept[-200:], sock]
+    except OSError:
+        pass
+"""
+
+
+async def slowest_echo(client: Client, until: Any) -> float:
+    """The slowest but one in a hundred, while something else goes on."""
+    took: list[float] = []
+    while not until():
+        begun = time.monotonic()
+        await client.send("x")
+        await client.until("x")
+        took.append(time.monotonic() - begun)
+        await asyncio.sleep(0.01)
+        if len(took) % 50 == 0:
+            await client.send("\x15")
+    assert len(took) > 20
+    return sorted(took)[-1 - len(took) // 100]
+
+
+async def nobody_shakes(where: House) -> None:
+    await eventually(lambda: not where.door._handshakes, "no handshake is left")
+    await eventually(lambda: len(where.server._tls_port._tasks) == 1, "no task is left")  # type: ignore[union-attr]
+
+
+async def test_a_server_that_closes_ends_handshakes_too(pair: tuple[Path, Path]) -> None:
+    async with house(pair) as here, stranger(here, HELLO) as client:
+        await eventually(lambda: bool(here.door._handshakes), "it has begun")
+        await here.server.close()
+        await client.closed()
+        assert not here.door._handshakes
+
+
+async def test_a_port_that_is_taken_is_an_error_and_leaves_nothing_open(pair: tuple[Path, Path]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        tls = Tls(taken.getsockname()[1], lambda: server_context(*pair))
+        with pytest.raises(OSError, match="in use"):
+            await start("127.0.0.1", 0, Office().services(), LIMITS, tls=tls)
+
+
+# Programs that people use
+
+
+async def test_openssl_opens_a_session(pair: tuple[Path, Path]) -> None:
+    async with house(pair) as here:
+        command = [needs.program("openssl"), "s_client", "-quiet", "-verify_return_error"]
+        where = ["-CAfile", str(here.certificate), "-connect", f"127.0.0.1:{here.server.tls_port}"]
+        client = await asyncio.create_subprocess_exec(
+            *command, *where, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+        )
+        said = b"admin+s\nsecret\nshow variable gWebTimeout\nexit\n"
+        shown, _ = await asyncio.wait_for(client.communicate(said), WITHIN)
+        assert b"20 min" in shown
+        assert here.office.audit.said("logout") == ["logged out"]
+
+
+async def test_telnet_ssl_opens_a_rich_session_and_shows_no_password(pair: tuple[Path, Path]) -> None:
+    program = needs.program("telnet-ssl")
+    async with house(pair) as here:
+        command = f"{program} -z ssl -z verify=0 127.0.0.1 {here.server.tls_port}"
+        shown = await asyncio.to_thread(by_hand, command)
+        assert "secret" not in shown
+        assert "encrypted (TLSv1." in shown
+        assert (await here.office.variables.get("gWebTimeout")).value == "30"
+
+
+def by_hand(command: str) -> str:
+    client = pexpect.spawn(
+        command, encoding="utf-8", timeout=WITHIN, env=os.environ | {"TERM": "xterm-256color"}
+    )
+    client.setwinsize(24, 80)
+    shown = ""
+    for wanted, answer in [
+        ("Username: ", "admin"),
+        ("Password: ", "secret"),
+        ("callisto#", "set gWebTi\t30"),
+        ("gWebTimeout is now", ""),
+        ("callisto#", "exit"),
+    ]:
+        client.expect(wanted)
+        shown += str(client.before)
+        if answer:
+            client.sendline(answer)
+    client.expect(pexpect.EOF)
+    client.close()
+    return shown
