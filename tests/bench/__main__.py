@@ -74,7 +74,8 @@ PARTS = (
         "Traces",
         "make bench ARGS=--trace",
         "records come by the means that the router has, into the supervisor and a capture, and from there to"
-        " eight viewers of a shell, half of whom take nothing. About fifteen seconds.",
+        " eight viewers of a shell, half of whom take nothing; then whole calls through routers that are"
+        " traced and that are not. About half a minute.",
     ),
     Part(
         "shell",

@@ -23,6 +23,7 @@ from appliance.demo.local import LocalAppliance
 from appliance.trace.batches import Batcher
 from shell.trace.record import TOPIC, Record
 from shell.trace_ports import RING
+from tests.bench import trace_cost
 from tests.bench.figures import percentile
 from tests.bench.lookers import GOOD, OURS, STALLED
 from tests.bench.page import Mark, Section, at_most, table
@@ -58,7 +59,9 @@ def measure(_program: str, folder: Path, conditions: Sequence[str]) -> Section:
     with LocalAppliance(folder / "callisto") as appliance:
         appliance.start()
         run = look_at(appliance)
-    return Section("trace", tuple(conditions[:1]), marks(run), words(run))
+    cost = trace_cost.measure()
+    judged, told = (*marks(run), *trace_cost.marks(cost)), f"{words(run)}\n\n{trace_cost.words(cost)}"
+    return Section("trace", tuple(conditions[:1]), judged, told)
 
 
 def look_at(appliance: LocalAppliance, rate: int = RATE, seconds: float = SECONDS) -> Run:
