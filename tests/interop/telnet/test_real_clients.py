@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 
 import pytest
@@ -151,3 +152,15 @@ async def test_ctrl_c_ends_such_a_client_and_its_session(
     assert await screen.ended() != 0
     await eventually(lambda: server.facts()["sessions"] == 0, "the session has ended")
     assert office.audit.said("logout") == ["the client closed the connection"]
+
+
+async def test_commands_sent_through_nc_are_answered(server: TelnetServer) -> None:
+    """As docs/shell.md says."""
+    program = needs.program("nc.openbsd", "netcat-openbsd")
+    process = await asyncio.create_subprocess_exec(
+        program, "-N", "127.0.0.1", str(server.port),
+        stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+    out, _ = await asyncio.wait_for(process.communicate(b"admin+s\nsecret\nshow variables | count\n"), 15)
+    assert b"\ncallisto# 18\r\n" in out
+    assert process.returncode == 0
