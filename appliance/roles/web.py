@@ -10,6 +10,7 @@ from appliance.services.ports import Unit
 from appliance.web.app import create_app
 from appliance.web.ports import WebServices
 from appliance.web.server import start
+from appliance.web.shelf import Shelf
 from firmware.release import running as release
 from shell.store_ports import StoreAudit, StoreVariables
 from shell.throttle import Throttle
@@ -31,6 +32,7 @@ def _services(backing: Backing) -> WebServices:
         system=ControlSystem(backing.control),
         audit=StoreAudit(backing.store),
         throttle=Throttle(),
+        shelf=Shelf(backing.config.state),
         version=release().version,
         local_zone=local_zone,
     )

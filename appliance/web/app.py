@@ -13,6 +13,7 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from appliance.web.door import SESSION_COOKIE, Door
+from appliance.web.files import Files
 from appliance.web.headers import ProtectedMiddleware, protect
 from appliance.web.paper import FOLDER, Paper, refused_json
 from appliance.web.ports import WebServices
@@ -23,16 +24,18 @@ from shell.ports import Status, SystemUnavailableError
 log = logging.getLogger(__name__)
 
 MESSAGES = {
+    403: "Your role may not see this.",
     404: "There is no such page.",
     405: "This address does not take that kind of request.",
 }
 
 
 def create_app(services: WebServices) -> Starlette:
-    """The login window at `/login`, the status at `/` and, for programs, at `/status.json`; `/healthz` tells
-    whoever asks that the service answers."""
+    """The login window at `/login`, the status at `/` and, for programs, at `/status.json`; captures and
+    support bundles at `/files`; `/healthz` tells whoever asks that the service answers."""
     paper = Paper(services.version)
     pages = _Pages(services, paper, Door(services, paper))
+    files = Files(services, paper, pages.door)
     return Starlette(
         routes=[
             Route("/", pages.status),
@@ -41,6 +44,8 @@ def create_app(services: WebServices) -> Starlette:
             Route("/logout", pages.door.log_out, methods=["POST"]),
             Route("/status/part", pages.part),
             Route("/status.json", pages.json),
+            Route("/files", files.page),
+            Route("/files/{folder}/{name}", files.download),
             Route("/healthz", _healthy),
             Mount("/static", _Static(directory=FOLDER / "static"), name="static"),
         ],

@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from typing import Protocol
 from zoneinfo import ZoneInfo
 
+from appliance.web.shelf import Shelf
 from db.variables.states import Actor
 from shell.ports import Login, System
 
@@ -64,6 +65,7 @@ class WebServices:
     system: System
     audit: Audit
     throttle: Throttle
+    shelf: Shelf
     version: str = ""
     local_zone: Callable[[], ZoneInfo] = lambda: ZoneInfo("UTC")
     """Asked each time: it may be changed while we run."""

@@ -103,7 +103,7 @@ def view(status: Mapping[str, Any], now: datetime, zone: ZoneInfo) -> View:
         system=_system(status, now, zone),
         store=_store(status),
         hostname=text(table(status, "host"), "hostname"),
-        at=_moment(now, now, zone, "%H:%M:%S"),
+        at=moment(now, now, zone, "%H:%M:%S"),
     )
 
 
@@ -153,7 +153,7 @@ def _peer(found: PeerState, now: datetime, zone: ZoneInfo) -> PeerRow:
         address=found.address,
         state=found.state,
         level="good" if found.state == UP else "bad" if found.state == DOWN else "quiet",
-        since=_moment(found.since, now, zone) if found.since else None,
+        since=moment(found.since, now, zone) if found.since else None,
         registration=found.registration,
         problem=found.problem,
     )
@@ -165,8 +165,8 @@ def _job(found: Mapping[str, Any], now: datetime, zone: ZoneInfo) -> JobRow:
     return JobRow(
         name=text(found, "name") or UNKNOWN,
         variable=text(found, "variable"),
-        next=_moment(due, now, zone) if due else None,
-        last=_moment(last, now, zone) if last else None,
+        next=moment(due, now, zone) if due else None,
+        last=moment(last, now, zone) if last else None,
         outcome=outcome,
         detail=detail or ("" if outcome else "–"),
         level=_level(outcome),
@@ -191,7 +191,7 @@ def _system(status: Mapping[str, Any], now: datetime, zone: ZoneInfo) -> tuple[t
     rows = [
         ("Version", known.version),
         ("Edition", known.edition),
-        ("Running since", _moment(started, now, zone).shown if started else ""),
+        ("Running since", moment(started, now, zone).shown if started else ""),
         ("Memory", _free(host, "memory")),
         ("Disk", _free(host, "disk")),
         ("Time zone", zone.key),
@@ -220,7 +220,7 @@ def _size(megabytes: float) -> str:
     return f"{megabytes / 1024:.1f} GB" if megabytes >= 10240 else f"{megabytes:.0f} MB"
 
 
-def _moment(at: datetime, now: datetime, zone: ZoneInfo, shape: str = "%a %d %b %Y, %H:%M") -> Moment:
+def moment(at: datetime, now: datetime, zone: ZoneInfo, shape: str = "%a %d %b %Y, %H:%M") -> Moment:
     local = at.astimezone(zone)
     away = at - now
     if away > timedelta(0):

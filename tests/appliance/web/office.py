@@ -6,6 +6,7 @@ import html
 import re
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -14,6 +15,7 @@ from starlette.applications import Starlette
 
 from appliance.web.app import create_app
 from appliance.web.ports import WebServices
+from appliance.web.shelf import Shelf
 from db.errors import StoreUnavailableError
 from db.variables.states import Actor
 from shell.ports import SystemUnavailableError
@@ -94,6 +96,7 @@ class Office:
     """Change what you like while it runs."""
 
     timeout_min: str = "20"
+    state: Path = Path("/nonexistent")
     store_away: bool = False
     supervisor_away: bool = False
     status_now: dict[str, Any] = field(default_factory=status)
@@ -129,6 +132,7 @@ class Office:
             system=self,
             audit=self,
             throttle=self.throttle,
+            shelf=Shelf(self.state),
             version="0.1.0",
             local_zone=lambda: ZoneInfo("Europe/Zurich"),
             now=lambda: NOW,
