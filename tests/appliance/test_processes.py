@@ -203,6 +203,19 @@ def test_a_supervisor_that_is_killed_leaves_no_orphans_and_can_be_started_again(
     assert one.ready()
 
 
+def test_a_change_on_trial_is_undone_though_the_shell_was_killed(shared: LocalAppliance) -> None:
+    with store_of(shared) as store:
+        admin = Actor("admin", "192.0.2.7:4000", "telnet")
+        change = store.variables.set("gWebTimeout", "3", admin, trial=timedelta(seconds=2))
+        os.kill(pids(shared)["shell"], signal.SIGKILL)
+        until(lambda: store.variables.get("gWebTimeout").value == "20")
+        undone, *_ = store.variables.history()
+        assert undone.undoes == change.id
+        assert (undone.at - change.at).total_seconds() >= 1.9
+    assert f"change {change.id} of gWebTimeout: nobody confirmed it: it is undone" in shared.log.read_text()
+    until(shared.ready)
+
+
 def test_a_change_on_trial_is_undone_by_the_next_start_when_everything_was_killed(appliance: Make) -> None:
     one = appliance()
     one.start()
