@@ -17,6 +17,8 @@ from appliance.config import Config, ConfigError
 
 DONE, REFUSED, WRONG, NOTHING_RUNS = 0, 1, 2, 3
 
+CHOICE = "such as number 0441234567, call ID, process router, level warning, group call, sip, last 60s"
+
 Command = Callable[[Config, argparse.Namespace], int]
 
 
@@ -59,6 +61,7 @@ def parser() -> argparse.ArgumentParser:
     selftest = _add(commands, "selftest", _selftest, "check machine, network, PBX and store, with remedies")
     selftest.add_argument("--json", action="store_true", help="for programs")
     _add(commands, "support", _support, "all that is needed to find a fault, in one file without secrets")
+    _add_trace(commands)
     importing = _add(commands, "import", _import, "replace the office by the one in a YAML file")
     importing.add_argument("file", type=Path, metavar="FILE")
     export = _add(commands, "export", _export, "write the office as YAML: users, groups, contacts, variables")
@@ -81,6 +84,18 @@ def _add(commands: Any, name: str, command: Command, text: str) -> argparse.Argu
     )
     added.set_defaults(command=command)
     return added
+
+
+def _add_trace(commands: Any) -> None:
+    trace = _add(commands, "trace", _trace, "see what happens, as it happens; it is kept too; Ctrl-C ends it")
+    trace.add_argument("choice", nargs="*", metavar="CHOICE", help=CHOICE)
+    trace.add_argument("--json", action="store_true", help="an object a line, for programs")
+    traces = _add(commands, "traces", _traces, "what was kept of traces: list, show, draw, write out")
+    traces.add_argument("name", nargs="?", metavar="NAME", help="a capture, or last; without it, all of them")
+    form = traces.add_mutually_exclusive_group()
+    form.add_argument("--json", action="store_true", help="for programs")
+    form.add_argument("--ladder", action="store_true", help="draw who sent what to whom")
+    form.add_argument("--pcap", type=Path, metavar="FILE", help="packets for Wireshark; - for standard out")
 
 
 def _add_user(commands: Any) -> None:
@@ -141,6 +156,18 @@ def _explain(config: Config, args: argparse.Namespace) -> int:
     from appliance.commands import explain
 
     return explain.show(config, group=args.group, caller=args.caller, at=args.at, as_json=args.json)
+
+
+def _trace(config: Config, args: argparse.Namespace) -> int:
+    from appliance.commands import trace
+
+    return trace.live(config, args.choice, as_json=args.json)
+
+
+def _traces(config: Config, args: argparse.Namespace) -> int:
+    from appliance.commands import trace
+
+    return trace.show(config, args.name, as_json=args.json, draw=args.ladder, packets_to=args.pcap)
 
 
 def _user_list(config: Config, _: argparse.Namespace) -> int:

@@ -53,9 +53,20 @@ def office(callisto: Callisto, monkeypatch: pytest.MonkeyPatch) -> Callisto:
 def test_the_help_offers_what_works_and_nothing_else(callisto: Callisto) -> None:
     code, said, _ = callisto("--help")
     assert code == 0
-    for command in ("run", "init", "status", "import", "export", "explain", "user", "version"):
+    for command in (
+        "run",
+        "init",
+        "status",
+        "import",
+        "export",
+        "explain",
+        "trace",
+        "traces",
+        "user",
+        "version",
+    ):
         assert f"\n    {command} " in said
-    for later in ("repair", "backup", "restore", "update", "flash", "trace", "compact", "router"):
+    for later in ("repair", "backup", "restore", "update", "flash", "compact", "router"):
         assert f"\n    {later} " not in said
 
 
