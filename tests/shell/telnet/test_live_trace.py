@@ -16,9 +16,7 @@ from tests.shell.telnet.client import PROMPT, REFUSES_ALL, Client, connected, ev
 
 RATE = 20_000
 ENDS_WITHIN_S = 0.1
-TEXT = (
-    "call 3f2a77c1: ring sip:301@192.0.2.17:5060, assistant 2 of 3 (manager away), a line of 130 chars"
-)
+TEXT = "call 3f2a77c1: ring sip:301@192.0.2.17:5060, assistant 2 of 3 (manager away), a line of 130 chars"
 FRONT_ENDS = [pytest.param(terminal("xterm-256color"), id="rich"), pytest.param(REFUSES_ALL, id="lines")]
 
 
