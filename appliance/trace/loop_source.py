@@ -90,6 +90,13 @@ class LoopSource:
             self._batcher.flush()
             self._switch()
 
+    def _made(self, make: Make) -> Record:
+        try:
+            return make()
+        except Exception as exc:  # an error of ours over what somebody looks at: the calls go on
+            text = f"something could not be shown: {type(exc).__name__}"
+            return Record(self.now(), self.process, "error", "log", text)
+
     def _switch(self) -> None:
         self.is_on = not self.is_on
         root = logging.getLogger()
@@ -108,7 +115,7 @@ class LoopSource:
         while waiting and self._spent() < until:
             what, size = waiting.popleft()
             self._bytes -= size
-            self._batcher.put(what if isinstance(what, Record) else what())
+            self._batcher.put(what if isinstance(what, Record) else self._made(what))
         if self._left_out and len(waiting) < MOST_WAITING // 2:
             count, self._left_out = self._left_out, 0
             text = f"[... {count} records are left out here: more came than there is time for ...]"

@@ -6,6 +6,7 @@ swapped when somebody begins to look, and swapped back.
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -18,6 +19,8 @@ from router.sip.flows import Flow, Observer
 from shell.trace.glance import summary
 from shell.trace.record import Record, Sip, Way
 from shell.trace.redact import redact, redact_text
+
+log = logging.getLogger(__name__)
 
 REMEMBERED: Final = 20_000
 """SIP calls whose call is remembered for what comes after their end."""
@@ -112,7 +115,10 @@ class SipTap:
         count = self._bare_pump(max_wait_s)
         if self._fresh:
             fresh, self._fresh = self._fresh, []
-            self._file(fresh)
+            try:
+                self._file(fresh)
+            except Exception:  # an error of ours over what somebody looks at: the calls go on
+                log.exception("%d messages are not in the trace", len(fresh))
         return count
 
     def _file(self, fresh: list[Seen]) -> None:

@@ -121,6 +121,18 @@ def test_calls_have_the_rest_of_each_turn(loop: Loop) -> None:
     assert len(loop.wire.records) == 20
 
 
+def test_an_error_over_one_record_ends_nothing(loop: Loop) -> None:
+    loop.wire.looked_at = True
+    loop.turns()
+    loop.source.put(lambda: record(str(1 // 0)))
+    loop.source.put(record("the next"))
+    loop.turns(2)
+    assert [each.text for each in loop.wire.records] == [
+        "something could not be shown: ZeroDivisionError",
+        "the next",
+    ]
+
+
 def test_the_last_words_are_told(loop: Loop) -> None:
     loop.wire.looked_at = True
     loop.turns()

@@ -153,6 +153,14 @@ def test_secrets_of_a_message_do_not_leave_the_router(house: TracedHouse) -> Non
     assert "a:***@h" in repr(house.wire.published)
 
 
+def test_an_error_over_the_trace_ends_no_call(house: TracedHouse, monkeypatch: pytest.MonkeyPatch) -> None:
+    house.looks()
+    monkeypatch.setattr(house.engine, "call_of", lambda _leg: 1 // 0)
+    a_call(house)
+    assert house.records.kept[0]["result"] == "answered"
+    assert any("messages are not in the trace" in each.text for each in house.told())
+
+
 class Somewhere:
     transport = "TCP"
     local = ("fd00::1", 5060)
