@@ -193,7 +193,10 @@ def _certificate(found: Mapping[str, Any]) -> Data:
 
 
 def _telnet(found: Mapping[str, object] | None) -> Data | None:
-    return None if found is None else _wholes(found, ("sessions", "limit", "peak", "refused"))
+    if found is None:
+        return None
+    counts = _wholes(found, ("port", "tls_port", "outside", "sessions", "limit", "peak", "refused"))
+    return {**counts, "tls_fingerprint": _word(found, "tls_fingerprint")}
 
 
 def _person(one: SessionState) -> Data:

@@ -7,6 +7,7 @@ import contextlib
 import os
 import secrets
 import socket
+import ssl
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -44,9 +45,9 @@ async def login_page(listen: str, port: int) -> Page:
     return Page(int(words[1]), b'name="password"' in body, time.monotonic() - began)
 
 
-async def telnet_greeting(listen: str, port: int) -> str:
-    """What it says before the login. Raises NoAnswerError."""
-    async with _connected(own_address(listen), port) as (reader, _):
+async def telnet_greeting(listen: str, port: int, *, tls: bool = False) -> str:
+    """What it says before the login. Whose certificate it is, is not looked at. Raises NoAnswerError."""
+    async with _connected(own_address(listen), port, _any_certificate() if tls else None) as (reader, _):
         said = b""
         while b"Username" not in said and len(said) < LARGEST_GREETING:
             piece = await reader.read(4096)
@@ -127,12 +128,18 @@ def inodes(folder: Path) -> tuple[int, int]:
     return stat.f_files, stat.f_favail
 
 
+def _any_certificate() -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    return context
+
+
 @asynccontextmanager
 async def _connected(
-    host: str, port: int
+    host: str, port: int, tls: ssl.SSLContext | None = None
 ) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
     try:
-        reader, writer = await asyncio.open_connection(host, port)
+        reader, writer = await asyncio.open_connection(host, port, ssl=tls)
         try:
             yield reader, writer
         finally:

@@ -117,10 +117,18 @@ class _Checks:
 
     async def telnet(self) -> Finding:
         try:
-            said = await probes.telnet_greeting(self._config.listen, self._config.telnet_port)
+            said = await self._greeting()
         except NoAnswerError as exc:
             return verdicts.telnet("", str(exc))
         return verdicts.telnet(said)
+
+    async def _greeting(self) -> str:
+        """Of each door of the shell that is open; all of them have to ask for a name."""
+        listen, plain, encrypted = self._config.listen, self._config.telnet_port, self._config.telnets_port
+        said = await probes.telnet_greeting(listen, plain) if plain else ""
+        if encrypted and (not plain or "Username" in said):
+            said = await probes.telnet_greeting(listen, encrypted, tls=True)
+        return said
 
     async def sip(self) -> Finding:
         try:
@@ -200,7 +208,14 @@ class _Checks:
 def configured_certificates(config: Config) -> tuple[Certificate, ...]:
     """Of each file the certificate that ends first."""
     found = []
-    for what, path in (("tls_certificate", config.tls_certificate), ("tls_ca", config.tls_ca)):
+    telnet = config.telnet_certificate[0] if config.telnets_port else None
+    if telnet and config.telnet_tls_certificate is None and not telnet.exists():
+        telnet = None  # it is being made
+    for what, path in (
+        ("tls_certificate", config.tls_certificate),
+        ("tls_ca", config.tls_ca),
+        ("telnet_tls_certificate", telnet),
+    ):
         if path is None:
             continue
         try:

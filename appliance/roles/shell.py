@@ -6,7 +6,7 @@ import asyncio
 import logging
 
 from appliance.clock import local_zone
-from appliance.config import Config, ConfigError
+from appliance.config import LOOPBACK, Config, ConfigError
 from appliance.control.checks import ControlSelfTest
 from appliance.control.clock import ControlDateTime
 from appliance.control.support import ControlSupport
@@ -54,7 +54,8 @@ async def _start(backing: Backing) -> Running:
         _services(backing, trace),
         Limits(idle_s=60.0 * config.telnet_idle_minutes),
         tls=Tls(config.telnets_port, certificate.context, certificate.facts) if certificate else None,
-        networks=Networks.of(config.telnet_networks),
+        # This machine itself always may: its console, its self test.
+        networks=Networks.of((*config.telnet_networks, *LOOPBACK, config.listen)),
         banner=_banner(config),
     )
     watching = asyncio.create_task(certificate.watch(), name="watch certificate") if certificate else None

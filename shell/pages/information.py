@@ -70,6 +70,7 @@ def _body(context: Context, status: Status, data: Data, changes: Sequence[Any]) 
             _processes(context, data),
             _peers(context, data),
             _certificates(context, data),
+            _fingerprint(data),
             plan_table(context, plan(status)),
         ):
             lines.extend(("", *rows) if rows else ())
@@ -207,6 +208,16 @@ def _certificates(context: Context, data: Data) -> tuple[Line, ...]:
         rows.append((each["setting"] or UNKNOWN, each["subject"] or "-", Span(when, _bad(bad=bad))))
     heading = ("Certificate", "Name", "Ends")
     return tabular(rows, context.table_width, heading=heading) if rows else ()
+
+
+def _fingerprint(data: Data) -> tuple[Line, ...]:
+    """What a client of Telnet over TLS is shown, to compare."""
+    telnet = data["telnet"] or {}
+    found = telnet.get("tls_fingerprint") or ""
+    if not found:
+        return ()
+    title = f"Telnet over TLS, port {_say(telnet, 'tls_port')}: SHA-256 of the certificate"
+    return ((Span(title, Style.TITLE),), f"  {found.replace(':', '').lower()}")
 
 
 def _people(context: Context, data: Data) -> tuple[Line, ...]:

@@ -19,6 +19,7 @@ from typing import Any
 import pexpect
 import pytest
 
+from appliance.checks.probes import NoAnswerError, telnet_greeting
 from appliance.making_certificates import make
 from shell.telnet.limits import Limits
 from shell.telnet.networks import Networks
@@ -83,7 +84,7 @@ async def house(
         0 if plain else None,
         office.services(),
         limits,
-        tls=Tls(0, lambda: found.context, lambda: {"tls_fingerprint": "AB"}),
+        tls=Tls(0, lambda: found.context, lambda: {"tls_fingerprint": "AB:CD"}),
         networks=networks,
         banner=banner,
     )
@@ -211,6 +212,21 @@ async def test_a_new_certificate_counts_for_the_next_one_who_comes(
         der = ssl.PEM_cert_to_DER_cert(here.certificate.read_text())
         assert sha256(peer).digest() == sha256(der).digest()
         assert "gWebTimeout" in await before.command("show variables")
+
+
+async def test_the_self_test_finds_the_login_behind_tls_and_the_fingerprint_is_shown(
+    pair: tuple[Path, Path],
+) -> None:
+    async with house(pair) as here:
+        assert "Username" in await telnet_greeting("127.0.0.1", here.server.tls_port, tls=True)
+        with pytest.raises(NoAnswerError):
+            await telnet_greeting("127.0.0.1", here.server.port, tls=True)
+        async with encrypted(here, REFUSES_ALL) as client:
+            await client.log_in("admin+s")
+            await client.until(" ")
+            shown = await client.command("show info")
+            port = here.server.tls_port
+            assert f"Telnet over TLS, port {port}: SHA-256 of the certificate\n  abcd" in shown
 
 
 @pytest.mark.parametrize("first", [b"admin\r\n", b"\xff\xfd\x03", b"GET / HTTP/1.0\r\n\r\n", b""])
