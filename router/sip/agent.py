@@ -142,6 +142,7 @@ class Agent(Leg):
 
     def leave(self) -> None:
         self._calm()
+        self.otherwise = None  # it holds this leg, and with it the call, until the next garbage collection
         if self.phase is Phase.ANSWERED:
             self._send_ack(self.dialog, self._cseq)
         if self.caller is not None and self in self.caller.agents:

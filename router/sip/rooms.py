@@ -148,6 +148,8 @@ class Seat:
         if self.outside.partner is self._media:
             self.outside.partner = None
         self._media.release()
+        # Else the two would keep each other, and the whole call, until the next garbage collection.
+        self._media.user = NOBODY
 
     # User of the media server's leg
 
@@ -213,6 +215,25 @@ class Seat:
             self._waits = False
             sdp, self._described = self._described, b""
             self.describe(sdp)
+
+
+class Nobody:
+    """The `User` of a leg whose seat was left: what still comes of it concerns nobody."""
+
+    def progressed(self, agent: Agent, sdp: bytes) -> None: ...
+
+    def answered(self, agent: Agent) -> None: ...
+
+    def silent(self, agent: Agent) -> None: ...
+
+    def refused(self, agent: Agent, status: int, reason: str, contact: str) -> None: ...
+
+    def answer_came(self, caller: Caller, sdp: bytes) -> None: ...
+
+    def lost(self, leg: Leg, because: str) -> None: ...
+
+
+NOBODY = Nobody()
 
 
 def silent(offer: bytes) -> bytes:

@@ -35,8 +35,8 @@ SERVICES = ("supervisor", "router", "media")
 @dataclass(frozen=True, slots=True)
 class Kind:
     """One kind of call. `a_minute`: how many; `hold_s`: the pause of the scenario; `quiet_after_s`: how long
-    after its end something of it may be left, where its caller is not heard of again. `is_deaf`: what comes when
-    its script says something does not end it."""
+    after its end something of it may be left, where its caller is not heard of again. `is_deaf`: what comes
+    when its script says something does not end it."""
 
     name: str
     number: str

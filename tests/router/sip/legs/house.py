@@ -19,6 +19,7 @@ from tests.sip.peer import Peer
 
 HOST = "127.0.0.1"
 PORT = 5060
+FIRST_PEER = 20001
 STEP = 0.5
 
 
@@ -122,9 +123,11 @@ class MemorySocket:
 
 
 class House:
-    """The SIP side with a listener that notes what it is told. Can do what `tests.sip.engine.Engine` can."""
+    """The SIP side with a listener that notes what it is told. Can do what `tests.sip.engine.Engine` can.
 
-    def __init__(self, legs: int = 100) -> None:
+    `with_media`: the first `peer` that is asked for is the media server."""
+
+    def __init__(self, legs: int = 100, *, with_media: bool = False) -> None:
         self.clock = FakeClock()
         self.port = PORT
         self.log: list[dict[str, Any]] = []
@@ -132,13 +135,18 @@ class House:
         self.telling = driver.Telling()
         with patch("router.sip.signalling.Network", MemoryNetwork):
             self.signalling: Any = SipSignalling(
-                HOST, PORT, self.clock, listener=self.telling, most_legs=legs
+                HOST,
+                PORT,
+                self.clock,
+                listener=self.telling,
+                most_legs=legs,
+                media=(HOST, FIRST_PEER) if with_media else None,
             )
         self.telling.signalling = self.signalling
         self.network: MemoryNetwork = self.signalling._network
         self.network.clock = self.clock
         self.stack: Any = self.signalling._stack
-        self._next_port = 20000
+        self._next_port = FIRST_PEER - 1
 
     def peer(self) -> Peer:
         self._next_port += 1
