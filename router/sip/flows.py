@@ -47,7 +47,7 @@ class Observer(Protocol):
     """Who looks at the traffic. Neither method may raise or take long."""
 
     def came(self, data: bytes, flow: Flow) -> None:
-        """A message, or what was taken for one; of a stream with its headers spelled as we spell them."""
+        """A message as it came; of a datagram, what may be one."""
 
     def went(self, data: bytes, flow: Flow) -> None:
         """A message is sent, or waits for its connection."""

@@ -13,12 +13,15 @@ class StreamParser:
     """Messages out of a stream (RFC 3261 18.3), however its bytes are cut.
 
     `pongs`: how many keep-alive pings (RFC 5626 4.4.1) wait for a pong; whoever sends them sets it to 0.
+    `raw`: None, or a list that gets each message as it came; whoever reads it empties it.
     """
 
-    __slots__ = ("_breaks", "_buffer", "_head", "_length", "_searched", "pongs")
+    __slots__ = ("_breaks", "_buffer", "_head", "_length", "_raw_head", "_searched", "pongs", "raw")
 
     def __init__(self) -> None:
         self.pongs = 0
+        self.raw: list[bytes] | None = None
+        self._raw_head = b""
         self._buffer = bytearray()
         self._breaks = 0
         self._searched = 0
@@ -55,6 +58,9 @@ class StreamParser:
         message.body = bytes(buffer[: self._length])
         del buffer[: self._length]
         self._head = None
+        if self.raw is not None:
+            self.raw.append(self._raw_head + message.body)
+        self._raw_head = b""
         return message
 
     def _take_head(self) -> bool:
@@ -68,6 +74,7 @@ class StreamParser:
             self._searched = len(buffer)
             return False
         head = bytes(buffer[: found.start()])
+        self._raw_head = head + found[0]
         del buffer[: found.end()]
         self._searched = 0
         message = read_head(head)

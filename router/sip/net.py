@@ -116,7 +116,7 @@ class Network:
         """Show all traffic to `observer`, until called with None; then nothing of it costs anything."""
         for door in self._udp.values():
             door.observe(observer)
-        self._streams.observer = observer
+        self._streams.observe(observer)
 
     def pump(self, max_wait_s: float) -> int:
         """One turn: wait, deliver what came, tell what broke; the number of messages delivered."""

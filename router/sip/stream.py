@@ -128,6 +128,14 @@ class Stream:
         if self._stage is _Stage.OPEN and not waiting:
             self._flush()
 
+    def show(self, *, shown: bool) -> None:
+        """From now on `raw` is what it says, or empty."""
+        self._parser.raw = [] if shown else None
+
+    def raw(self) -> bytes:
+        """As it came: the oldest message delivered that has not been asked for."""
+        return self._parser.raw.pop(0) if self._parser.raw else b""
+
     def begin(self) -> None:
         """An accepted connection is owned and may speak."""
         self._opened()

@@ -13,7 +13,7 @@ from selectors import EVENT_READ
 
 from router.sip.doors import Door
 from router.sip.flows import Flow, NetworkError, Observer
-from router.sip.message import Message, encode
+from router.sip.message import Message
 from router.sip.pipe import Pipe, PlainPipe
 from router.sip.poller import Poller
 from router.sip.stream import IDLE_S, Stream
@@ -126,6 +126,11 @@ class Streams:
         self._poller.unregister(door)
         self._paused.append(door)
 
+    def observe(self, observer: Observer | None) -> None:
+        self.observer = observer
+        for stream in self._all():
+            stream.show(shown=observer is not None)
+
     def keep_house(self, now: float) -> None:
         """Close what is late, and what was silent for long and is not in use."""
         while self._paused:
@@ -159,7 +164,7 @@ class Streams:
             self._known[stream] = None
         self._counts["received"] += 1
         if self.observer is not None:
-            self.observer.came(encode(message), stream)
+            self.observer.came(stream.raw(), stream)
         self._received(message, stream)
 
     def active(self, stream: Stream) -> None:
@@ -185,6 +190,7 @@ class Streams:
         self._broken(stream, "the connection is closed")
 
     def _own(self, stream: Stream) -> None:
+        stream.show(shown=self.observer is not None)
         self._by_remote.setdefault(_key(stream), stream)
         self._poller.register(stream, stream.wanted, stream.ready)
 

@@ -74,6 +74,30 @@ def test_every_message_is_seen_on_its_way_out_and_in(two: Two, transport: str) -
     assert near.seen[0][3] == request(1)
 
 
+FOLDED = (
+    b"MESSAGE sip:a@h SIP/2.0\nv:SIP/2.0/TCP h;branch=z9hG4bK1\nf: <sip:a@h>;\n tag=1\nt: <sip:b@h>\n"
+    b"i: f\nCSEQ: 1 MESSAGE\nl: 2\n\nhi"
+)
+
+
+@pytest.mark.parametrize("transport", ["UDP", "TCP"])
+def test_a_message_is_seen_as_it_came(two: Two, transport: str) -> None:
+    onlooker = Onlooker()
+    flow = two.flow(transport)
+    flow.send(FOLDED[:-5] if transport == "TCP" else FOLDED)
+    for _ in range(20):
+        two.near.net.pump(0.001)
+        two.far.net.pump(0.001)
+    two.far.net.observe(onlooker)
+    if transport == "TCP":
+        flow.send(FOLDED[-5:] + FOLDED + request(3))
+    else:
+        flow.send(FOLDED)
+    two.until(two.far, 3 if transport == "TCP" else 2)
+    seen = [data for _, _, _, data in onlooker.seen]
+    assert seen == ([FOLDED, FOLDED, request(3)] if transport == "TCP" else [FOLDED])
+
+
 @pytest.mark.parametrize("transport", ["UDP", "TCP", "TLS"])
 def test_who_looks_no_more_sees_nothing_and_messages_pass(two: Two, transport: str) -> None:
     onlooker = Onlooker()
