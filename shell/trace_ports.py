@@ -108,8 +108,8 @@ class View(Protocol):
 
     async def next(self) -> Batch:
         """What has come since the last time, at once if there is something, but some 20 times a second at
-        most. May be cancelled: nothing is lost. Records are the same objects for every viewer of this process,
-        so what is made of one can be made once. After a batch with `ended` there is no other."""
+        most. May be cancelled: nothing is lost. Every viewer of this process gets the same objects, so what
+        is made of one can be made once. After a batch with `ended` there is no other."""
 
     async def close(self) -> None:
         """Look no more. The capture ends when nobody else looks and nobody started it by itself."""
