@@ -36,6 +36,7 @@ def context(office: Office, role: str = "administrator") -> Context:
 async def run(office: Office, *lines: str, role: str = "administrator", **term: Any) -> str:
     """Everything shown by a script's session."""
     terminal = ScriptedTerm(*lines, **term)
+    terminal.press(None)  # whatever goes on by itself ends
     await converse(context(office, role), terminal, script=True)
     return terminal.shown
 
