@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 import socket
+import ssl
 import time
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -15,8 +17,12 @@ PROMPT = "callisto# "
 class TelnetAdmin:
     """A context manager around one connection."""
 
-    def __init__(self, port: int, within_s: float = 20) -> None:
+    def __init__(self, port: int, within_s: float = 20, *, certificate: Path | None = None) -> None:
+        """With `certificate` over TLS: no other one is taken."""
         self._socket = socket.create_connection(("127.0.0.1", port), timeout=within_s)
+        if certificate:
+            trusting = ssl.create_default_context(cafile=str(certificate))
+            self._socket = trusting.wrap_socket(self._socket, server_hostname="127.0.0.1")
         self._within_s = within_s
         self._raw = bytearray()
         self._text = ""
