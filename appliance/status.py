@@ -17,7 +17,8 @@ from shell.clock_ports import ClockState
 
 @dataclass(frozen=True, slots=True)
 class About:
-    """What does not change while the supervisor lives. `peers`: as they are configured."""
+    """What does not change while the supervisor lives. `peers`: as they are configured.
+    `started_because`: empty when nothing is known that somebody should be told."""
 
     version: str
     edition: str
@@ -26,6 +27,7 @@ class About:
     ports: Mapping[str, int]
     state: Path
     peers: tuple[Peer, ...] = ()
+    started_because: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +75,7 @@ def status(
         "version": about.version,
         "edition": about.edition,
         "started": about.started.isoformat(),
+        "started_because": about.started_because,
         "listen": about.listen,
         "ports": dict(about.ports),
         "state": str(about.state),

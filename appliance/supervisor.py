@@ -73,10 +73,11 @@ class Supervisor:
         *,
         clock: OwnedClock | None = None,
         past: Past | None = None,
+        started_because: str = "",
     ) -> None:
         self._config = config
         self._store = store
-        self._about = _about(config, version)
+        self._about = _about(config, version, started_because)
         self._facts: dict[Unit, dict[str, object]] = {unit: {} for unit in Unit}
         self._past = past or Past()
         self._trace = Hub(Captures(config.state / "traces", version), self._past)
@@ -250,7 +251,7 @@ def _unit(request: Request) -> Unit:
         raise RefusedError(f"there is no service {name[:40]!r}", f"known are {', '.join(Unit)}") from None
 
 
-def _about(config: Config, version: str) -> About:
+def _about(config: Config, version: str, because: str) -> About:
     ports = {
         "telnet": config.telnet_port,
         "telnets": config.telnets_port,
@@ -258,7 +259,7 @@ def _about(config: Config, version: str) -> About:
         "web": config.web_port,
     }
     started = datetime.now().astimezone()
-    return About(version, config.edition, started, config.listen, ports, config.state, config.peers)
+    return About(version, config.edition, started, config.listen, ports, config.state, config.peers, because)
 
 
 def _children(config: Config, env: Mapping[str, str]) -> tuple[Child, ...]:

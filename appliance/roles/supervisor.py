@@ -7,6 +7,7 @@ import contextlib
 import logging
 import os
 import signal
+import time
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -28,6 +29,7 @@ from firmware.release import running
 
 log = logging.getLogger(__name__)
 
+JUST_BOOTED_S = 300
 PATIENCE = 4.0
 """Seconds that the services of a supervisor that was killed have to end."""
 
@@ -42,7 +44,7 @@ def main(config: Config) -> int:
         past = Past()
         logs.set_up(SELF, Remembered(outlet, past, SELF))
         try:
-            asyncio.run(_Foreground(config, outlet, past).run())
+            asyncio.run(_Foreground(config, outlet, past, _because(unclean=unclean)).run())
         finally:
             outlet.close()
     return 0
@@ -51,8 +53,9 @@ def main(config: Config) -> int:
 class _Foreground:
     """Start, signals, and what is said on the terminal."""
 
-    def __init__(self, config: Config, outlet: Outlet, past: Past) -> None:
+    def __init__(self, config: Config, outlet: Outlet, past: Past, because: str) -> None:
         self._config = config
+        self._because = because
         self._outlet = outlet
         self._past = past
         self._version = running().version
@@ -106,6 +109,7 @@ class _Foreground:
                 self._outlet.child_lines,
                 clock=host_clock(config),
                 past=self._past,
+                started_because=self._because,
             )
             self._supervisor = supervisor
             await supervisor.run(self._welcome)
@@ -152,6 +156,16 @@ class _Foreground:
             self._supervisor.services.kill()
         self._outlet.close()
         os._exit(1)
+
+
+def _because(*, unclean: bool) -> str:
+    """Why there is a start, for those who look after the appliance; empty when nobody need be told."""
+    reasons = []
+    if time.clock_gettime(time.CLOCK_BOOTTIME) < JUST_BOOTED_S:
+        reasons.append("with its machine")
+    if unclean:
+        reasons.append("after it had ended without being stopped")
+    return ", ".join(reasons)
 
 
 def service_environment() -> Mapping[str, str]:

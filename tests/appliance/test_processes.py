@@ -101,6 +101,7 @@ def test_the_status_has_the_promised_shape(shared: LocalAppliance) -> None:
     found = one.status()
     assert found
     assert {"version", "edition", "started", "services", "jobs", "store", "spool", "host"} <= found.keys()
+    assert "without being stopped" not in found["started_because"]
     assert [service["name"] for service in found["services"]] == ["media", "router", "shell", "web"]
     for service in found["services"]:
         assert service["state"] == "ready"
@@ -201,6 +202,7 @@ def test_a_supervisor_that_is_killed_leaves_no_orphans_and_can_be_started_again(
     one.start()
     until(lambda: all_gone(started))
     assert one.ready()
+    assert "after it had ended without being stopped" in (one.status() or {})["started_because"]
 
 
 def test_a_change_on_trial_is_undone_though_the_shell_was_killed(shared: LocalAppliance) -> None:
