@@ -250,6 +250,9 @@ class Hub:
         return [self._completed(capture) for capture in found]
 
     async def read(self, name: str, offset: int) -> Chunk:
+        running = self._running.get(name)
+        if running is not None and running.task is not None and offset == 0:
+            await running.recording.written(running.task)
         return await asyncio.to_thread(self._captures.read, name, offset)
 
     async def delete(self, name: str) -> None:

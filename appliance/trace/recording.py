@@ -7,6 +7,7 @@ import logging
 import os
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Final
 
 from appliance.trace.captures import Begun, last_line, line
@@ -19,6 +20,8 @@ QUEUE: Final = 8 << 20
 """Bytes that wait for a slow disk; what comes then is left out, counted and told."""
 PAUSE: Final = 0.1
 """Seconds that lines may wait to be written together."""
+WRITTEN_WITHIN: Final = 2.0
+"""Seconds that somebody who reads waits for a disk."""
 LAST: Final = 600
 """Bytes kept for the last line."""
 
@@ -76,6 +79,15 @@ class Recording:
             return
         self.records += count
         self._put(lines)
+
+    async def written(self, running: asyncio.Task[None]) -> None:
+        """Return when what has been offered so far is in the file, or after a while; of one that ends, when
+        it has ended. `running`: the task of `run`."""
+        target = self._size
+        with suppress(TimeoutError):
+            async with asyncio.timeout(WRITTEN_WITHIN):
+                while not running.done() and (self.reason or self._written < target):
+                    await asyncio.wait({running}, timeout=PAUSE / 4)
 
     def end(self, reason: str) -> None:
         """What has been offered is still written. Only the first reason counts."""

@@ -59,6 +59,19 @@ async def test_it_is_written_while_it_runs(folder: Path) -> None:
     await running
 
 
+async def test_who_reads_at_once_finds_what_was_offered(folder: Path) -> None:
+    one = begun(folder, Limits(60, 1_000_000))
+    running = asyncio.create_task(one.run())
+    await one.written(running)
+    one.offer(RECORD, 1)
+    await one.written(running)
+    assert len(content(folder)) == 2
+    one.offer(RECORD, 1)
+    one.end("enough")
+    await one.written(running)
+    assert content(folder)[-1]["reason"] == "enough"
+
+
 async def test_it_ends_when_its_time_is_over(folder: Path) -> None:
     one = begun(folder, Limits(0.05, 1_000_000))
     one.offer(RECORD, 1)
