@@ -12,6 +12,7 @@ from shell.pages.checks import lines_of
 from shell.ports import SystemUnavailableError
 from shell.session import PROMPT, converse
 from shell.term import plain
+from tests.fakes.menu import number_of
 from tests.fakes.self_test import RESULTS
 from tests.fakes.shell_ports import Office, ScriptedTerm
 from tests.shell.test_session import context, run
@@ -80,7 +81,7 @@ async def test_only_what_is_wrong_can_be_asked_for() -> None:
 
 
 async def test_the_menu_has_it() -> None:
-    shown = await run(Office(), "4")
+    shown = await run(Office(), number_of("Self Test"))
     assert "4 checks:" in shown
 
 

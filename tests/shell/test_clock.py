@@ -13,6 +13,7 @@ from shell.completion import suggest
 from shell.ports import SystemUnavailableError
 from shell.session import converse
 from shell.term import plain, width
+from tests.fakes.menu import number_of
 from tests.fakes.shell_ports import CTRL_C, NOON, STATUS, Office, ScriptedTerm
 from tests.shell.test_session import COMMANDS, context, run, talk
 
@@ -310,7 +311,7 @@ def test_zones_and_switches_are_completed() -> None:
 
 
 async def page(office: Office, *lines: str, role: str = "administrator") -> ScriptedTerm:
-    terminal = ScriptedTerm("3", *lines, rich=True)
+    terminal = ScriptedTerm(number_of("Set Date/Time"), *lines, rich=True)
     await converse(context(office, role), terminal)
     return terminal
 
