@@ -82,7 +82,7 @@ class TelnetCertificate:
             if stamp != self._stamp:
                 self._stamp = stamp
                 self._load()
-        except (OSError, ValueError) as exc:
+        except (OSError, ValueError, ImportError) as exc:
             self._trouble.is_(f"it cannot be used: {exc.strerror if type(exc) is OSError else exc}")
 
     async def watch(self) -> None:

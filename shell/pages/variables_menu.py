@@ -14,6 +14,7 @@ from shell.registry import Context
 from shell.reply import failure_lines
 from shell.screen import BACK, HEADING_ROWS, choice, heading, pause
 from shell.term import Line, Span, Style, Term
+from shell.trail import record
 
 TITLE = "System Variables"
 
@@ -44,6 +45,7 @@ async def _chosen(term: Term, states: Sequence[VariableState], answer: str) -> s
 
 
 async def _open_one(context: Context, term: Term, name: str) -> None:
+    await record(context.services.audit, context.actor, "command", f"show variable {name}")
     while True:
         await heading(context, term, TITLE)
         state = await context.services.variables.get(name)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from shell.telnet.limits import Door, Limits
+from shell.telnet.seldom import Seldom
 
 log = logging.getLogger(__name__)
 
@@ -40,6 +41,7 @@ class TlsPort:
         self._door = door
         self._limits = limits
         self._make = make
+        self._seldom = Seldom(log)
         self._socket: socket.socket | None = None
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -72,10 +74,12 @@ class TlsPort:
                 await asyncio.sleep(AGAIN_S)
                 continue
             address = str(peer[0])
-            if self._door.knock(address) is None:
+            reason = self._door.knock(address)
+            if reason is None:
                 self._start(self._shake_hands(sock, address), f"TLS handshake with {address}")
             else:
                 sock.close()
+                self._seldom.warning("refused a TLS connection from %s: %s", address, reason)
             # One at a time: those who are inside have their turn between two strangers.
             await asyncio.sleep(0)
 

@@ -41,7 +41,9 @@ async def test_a_variable_is_set_by_numbers(rich: bool) -> None:
     for fact in ("blank (never)", "a day bit mask", "Last change  never"):
         assert fact in before
     assert "gWebServerRestart is now 9,02:00 (Sunday, Wednesday at 02:00)." in shown
-    assert office.audit.said("command") == ["menu 2", "set gWebServerRestart sun,wed 02:00", "menu 0"]
+    changed = "set gWebServerRestart sun,wed 02:00"
+    opened = "show variable gWebServerRestart"
+    assert office.audit.said("command") == ["menu 2", opened, changed, "menu 0"]
 
 
 async def test_a_variable_is_chosen_by_its_name_too() -> None:
