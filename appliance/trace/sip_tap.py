@@ -70,12 +70,17 @@ class SipTap:
         self._publish = topics.publish
         self._source = LoopSource("router", reporter, began=self._begin, ended=self._end)
         self.turn = self._source.turn
-        self.close = self._source.close
-        self._fresh: list[Seen] = []
+        self._fresh: list[Seen | Record] = []
+        """Of this turn: messages, and the steps they have caused, in their order."""
         self._old: list[tuple[str, LegId]] = []
         """Of the calls that were up before anybody looked: their ids are looked up a few a turn."""
         self._known: dict[str, tuple[str, Numbers]] = {}
         """By SIP Call-ID: the call's id, and its numbers."""
+
+    def close(self) -> None:
+        """Tell what the end of the calls has brought."""
+        self._take_fresh()
+        self._source.close()
 
     # Observer
 
@@ -114,17 +119,23 @@ class SipTap:
             self._look_up(*self._old.pop())
         count = self._bare_pump(max_wait_s)
         if self._fresh:
-            fresh, self._fresh = self._fresh, []
-            try:
-                self._file(fresh)
-            except Exception:  # an error of ours over what somebody looks at: the calls go on
-                log.exception("%d messages are not in the trace", len(fresh))
+            self._take_fresh()
         return count
 
-    def _file(self, fresh: list[Seen]) -> None:
+    def _take_fresh(self) -> None:
+        fresh, self._fresh = self._fresh, []
+        try:
+            self._file(fresh)
+        except Exception:  # an error of ours over what somebody looks at: the calls go on
+            log.exception("%d messages are not in the trace", len(fresh))
+
+    def _file(self, fresh: list[Seen | Record]) -> None:
         """At the end of a turn all that it has brought belongs to a call, if to any: the first INVITE too."""
-        ids = [self._call_id(data) for _, _, data, _ in fresh]
+        ids = ["" if isinstance(seen, Record) else self._call_id(seen[2]) for seen in fresh]
         for seen, call_id in zip(fresh, ids, strict=True):
+            if isinstance(seen, Record):
+                self._source.put(seen)
+                continue
             call, numbers = self._known.get(call_id, _OF_NONE)
             make = _Message(self._source.process, seen, call_id, call, numbers)
             self._source.put(make, len(seen[2]))
@@ -156,7 +167,7 @@ class SipTap:
             numbers = data["caller"], data["dialled"]
             self._remember(data["sip_call_id"], call, numbers)
             text = redact_text(_SAID.get(data["event"], "{}").format(data["text"]))
-            self._source.put(Record(at, self._source.process, "info", "call", text, call, numbers))
+            self._fresh.append(Record(at, self._source.process, "info", "call", text, call, numbers))
 
     def _remember(self, call_id: str, call: str, numbers: Numbers) -> None:
         if call_id not in self._known and len(self._known) >= REMEMBERED:

@@ -32,7 +32,7 @@ def ladder(records: Iterable[Record], width: int, *, zone: tzinfo = UTC) -> list
         return [cut("There is nothing to draw: no SIP message and no step of a call.", width)]
     messages = [(each.sip, glance(each.sip.raw)) for each in chosen if each.sip is not None]
     drawing = _Drawing(Parties(messages), width)
-    lines = [cut(text, width) for text in (_title(chosen, len(messages), zone), *drawing.heading())]
+    lines = [cut(text, width) for text in (_title(chosen, len(messages), zone, width), *drawing.heading())]
     began = before = chosen[0].at
     heard: set[tuple[str, str, str]] = set()
     index = 0
@@ -54,12 +54,14 @@ def _is_shown(record: Record) -> bool:
     return record.sip is not None or record.group in _TOLD or record.level in {"warning", "error"}
 
 
-def _title(records: Sequence[Record], messages: int, zone: tzinfo) -> str:
+def _title(records: Sequence[Record], messages: int, zone: tzinfo, width: int) -> str:
     calls = list(dict.fromkeys(each.call for each in records if each.call))
     what = f"Call {calls[0]}" if len(calls) == 1 else f"{len(calls)} calls" if calls else "No call"
     start, took = records[0].at, records[-1].at - records[0].at
     counted = "1 message" if messages == 1 else f"{messages} messages"
-    return f"{what}, {datetime.fromtimestamp(start, zone):%Y-%m-%d %H:%M:%S}, {counted} in {took:.3f} s"
+    moment = datetime.fromtimestamp(start, zone)
+    forms = (f"{what}, {moment:%Y-%m-%d %H:%M:%S}", f"{what}, {moment:%H:%M:%S}")
+    return _Label(tuple(f"{form}, {counted} in {took:.3f} s" for form in forms)).within(width)
 
 
 @dataclass(frozen=True, slots=True)

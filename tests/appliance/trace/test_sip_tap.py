@@ -101,6 +101,15 @@ def test_steps_of_the_call_are_told_too(house: TracedHouse) -> None:
     assert {each.call for each in house.told() if each.group == "call"} == {call_id}
 
 
+def test_a_step_is_told_after_the_message_that_caused_it(house: TracedHouse) -> None:
+    house.looks()
+    a_call(house)
+    first, second = house.told()[:2]
+    assert first.sip is not None
+    assert second.text == house.steps()[0]
+    assert [each.at for each in house.told()] == sorted(each.at for each in house.told())
+
+
 def test_a_ladder_can_be_drawn_of_it(house: TracedHouse) -> None:
     house.looks()
     a_call(house)
@@ -130,6 +139,15 @@ def test_what_belongs_to_no_call_has_no_id(house: TracedHouse) -> None:
     asks(house)
     house.caller.receive(200)
     assert [(each.call, each.sip.call_id) for each in house.told() if each.sip] == [("", "o1"), ("", "o1")]
+
+
+def test_the_end_of_the_router_is_told(house: TracedHouse) -> None:
+    house.answered(house.m)
+    house.looks()
+    house.engine.close()
+    house.tap.close()
+    assert "the router stops: the call is ended" in [each.text for each in house.wire.records]
+    assert ("out", "BYE") in house.messages()
 
 
 def test_while_nobody_looks_nothing_is_in_the_way(house: TracedHouse) -> None:

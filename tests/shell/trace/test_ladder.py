@@ -31,6 +31,11 @@ def test_everybody_has_a_column_when_the_screen_is_wide() -> None:
     assert lines[0].count("|") == 5
 
 
+def test_the_title_says_how_long_it_took_on_a_narrow_screen_too() -> None:
+    title = ladder(a_call(), 80)[0]
+    assert title == f"Call {a_call()[0].call}, 21:35:12, 13 messages in 9.501 s"
+
+
 def test_an_arrow_goes_from_who_sent_to_who_got_it() -> None:
     lines = drawn(a_call(), 132)
     assert "INVITE SDP" in lines[0]
