@@ -46,7 +46,7 @@ async def login_page(listen: str, port: int) -> Page:
 
 
 async def telnet_greeting(listen: str, port: int, *, tls: bool = False) -> str:
-    """What it says before the login. Whose certificate it is, is not looked at. Raises NoAnswerError."""
+    """What it says before the login. Whose certificate it has is not looked at. Raises NoAnswerError."""
     async with _connected(own_address(listen), port, _any_certificate() if tls else None) as (reader, _):
         said = b""
         while b"Username" not in said and len(said) < LARGEST_GREETING:
@@ -128,24 +128,25 @@ def inodes(folder: Path) -> tuple[int, int]:
     return stat.f_files, stat.f_favail
 
 
-def _any_certificate() -> ssl.SSLContext:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-    return context
-
-
 @asynccontextmanager
 async def _connected(
-    host: str, port: int, tls: ssl.SSLContext | None = None
+    host: str, port: int, context: ssl.SSLContext | None = None
 ) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
     try:
-        reader, writer = await asyncio.open_connection(host, port, ssl=tls)
+        reader, writer = await asyncio.open_connection(host, port, ssl=context)
         try:
             yield reader, writer
         finally:
             writer.transport.abort()
     except OSError as exc:
         raise NoAnswerError(f"nobody answers on TCP port {port} of {host}: {exc.strerror or exc}") from exc
+
+
+def _any_certificate() -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return context
 
 
 async def _all(reader: asyncio.StreamReader, most: int) -> bytes:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from ipaddress import ip_address
+from pathlib import Path
 from typing import Any
 
 from appliance import network
@@ -20,6 +21,7 @@ from db.errors import StoreError
 from db.soundness import NotInTimeError, Soundness
 from shell.clock_ports import ServerCheck
 from shell.reading import instant, number, service, table, tables, text
+from shell.telnet.networks import Networks
 
 STORE_WITHIN = 10.0
 """A large store is not a damaged one."""
@@ -53,6 +55,7 @@ def suite(sources: Sources) -> tuple[Check, ...]:
         Check("services", ours.services),
         Check("login page", ours.login_page),
         Check("Telnet", ours.telnet),
+        Check("Telnet over TLS", ours.telnets),
         Check("SIP", ours.sip),
         Check("PBX configured", ours.pbx_configured),
         Check("PBX reachable", ours.pbx_reachable),
@@ -116,19 +119,22 @@ class _Checks:
         return verdicts.login_page(page)
 
     async def telnet(self) -> Finding:
+        return await self._telnet(self._config.telnet_port, "telnet_port")
+
+    async def telnets(self) -> Finding:
+        return await self._telnet(self._config.telnets_port, "telnets_port", tls=True)
+
+    async def _telnet(self, port: int, setting: str, *, tls: bool = False) -> Finding:
+        listen, networks = self._config.listen, Networks.of(self._config.telnet_networks)
+        if not port:
+            return skipped(f"{setting} is 0: it is switched off")
+        if probes.own_address(listen) not in networks:
+            return skipped("this machine is not in telnet_networks, so it is not let in itself")
         try:
-            said = await self._greeting()
+            said = await probes.telnet_greeting(listen, port, tls=tls)
         except NoAnswerError as exc:
             return verdicts.telnet("", str(exc))
         return verdicts.telnet(said)
-
-    async def _greeting(self) -> str:
-        """Of each door of the shell that is open; all of them have to ask for a name."""
-        listen, plain, encrypted = self._config.listen, self._config.telnet_port, self._config.telnets_port
-        said = await probes.telnet_greeting(listen, plain) if plain else ""
-        if encrypted and (not plain or "Username" in said):
-            said = await probes.telnet_greeting(listen, encrypted, tls=True)
-        return said
 
     async def sip(self) -> Finding:
         try:
@@ -208,16 +214,7 @@ class _Checks:
 def configured_certificates(config: Config) -> tuple[Certificate, ...]:
     """Of each file the certificate that ends first."""
     found = []
-    telnet = config.telnet_certificate[0] if config.telnets_port else None
-    if telnet and config.telnet_tls_certificate is None and not telnet.exists():
-        telnet = None  # it is being made
-    for what, path in (
-        ("tls_certificate", config.tls_certificate),
-        ("tls_ca", config.tls_ca),
-        ("telnet_tls_certificate", telnet),
-    ):
-        if path is None:
-            continue
+    for what, path in _certificate_files(config):
         try:
             first = first_to_end(path.read_bytes())
             found.append(Certificate(what, first.subject, first.ends))
@@ -226,6 +223,16 @@ def configured_certificates(config: Config) -> tuple[Certificate, ...]:
         except CertificateError as exc:
             found.append(Certificate(what, problem=f"{path}: {exc}"))
     return tuple(found)
+
+
+def _certificate_files(config: Config) -> Iterator[tuple[str, Path]]:
+    """Those that are named in the settings; that of Telnet over TLS is made where none is named."""
+    for what, path in (("tls_certificate", config.tls_certificate), ("tls_ca", config.tls_ca)):
+        if path is not None:
+            yield what, path
+    telnet, _ = config.telnet_certificate
+    if config.telnets_port and (config.telnet_tls_certificate or telnet.exists()):
+        yield "telnet_tls_certificate", telnet
 
 
 def _is_name(host: str) -> bool:
