@@ -16,7 +16,7 @@ from appliance.checks import probes, verdicts
 from appliance.checks.probes import NoAnswerError
 from appliance.checks.runner import Check
 from appliance.checks.verdicts import Certificate, Finding, skipped
-from appliance.config import Config
+from appliance.config import LOOPBACK, Config
 from db.errors import StoreError
 from db.soundness import NotInTimeError, Soundness
 from shell.clock_ports import ServerCheck
@@ -125,7 +125,7 @@ class _Checks:
         return await self._telnet(self._config.telnets_port, "telnets_port", tls=True)
 
     async def _telnet(self, port: int, setting: str, *, tls: bool = False) -> Finding:
-        listen, networks = self._config.listen, Networks.of(self._config.telnet_networks)
+        listen, networks = self._config.listen, Networks.of((*self._config.telnet_networks, *LOOPBACK))
         if not port:
             return skipped(f"{setting} is 0: it is switched off")
         if probes.own_address(listen) not in networks:
