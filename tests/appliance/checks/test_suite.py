@@ -82,12 +82,6 @@ async def test_what_is_switched_off_is_not_missed(place: Make) -> None:
     assert "telnets_port is 0" in found["Telnet over TLS"].found
 
 
-async def test_telnet_that_does_not_take_this_machine_is_not_asked(place: Make) -> None:
-    found = await place(CALLISTO_LISTEN="192.0.2.9", CALLISTO_TELNET_NETWORKS="10.1.0.0/16").check("Telnet")
-    assert states(found) == {"Telnet": "skipped"}
-    assert "telnet_networks" in found["Telnet"].found
-
-
 @pytest.mark.parametrize(
     ("found", "expected"),
     [
