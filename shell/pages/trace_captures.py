@@ -65,7 +65,7 @@ async def _blocks(context: Context, capture: Capture, choice: Choice) -> AsyncGe
     yield Reply(_about(context, capture), [])
     found = 0
     async for records in context.services.trace.read(capture.name):
-        chosen = [one for one in records if fits(one)]
+        chosen = sorted((one for one in records if fits(one)), key=lambda one: one.at)
         found += len(chosen)
         lines = tuple(line for one in chosen for line in draw(one))
         yield Reply(lines, [as_data(one) for one in chosen])

@@ -172,7 +172,9 @@ class _Held:
                 before = last
                 self._items.pop()
             self._items.append(before + batch.missed)
-        self._items.extend(batch.records)
+        # What one process does and logs comes by two ways.
+        in_order: list[Record] = sorted(batch.records, key=_at)
+        self._items.extend(in_order)
         self.records += len(batch.records)
         while self.records > RING:
             gone = self._items.popleft()
@@ -196,6 +198,10 @@ class _Held:
     def clear(self) -> None:
         self._items.clear()
         self.records = self._left_out = 0
+
+
+def _at(record: Record) -> float:
+    return record.at
 
 
 def missed_words(count: int) -> str:

@@ -7,8 +7,7 @@ from collections.abc import Sequence
 from shell.layout import ago, duration
 from shell.registry import Context
 from shell.term import Line, Span, Style
-from shell.trace.choice import span
-from shell.trace.choosing import Asked, amount
+from shell.trace.choosing import Asked
 from shell.trace_ports import Capture, Limits, View, Watcher
 
 KEYS_RICH = "Ctrl-C or q ends, Space pauses, m inserts a mark."
@@ -31,7 +30,7 @@ def heading(
 ) -> tuple[Line, ...]:
     """What is traced, where it is kept, who else looks, and the keys."""
     limits = limits_of(asked) or Limits()
-    ends = f"ends after {span(int(limits.seconds))} or {amount(limits.size)}"
+    ends = f"ends after {duration(limits.seconds)} or {size_words(limits.size)}"
     if view.capture:
         kept: Line = (Span("Kept as "), Span(view.capture, Style.KEY), Span(f"; {ends}."))
     else:
@@ -58,12 +57,12 @@ def ending(view: View, why: str, shown: int, seconds: float) -> tuple[Line, ...]
 
 
 def size_words(size: int) -> str:
-    """`12 kB`, `3.4 MB`; powers of ten."""
+    """`12 kB`, `3.4 MB`, `50 MB`; powers of ten."""
     if size < 1000:
         return f"{size} B"
     if size < 1_000_000:
         return f"{size / 1000:.0f} kB"
-    return f"{size / 1_000_000:.1f} MB"
+    return f"{size / 1_000_000:.1f} MB".replace(".0 ", " ")
 
 
 def state_words(capture: Capture) -> str:

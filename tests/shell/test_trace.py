@@ -83,7 +83,7 @@ async def test_records_are_shown_as_they_come() -> None:
         await one.sees("it burns")
         shown = await one.end()
     assert "Trace of everything" in shown
-    assert "Kept as 20261124-120000-admin; ends after 10min or 50MB." in shown
+    assert "Kept as 20261124-120000-admin; ends after 10 min or 50 MB." in shown
     assert "13:00:00.000 router   it rings" in shown
     assert "13:00:00.000 web      ERROR it burns" in shown
     assert "Trace ended: you ended it. 2 records" in shown
@@ -130,6 +130,15 @@ async def test_messages_are_shown_whole_when_they_are_asked_for() -> None:
             office.trace.put(invite())
             await one.sees("INVITE sip:300")
             assert ("    From: <sip:044@x>" in await one.end()) is whole
+
+
+async def test_what_came_together_is_shown_in_its_order() -> None:
+    office, at = Office(), NOON.timestamp()
+    async with watching(office, "trace") as one:
+        office.trace.put(record("the second", at=at + 0.002), record("the first", at=at + 0.001))
+        await one.sees("the second")
+        shown = await one.end()
+    assert shown.index("the first") < shown.index("the second")
 
 
 async def test_the_past_comes_first() -> None:
@@ -214,7 +223,7 @@ async def test_a_mark_that_is_given_up_changes_nothing() -> None:
 async def test_a_trace_that_ends_by_itself_says_why_and_what_is_kept() -> None:
     office = Office()
     async with watching(office, "trace for 1min") as one:
-        assert "ends after 1min or 50MB" in one.term.shown
+        assert "ends after 1 min or 50 MB" in one.term.shown
         office.trace.put(record("the last"))
         office.trace.end("20261124-120000-admin", "its 1 min are over")
         await asyncio.wait_for(one.task, WITHIN)
