@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
@@ -14,6 +15,8 @@ from router.dryrun import Explanation, UnknownGroupError, dry_run
 from router.model import RoutingTable
 from router.table import TableError
 from shell.office_ports import RehearsalRefusedError
+
+PIECE_S = 0.003
 
 
 class TableRehearsal:
@@ -45,9 +48,15 @@ class TableRehearsal:
 
     def _read(self) -> RoutingTable:
         try:
-            self._table = self._file.look() or self._table
+            self._table = self._whole() or self._table
         except (OSError, TableError) as exc:
             if self._table is None:
                 raise RehearsalRefusedError(f"calls are routed by nothing yet: {exc}", "show info") from exc
         assert self._table is not None
         return self._table
+
+    def _whole(self) -> RoutingTable | None:
+        """The table, if there is a new one: in pieces, since whoever types in this process waits for none."""
+        while (found := self._file.turn(PIECE_S)) is None and self._file.is_reading:
+            time.sleep(PIECE_S)
+        return found

@@ -76,6 +76,9 @@ class Calls(Protocol):
 class Offices(Protocol):
     async def read(self) -> Office: ...
 
+    async def numbers(self) -> Sequence[tuple[str, str]]:
+        """Manager numbers with the names of their groups, in order, at most two hundred; quick."""
+
 
 class RehearsalRefusedError(Exception):
     """There is no such group, no such time, or nothing that calls are routed by. `hint`: what is right."""

@@ -127,3 +127,6 @@ class StoreOffices:
 
     async def read(self) -> Office:
         return await asyncio.to_thread(self._office.read)
+
+    async def numbers(self) -> Sequence[tuple[str, str]]:
+        return await asyncio.to_thread(self._office.numbers)

@@ -41,14 +41,16 @@ class Vocabulary:
             self._asking = asyncio.create_task(self.ask(), name="words for completion")
 
     async def ask(self) -> None:
-        """What cannot be had is not offered."""
-        for source in self._sources:
-            try:
-                async with asyncio.timeout(WITHIN):
-                    self._words[source] = tuple(await source(self._context))[:MOST]
-            except Exception as exc:  # whatever is wrong is said by the command itself
-                self._words.pop(source, None)
-                log.debug("no words from %s: %s", source, exc)
+        """All at once; what cannot be had is not offered."""
+        await asyncio.gather(*(self._ask(source) for source in self._sources))
+
+    async def _ask(self, source: Source) -> None:
+        try:
+            async with asyncio.timeout(WITHIN):
+                self._words[source] = tuple(await source(self._context))[:MOST]
+        except Exception as exc:  # whatever is wrong is said by the command itself
+            self._words.pop(source, None)
+            log.debug("no words from %s: %s", source, exc)
 
     async def close(self) -> None:
         if self._asking is not None:

@@ -7,9 +7,9 @@ from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, select
 
-from db import transfer
+from db import tables, transfer
 from db.engine import Database
 from db.errors import RefusedError
 from db.office import ADMINISTRATOR, Office, Summary, User, summary
@@ -41,6 +41,15 @@ class Offices:
         """As `load`. Raises StoreError for a file that cannot be read."""
         machine = self._machine
         return transfer.load_file(path, edition=machine.edition, ram_mb=machine.ram_mb, present=self.read())
+
+    def numbers(self, limit: int = 200) -> list[tuple[str, str]]:
+        """Manager numbers with the names of their groups, in order."""
+        groups = tables.groups.c
+        query = select(groups.manager_number, groups.name).where(groups.manager_number != "")
+        query = query.order_by(groups.manager_number).limit(limit)
+        return self._database.read(
+            lambda connection: [(row.manager_number, row.name) for row in connection.execute(query)]
+        )
 
     def write(self, office: Office, actor: Actor) -> Summary:
         """Replace the office: who is not in `office` is gone, a variable that is not there has its default.

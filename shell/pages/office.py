@@ -52,8 +52,8 @@ async def show_groups(context: Context, arguments: tuple[str, ...]) -> Reply:
 
 async def group_names(context: Context) -> tuple[Suggestion, ...]:
     """Manager numbers, for completion."""
-    office = await context.services.office.offices.read()
-    return tuple(Suggestion(t.manager_number, t.name) for t in office.groups if t.manager_number)
+    found = await context.services.office.offices.numbers()
+    return tuple(Suggestion(number, name) for number, name in found)
 
 
 def _find(office: Office, wanted: str) -> Team:

@@ -65,6 +65,7 @@ async def test_the_office_is_read_whole(view: OfficeView) -> None:
     office = await view.offices.read()
     assert [user.user for user in office.users] == [user.user for user in sample_office().in_order().users]
     assert len(office.groups) == len(sample_office().groups)
+    assert await view.offices.numbers() == [("100", "Management"), ("110", "Workshop")]
 
 
 @pytest.mark.parametrize("called", ["600", "Sales", "sales"])

@@ -39,6 +39,9 @@ class FakeOffices:
     async def read(self) -> Office:
         return self.office
 
+    async def numbers(self) -> Sequence[tuple[str, str]]:
+        return sorted((team.manager_number, team.name) for team in self.office.groups if team.manager_number)
+
 
 class FakeRehearsal:
     """Knows ISO times only. Without a `table` nothing is routed yet."""
