@@ -8,7 +8,7 @@ from shell.obey import obey
 from shell.pages import clock_menu, sessions_menu, trace_menu, variables_menu
 from shell.registry import Answer, Context, Entry, Leave
 from shell.reply import failure_lines
-from shell.screen import HEADING_ROWS, heading, pause
+from shell.screen import HEADING_ROWS, choice, heading, pause
 from shell.term import Line, Span, Style, Term
 from shell.trail import record
 
@@ -30,7 +30,14 @@ async def _clock(context: Context, term: Term) -> None:
 async def _self_test(context: Context, term: Term) -> None:
     await heading(context, term, "Self Test")
     await obey(context, term, "self test")
-    await pause(term)
+    await term.show(
+        "",
+        (Span("  1", Style.KEY), Span("  Make a support bundle")),
+        (Span("  0", Style.KEY), Span("  Back")),
+    )
+    if await choice(term, "Number, 0 to go back: ") == "1":
+        await obey(context, term, "support bundle")
+        await pause(term)
 
 
 async def _sessions(context: Context, term: Term) -> None:

@@ -81,8 +81,16 @@ async def test_only_what_is_wrong_can_be_asked_for() -> None:
 
 
 async def test_the_menu_has_it() -> None:
-    shown = await run(Office(), number_of("Self Test"))
+    office = Office()
+    shown = await run(office, number_of("Self Test"), "0")
     assert "4 checks:" in shown
+    assert office.support.kept == []
+
+
+async def test_its_page_makes_a_bundle_too() -> None:
+    office = Office()
+    assert "is ready" in await run(office, number_of("Self Test"), "1")
+    assert len(office.support.kept) == 1
 
 
 def test_a_remedy_of_what_is_well_is_not_shown_and_names_are_safe() -> None:
