@@ -26,7 +26,7 @@ async def show_help(context: Context, arguments: tuple[str, ...]) -> Reply:
             raise CommandError(f"there is no command {arguments[0]!r}", "? lists the commands")
         lines = tuple(line for command in found for line in _one(command, context.width))
         return Reply(lines, _data(found))
-    lines = _list(context.commands, context.width)
+    lines = _list(context.commands, context.table_width)
     data = _data([command for command in context.commands if not command.hidden])
     return Reply((*lines, "", *paragraph(FOOTER, context.width, indent=0)), data)
 
@@ -53,7 +53,7 @@ def at_cursor(
     return ((Span(f"% nothing begins with {typed.strip()!r}", Style.BAD),), "  ? lists the commands")
 
 
-def _list(commands: Sequence[Command], columns: int) -> tuple[Line, ...]:
+def _list(commands: Sequence[Command], columns: int | None) -> tuple[Line, ...]:
     rows = [(Span(each.syntax, Style.KEY), each.help) for each in commands if not each.hidden]
     return table(rows, columns, indent=2, most=34)
 

@@ -8,7 +8,7 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from shell.safe import safe
-from shell.term import Line, Span, Style, width
+from shell.term import Line, Span, Style, plain, width
 
 Cell = str | Span
 
@@ -54,6 +54,21 @@ def pairs(
 def paragraph(text: str, columns: int, *, indent: int = 2) -> tuple[Line, ...]:
     room = max(20, columns - indent)
     return tuple(" " * indent + piece for piece in textwrap.wrap(safe(text), room, break_on_hyphens=False))
+
+
+def folded(lines: Sequence[Line], columns: int) -> tuple[Line, ...]:
+    """Lines of one style that are wider than the screen go on below themselves, between words."""
+    found: list[Line] = []
+    for line in lines:
+        style = Style.PLAIN if isinstance(line, str) else line[0].style if len(line) == 1 else None
+        text = safe(plain(line))
+        if style is None or width(text) <= columns:
+            found.append(line)
+            continue
+        deep = 2 if text.startswith("% ") else min(len(text) - len(text.lstrip()), columns // 2)
+        pieces = textwrap.wrap(text, max(20, columns), subsequent_indent=" " * deep, break_on_hyphens=False)
+        found.extend((Span(piece, style),) for piece in pieces)
+    return tuple(found)
 
 
 def fit(text: str, room: int) -> str:

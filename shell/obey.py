@@ -9,6 +9,7 @@ from functools import partial
 
 from db.errors import StoreError
 from shell.clock_ports import ClockRefusedError
+from shell.layout import folded
 from shell.listing import show_listing
 from shell.pager import page
 from shell.pages.cursor import help_at
@@ -64,7 +65,8 @@ async def _obey(context: Context, term: Term, text: str, above: int) -> Answer |
     if isinstance(answer, Listing):
         show = partial(show_listing, term, answer.blocks, request.pipes if request else (), above=above)
         _, lines = await _do(show, text, request)
-    await page(term, lines, above=above)
+    as_data = request.json if request else wants_json(text)
+    await page(term, folded(lines, term.columns) if term.rich and not as_data else lines, above=above)
     return answer
 
 

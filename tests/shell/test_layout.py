@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shell.layout import ago, cut, day_and_time, duration, fit, pairs, paragraph, table
-from shell.term import plain, width
+from shell.layout import ago, cut, day_and_time, duration, fit, folded, pairs, paragraph, table
+from shell.term import Span, Style, plain, width
 
 words = st.text(st.characters(codec="utf-8"), max_size=30)
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
@@ -60,3 +60,19 @@ def test_ages_are_never_in_the_future() -> None:
 
 def test_moments_are_shown_in_the_zone_of_the_machine() -> None:
     assert day_and_time(NOW, ZoneInfo("Europe/Zurich")) == "Tue 2026-11-24 13:00"
+
+
+def test_a_line_wider_than_the_screen_goes_on_below_itself() -> None:
+    hint = "  right are: process NAME, level warning, call ID"
+    short, table_row = "short", (Span("a" * 30), Span("b" * 30, Style.DIM))
+    assert [plain(line) for line in folded((short, hint, table_row), 30)] == [
+        "short",
+        "  right are: process NAME,",
+        "  level warning, call ID",
+        "a" * 30 + "b" * 30,
+    ]
+    told = folded(((Span("% what was said is not understood", Style.BAD),),), 20)
+    assert told == (
+        (Span("% what was said is", Style.BAD),),
+        (Span("  not understood", Style.BAD),),
+    )
