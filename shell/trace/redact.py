@@ -106,36 +106,23 @@ _RULES: Final[tuple[tuple[tuple[str, ...], re.Pattern[str]], ...]] = (
 """The words of which one must be there, in small letters, for the pattern to be worth a look."""
 
 _OF_SECRETS: Final = (
+    *("auth", "crypto", "key-mgmt", "k=", "k =", "k\t=", "inline", "signal", "digit", "tone", "dtmf", "post"),
     *(
-        "author",
-        "authentication-info",
-        "crypto",
-        "key-mgmt",
-        "\nk",
-        "\rk",
-        "inline",
-        "signal",
-        "digit",
-        "tone",
-    ),
-    *("dtmf", "post", "pass", "pwd", "secret", "token", "api", "credential"),
-    *(
+        "pass",
+        "pwd",
+        "secret",
+        "token",
+        "api",
+        "credential",
         "pn-prid",
         "pin",
         "cookie",
-        "info ",
-        "-encoding",
-        "\ne:",
-        "\ne ",
-        "\ne\t",
-        "\re",
-        "audio/telephone",
-        "rspauth",
+        "cnonce",
         "response=",
-        "\nkey",
-        "\rkey",
     ),
+    *("response=", "info ", "-encoding", "\ne:", "\ne ", "\ne\t", "\re", "audio/telephone", "\nkey", "\rkey"),
 )
+"""One of these is in whatever has a secret, but for the password of a URI: in small letters."""
 
 
 def _cleaned(text: str, lower: str, mask: Mask, named: re.Pattern[str] = _NAMED) -> str:
@@ -152,7 +139,7 @@ def _cleaned(text: str, lower: str, mask: Mask, named: re.Pattern[str] = _NAMED)
 
 def _without_passwords(text: str, mask: Mask) -> str:
     """URIs without theirs: `sip:user:password@host` (RFC 3261 section 19.1.1)."""
-    if "@" not in text:
+    if not any(map(_has_two_colons, text.split("@")[:-1])):
         return text
 
     def hide(found: re.Match[str]) -> str:
@@ -160,6 +147,12 @@ def _without_passwords(text: str, mask: Mask) -> str:
         return f"{found[1]}{mask(password)}@{host}" if at and password else found[0]
 
     return _URI.sub(hide, text)
+
+
+def _has_two_colons(before_at: str) -> bool:
+    """Whether a password may stand there: behind those of the scheme and of the user."""
+    words = before_at.rsplit(None, 1)
+    return bool(words) and words[-1].rpartition("<")[2].count(":") > 1
 
 
 # Credentials: what is known to be harmless stays, and nothing else.
