@@ -20,6 +20,7 @@ from appliance.loop_log import LoopLog
 from appliance.roles.ending import end_within
 from appliance.roles.timers import TimerHeap
 from appliance.routing_file import RoutingFile
+from appliance.tls_watch import TlsWatch
 from appliance.trace.sip_tap import SipTap, Topics
 from router.engine import Engine
 from router.model import RoutingTable
@@ -65,13 +66,14 @@ def _serve(config: Config, log_lines: LoopLog, stopping: Callable[[], bool]) -> 
     timers = TimerHeap()
     spool = Spool(config.spool)
     topics = Topics(reporter)
+    tls = _tls(config)
     signalling = SipSignalling(
         config.listen,
         config.sip_port,
         timers,
         media=("127.0.0.1", config.media_port),
         peer_changed=partial(reporter.publish, "peer"),
-        tls=_tls(config),
+        tls=tls,
         tls_port=config.sips_port,
     )
     peering = signalling.peering
@@ -90,7 +92,7 @@ def _serve(config: Config, log_lines: LoopLog, stopping: Callable[[], bool]) -> 
         facts = _Facts(signalling, engine, table, file)
         reporter.ready(facts())
         log.info("ready on %s:%d, %d call legs", config.listen, config.sip_port, signalling.capacity)
-        watch = _Watch(file, engine, peering, facts)
+        watch = _Watch(file, engine, peering, facts, TlsWatch(tls, signalling.renew))
         tap = SipTap(signalling, engine, topics, reporter)
         _Loop(signalling, tap, timers, reporter, watch, facts, log_lines).turn_until(stopping)
         end_within(STOP_WITHIN)
@@ -156,9 +158,13 @@ class _Facts:
 
 
 class _Watch:
-    """Swaps the table when its file is another one; a file that cannot be read leaves the last good table."""
+    """Swaps the table when its file is another one; a file that cannot be read leaves the last good table.
+    Looks at the certificate too."""
 
-    def __init__(self, file: RoutingFile, engine: Engine, peering: Peering, facts: _Facts) -> None:
+    def __init__(
+        self, file: RoutingFile, engine: Engine, peering: Peering, facts: _Facts, certificate: TlsWatch
+    ) -> None:
+        self._certificate = certificate
         self._file = file
         self._engine = engine
         self._peering = peering
@@ -174,6 +180,7 @@ class _Watch:
         if now < self._next and not self.is_busy:
             return
         self._next = now + LOOK_EVERY
+        self._certificate.turn(now)
         try:
             table = self._file.turn(SLICE)
         except FileNotFoundError:

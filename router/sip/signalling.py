@@ -105,6 +105,10 @@ class SipSignalling:
         """Whether the phone at this SIP URI is there; None where nothing says that it is not."""
         return self._board.phones.present(address, self._clock.monotonic())
 
+    def renew(self, tls: TlsFiles) -> None:
+        """See `Network.renew`."""
+        self._network.renew(tls)
+
     def observe(self, observer: Observer | None) -> None:
         """See `Network.observe`."""
         self._network.observe(observer)
