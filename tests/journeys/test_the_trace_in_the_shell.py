@@ -91,6 +91,16 @@ def test_a_session_that_goes_leaves_no_capture_running(stage: Stage) -> None:
     eventually(lambda: running(stage) == [])
 
 
+def test_a_shell_that_is_killed_leaves_no_capture_running(own_stage: Stage) -> None:
+    with admin(own_stage) as shell:
+        shell.login("admin+s", own_stage.appliance.password)
+        shell.type("trace level error")
+        shell.read_to("inserts a mark.")
+        assert len(running(own_stage)) == 1
+        os.kill(own_stage.appliance.service("shell")["pid"], signal.SIGKILL)
+        eventually(lambda: running(own_stage) == [], within_s=30)
+
+
 def test_what_the_processes_do_is_told(stage: Stage) -> None:
     with admin(stage) as shell:
         shell.login("admin+s", stage.appliance.password)

@@ -6,13 +6,24 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
 
 import pytest
 
 from shell.telnet.server import TelnetServer
 from shell.trace.record import Record, Sip
+from shell.trace_ports import Doing
 from tests.fakes.shell_ports import NOON, Office
-from tests.shell.telnet.client import PROMPT, REFUSES_ALL, Client, connected, eventually, terminal
+from tests.shell.telnet.client import (
+    LIMITS,
+    PROMPT,
+    REFUSES_ALL,
+    Client,
+    connected,
+    eventually,
+    serving,
+    terminal,
+)
 
 RATE = 20_000
 ENDS_WITHIN_S = 0.1
@@ -181,3 +192,50 @@ async def test_a_script_traces_for_a_while_and_goes_on(server: TelnetServer, off
         [capture] = await office.trace.captures()
         office.trace.end(capture.name, "its 5 s are over")
         assert b"its 5 s are over" in await client.closed()
+
+
+async def test_a_trace_that_runs_is_not_idle(office: Office) -> None:
+    limits = replace(LIMITS, idle_s=0.5)
+    async with serving(office, limits) as server, connected(server, terminal("xterm")) as client:
+        await begin(client)
+        begun = time.monotonic()
+        await eventually(lambda: time.monotonic() > begun + 1.2, "twice the time without a key is over")
+        office.trace.put(*records(1, "still there"))
+        await client.until("still there")
+        await client.send("q")
+        await client.until(PROMPT)
+        assert b"logged out" in await client.closed()
+
+
+async def test_the_processes_are_drawn_over_themselves(server: TelnetServer, office: Office) -> None:
+    async with connected(server, terminal("xterm")) as client:
+        await client.log_in()
+        await client.send("trace processes\r")
+        await client.until("3 calls now")
+        before = client.seen.count(b"\x1b[2J")
+        office.trace.doing = (Doing("router", "ready", 2, ("4 calls now",)),)
+        drawn = await client.until("4 calls now")
+        assert b"\x1b[H" in drawn
+        assert client.seen.count(b"\x1b[2J") == before
+        await client.send("q")
+        await client.until(PROMPT)
+
+
+@pytest.mark.parametrize("first", FRONT_ENDS)
+async def test_a_long_export_stops_at_ctrl_c_and_keeps_what_else_is_typed(
+    server: TelnetServer, office: Office, first: bytes
+) -> None:
+    async with connected(server, first) as client:
+        await begin(client)
+        for _ in range(40):
+            office.trace.put(*records(1500))
+        await client.send("q\r")
+        await client.until("Trace ended")
+        await client.until(PROMPT)
+        await client.send("trace export last json\r")
+        await client.until('"process"')
+        await client.send("\x03show jobs\r")
+        await client.until("Stopped: there is more")
+        await client.until("show jobs")
+        await client.until(PROMPT)
+    assert client.seen.count(b'"process"') < 40 * 1500
