@@ -13,6 +13,7 @@ import pytest
 
 from shell.telnet.server import TelnetServer
 from tests import needs
+from tests.fakes.menu import number_of
 from tests.fakes.shell_ports import Office
 
 WITHIN = 15
@@ -47,7 +48,7 @@ def change_by_command(client: Any) -> str:
 
 def change_by_numbers(client: Any) -> None:
     log_in(client)
-    client.sendline("1")
+    client.sendline(number_of("System Variables"))
     client.expect("0 to go back: ")
     client.sendline("gWebTimeout")
     client.expect("Number, 0 to go back: ")
