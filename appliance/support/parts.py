@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import platform
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -94,9 +95,16 @@ def version(release: str, *, from_checkout: bool) -> dict[str, Any]:
         "python": platform.python_version(),
         "machine": platform.machine(),
         "kernel": platform.release(),
-        "system": platform.freedesktop_os_release().get("PRETTY_NAME", ""),
+        "system": _system(),
         "packages": packages,
     }
+
+
+def _system() -> str:
+    """Debian and its version, say; empty where nothing tells."""
+    with contextlib.suppress(OSError):
+        return platform.freedesktop_os_release().get("PRETTY_NAME", "")
+    return ""
 
 
 def configuration(config: Config) -> dict[str, Any]:
