@@ -19,7 +19,7 @@ Stamps = tuple[tuple[int, int, int] | None, ...]
 
 
 class TlsWatch:
-    """Call `turn` from the loop. `use` takes the files, or raises NetworkError and goes on with the old ones."""
+    """Call `turn` from the loop. `use` takes the files, or raises NetworkError and keeps the old ones."""
 
     def __init__(self, files: TlsFiles | None, use: Callable[[TlsFiles], None]) -> None:
         self._files = files
