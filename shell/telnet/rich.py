@@ -33,6 +33,8 @@ log = logging.getLogger(__name__)
 TYPE_AHEAD = 4096
 """Keys that may wait for a prompt; with more of them waiting, nothing is read, and TCP holds the client."""
 PAUSE_S = 0.05
+TOLD_S = 15.0
+MOST_TOLD = 5
 HISTORY = 200
 KEYS_AT_ONCE = 32
 """A key takes a millisecond or more; this many are acted on before anybody else has his turn."""
@@ -158,6 +160,8 @@ class RichTerm:
         )
         self._overflow = False
         self._status: Line = ""
+        self._told: list[tuple[float, Line]] = []
+        """Until when each of them stands above what is redrawn."""
         self._history = _ShortHistory()
         self._session: PromptSession[str] | None = None
         self._app_session: AbstractContextManager[AppSession] | None = None
@@ -247,7 +251,10 @@ class RichTerm:
 
     async def redraw(self, *lines: Line) -> None:
         columns, rows = self.columns, self._link.rows - 1
-        text = "".join(self._paint.line(line, columns) + "\x1b[K\n" for line in lines[:rows])
+        now = asyncio.get_running_loop().time()
+        self._told = [(until, line) for until, line in self._told if now < until]
+        shown = (*(line for _, line in self._told), *lines)
+        text = "".join(self._paint.line(line, columns) + "\x1b[K\n" for line in shown[:rows])
         await self._link.trickle([encode("\x1b[H" + text + "\x1b[J")])
 
     async def status(self, line: Line) -> None:
@@ -263,6 +270,7 @@ class RichTerm:
         if app is not None and app.is_running and app.context is not None:
             app.context.run(_interject, app, lambda: self._link.write(encode(text)))
             return
+        self._told = [*self._told[-MOST_TOLD:], (asyncio.get_running_loop().time() + TOLD_S, line)]
         again = f"{self._paint.line(self._status, columns)}\x1b[K\r" if plain(self._status) else ""
         self._link.write(encode(text + again))
 

@@ -116,6 +116,19 @@ async def test_a_message_reaches_who_reads_a_long_answer(server: TelnetServer) -
         await reader.until("callisto#")
 
 
+async def test_a_message_stays_above_a_screen_that_is_drawn_again_and_again(server: TelnetServer) -> None:
+    async with inside(server, RICH) as watcher, inside(server) as other:
+        await watcher.send("watch 1 show clock\r")
+        await watcher.until("\x1b[H")
+        await other.until(" ")
+        await other.command("message all mind the gap")
+        await watcher.until("mind the gap")
+        await watcher.until("\x1b[H")
+        assert b"mind the gap" in await watcher.until("\x1b[J")
+        await watcher.send("q")
+        await watcher.until("callisto#")
+
+
 async def test_a_script_is_shown_no_message(server: TelnetServer) -> None:
     async with inside(server, user="admin+s") as script, inside(server) as other:
         await other.until(" ")
