@@ -13,7 +13,7 @@ from db.variables.values import Switch, Weekly
 from shell.pipes import suggest_pipes
 from shell.registry import Argument, Command, Context, narrow, shown
 from shell.term import Suggestion
-from shell.trace.completing import complete
+from shell.trace.completing import Offer, complete
 from shell.zones import zones
 
 Source = Callable[[Context], Awaitable[Sequence[Suggestion]]]
@@ -139,7 +139,8 @@ def _of_argument(
             before = len(command.words) + index
             rest = given.line.split(None, before)
             typed = rest[before] if len(rest) > before else ""
-            return [Suggestion(offer.word, offer.help) for offer in complete(typed)]
+            calls = [Offer(each.word, each.help) for each in _words(argument, known)]
+            return [Suggestion(offer.word, offer.help) for offer in complete(typed, calls)]
         case _ if len(given.words) > index and not argument.repeats:
             return ()
         case _:

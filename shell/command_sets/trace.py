@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+from shell.pages.calls import latest_ids
 from shell.pages.trace import mark, processes, start_capture, trace
 from shell.pages.trace_captures import delete, draw_ladder, names, show_trace, show_traces, stop
 from shell.pages.trace_export import FORMS, export
 from shell.registry import Argument, Command
 from shell.trace.choosing import SYNTAX
 
-_CHOICE = Argument("CHOICE", "choice", optional=True, repeats=True, help=f"{SYNTAX}; without it, everything")
+_CHOICE = Argument(
+    "CHOICE",
+    "choice",
+    optional=True,
+    repeats=True,
+    source=latest_ids,
+    help=f"{SYNTAX}; without it, everything",
+)
 _NAME = Argument("NAME", source=names, help="a capture, a part of its name, or last")
 
 COMMANDS: tuple[Command, ...] = (

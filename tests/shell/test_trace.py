@@ -13,11 +13,14 @@ from pathlib import Path
 
 import pytest
 
+from shell.commands import COMMANDS
+from shell.completion import Known, suggest
 from shell.obey import obey
+from shell.pages.calls import latest_ids
 from shell.pages.trace_live import PAUSED
 from shell.ports import SystemUnavailableError
 from shell.session import converse
-from shell.term import EndOfInput, plain
+from shell.term import EndOfInput, Suggestion, plain
 from shell.trace.record import Record, Sip
 from shell.trace_ports import RING, Doing
 from tests import needs
@@ -513,3 +516,14 @@ async def test_a_wrong_number_is_said_and_asked_again() -> None:
     term, session = await play(Office(), "1", "99", "", "0", "exit")
     await asyncio.wait_for(session, WITHIN)
     assert "% '99' is not one of the numbers" in term.shown
+
+
+# -- completion
+
+
+def test_a_choice_is_completed_with_the_newest_calls() -> None:
+    known = Known(words={latest_ids: [Suggestion(CALL, "from 0441234567")]})
+    assert [one.word for one in suggest(COMMANDS, "trace sip call ", known)] == [CALL]
+    assert [one.word for one in suggest(COMMANDS, "trace level w", known)] == ["warning"]
+    assert [one.word for one in suggest(COMMANDS, "show trace last number 200 gr", known)] == ["group"]
+    assert "processes" in [one.word for one in suggest(COMMANDS, "trace ", known)]
