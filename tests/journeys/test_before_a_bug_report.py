@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import signal
+import subprocess
 import zipfile
 from collections.abc import Callable
 from io import BytesIO
@@ -157,3 +159,24 @@ def test_the_command_line_makes_three_at_most(appliance: Make) -> None:
     assert sorted(path.name for path in (one.state / "support").iterdir()) == sorted(
         path.name for path in paths[1:]
     )
+
+
+def test_ctrl_c_on_the_command_line_leaves_nothing_of_a_bundle(appliance: Make) -> None:
+    needs.pjsua2()
+    one = appliance()
+    one.start()
+    with TelnetAdmin(one.telnet_port) as admin:
+        admin.login("admin+s", one.password)
+        ask_nobody_outside(admin)
+    (one.state / "traces").mkdir(exist_ok=True)
+    (one.state / "traces/20261122-120000-admin.jsonl").write_text('["x"]\n' * 3_000_000)
+    folder = one.state / "support"
+    command = subprocess.Popen(one.command("support"), cwd=one.state, env=one.environment)
+    try:
+        eventually(lambda: list(folder.glob("*.unfinished")))
+        command.send_signal(signal.SIGINT)
+        assert command.wait(10) == 1
+    finally:
+        command.kill()
+        command.wait()
+    eventually(lambda: list(folder.iterdir()) == [])
