@@ -235,7 +235,8 @@ class AdminProtocol(TelnetServer):
         if transport is None or self._closing:
             yield
             return
-        transport.set_write_buffer_limits(0, 0)
+        # Not 0: asyncio's TLS holds that an empty buffer is too full then, and never wakes who waits.
+        transport.set_write_buffer_limits(1, 0)
         try:
             yield
         finally:

@@ -146,6 +146,18 @@ async def test_the_same_shell_is_behind_tls(pair: tuple[Path, Path], first: byte
         assert here.office.audit.said("logout") == ["logged out"]
 
 
+@pytest.mark.parametrize("first", [terminal("xterm-256color"), REFUSES_ALL], ids=["rich", "line"])
+async def test_what_goes_on_by_itself_is_seen_behind_tls(pair: tuple[Path, Path], first: bytes) -> None:
+    """It is written when what was written before is gone; asyncio's TLS has its own idea of that."""
+    async with house(pair) as here, encrypted(here, first) as client:
+        await client.log_in()
+        await client.send("watch 1 show jobs\r")
+        for _ in range(3):
+            await client.until("Restart ")
+        await client.send("\x03")
+        await client.until("callisto#")
+
+
 async def test_plain_telnet_says_that_it_is_plain_and_may_be_switched_off(pair: tuple[Path, Path]) -> None:
     async with house(pair) as here, connected(here.server) as client:
         assert b"This connection is not encrypted." in await client.until("Username: ")
