@@ -165,7 +165,7 @@ class ControlTrace:
                         self._viewers.take(data)
                         if "ended" in data:
                             self._end(data["ended"])
-                        await asyncio.sleep(0)  # many batches may be there: viewers must have their turn
+                        await self._viewers.room()
                     elif topic == WATCHED and not self._flows.is_set():
                         self._flows.set()
                         self._renew_now.set()

@@ -16,6 +16,29 @@ from shell.trace_ports import RING, STALLED_S, Batch
 PAUSE: Final = 0.05
 """Seconds between two batches for one viewer, unless his ring fills up before."""
 IN_A_HURRY: Final = RING // 2
+LIVELY_S: Final = 1.0
+"""Who has taken something within so many seconds is worth waiting for."""
+FULL: Final = RING - 400
+"""There is room for two batches; then the stream is held up, but not for long: upstream, all would lose."""
+MOMENT: Final = 0.005
+
+
+class Patience:
+    """Seconds that may be spent on waiting: a share of the time, and so many at once."""
+
+    def __init__(self, share: float, at_once_s: float) -> None:
+        self._share = share
+        self._most = self._left = at_once_s
+        self._counted = time.monotonic()
+
+    def is_left(self) -> bool:
+        now = time.monotonic()
+        self._left = min(self._most, self._left + self._share * (now - self._counted))
+        self._counted = now
+        return self._left > 0
+
+    def spend(self, seconds: float) -> None:
+        self._left -= seconds
 
 
 class Viewer:
@@ -27,6 +50,10 @@ class Viewer:
         self.everything = choice == EVERYTHING
         self.processes = frozenset(choice.processes)
         self.missed = 0
+        self.taken = 0
+        """Batches."""
+        self.patience = Patience(share=0.1, at_once_s=0.1)
+        """With him, while nobody takes anything."""
         self._monotonic = monotonic
         self._ring: deque[Record] = deque(maxlen=RING)
         self._untold = 0
@@ -60,6 +87,7 @@ class Viewer:
         batch = Batch(tuple(self._ring), self._untold, self._ended)
         self._ring.clear()
         self._untold = 0
+        self.taken += 1
         return batch
 
     def put(self, records: Sequence[Record]) -> None:
@@ -90,6 +118,11 @@ class Viewer:
         self._wake.set()
         self._hurry.set()
 
+    def needs_time(self) -> bool:
+        """His ring fills up, but he takes what there is."""
+        is_lively = self._monotonic() < self._shown_at + LIVELY_S
+        return is_lively and len(self._ring) >= FULL and self.patience.is_left()
+
     def is_stalled(self) -> bool:
         has_something = bool(self._ring or self._untold)
         return not self._waiting and has_something and self._monotonic() > self._shown_at + STALLED_S
@@ -101,6 +134,7 @@ class Viewers:
     def __init__(self) -> None:
         self._viewers: list[Viewer] = []
         self._next: dict[str, int] = {}
+        self._patience = Patience(share=0.5, at_once_s=0.3)
 
     def __bool__(self) -> bool:
         return bool(self._viewers)
@@ -118,6 +152,24 @@ class Viewers:
     def interrupted(self) -> None:
         """The stream was cut and begins anew: ordinals do not follow on."""
         self._next.clear()
+
+    async def room(self) -> None:
+        """Give viewers their turn before the next batch, and those who need it a little more time: after a
+        hiccup there are many batches. A slow viewer holds up the others for a tenth of the time at most."""
+        await asyncio.sleep(0)
+        while needing := [viewer for viewer in self._viewers if viewer.needs_time()]:
+            if not self._patience.is_left():
+                return
+            taken, began = self._taken(), time.monotonic()
+            await asyncio.sleep(MOMENT)
+            passed = time.monotonic() - began
+            self._patience.spend(passed)
+            if taken == self._taken():
+                for viewer in needing:
+                    viewer.patience.spend(passed)
+
+    def _taken(self) -> int:
+        return sum(viewer.taken for viewer in self._viewers)
 
     def take(self, data: Mapping[str, Any]) -> None:
         wires = data.get("records")

@@ -73,9 +73,9 @@ PARTS = (
         "trace",
         "Traces",
         "make bench ARGS=--trace",
-        "records come by the means that the router has, into the supervisor and a capture, and from there to"
-        " eight viewers of a shell, half of whom take nothing; then whole calls through routers that are"
-        " traced and that are not. About half a minute.",
+        "records come by the means that the router has, into the supervisor and a capture, and from there"
+        " through the shell to eight administrators at their Telnet clients, half of whom read nothing; then"
+        " whole calls through routers that are traced and that are not. About half a minute.",
     ),
     Part(
         "shell",

@@ -1,4 +1,4 @@
-"""Twenty thousand trace records a second, eight viewers, and half of them take nothing."""
+"""Twenty thousand trace records a second, eight viewers over Telnet, and half of them take nothing."""
 
 from __future__ import annotations
 
@@ -19,40 +19,44 @@ from typing import Any
 
 from appliance.control.client import ControlClient
 from appliance.control.reporter import Reporter
+from appliance.control.trace import ControlTrace
 from appliance.demo.local import LocalAppliance
 from appliance.trace.batches import Batcher
 from shell.trace.record import TOPIC, Record
-from shell.trace_ports import RING
+from shell.trace_ports import Capture
 from tests.bench import trace_cost
 from tests.bench.figures import percentile
-from tests.bench.lookers import GOOD, OURS, STALLED
 from tests.bench.page import Mark, Section, at_most, table
 from tests.bench.processes import cpu_s, pss_mb
+from tests.bench.telnet_lookers import GOOD, STALLED, logged_in, until_heard
 
 RATE = 20_000
 SECONDS = 8.0
 SLICE_S = 0.01
 LINGER_S = 0.5
-LATE_P99_MS = 500.0
+MOST_STALE = 6000
+"""Records that a stalled viewer has before him: his ring, and what his connection had taken already."""
 OTHERS = 100
 """Records at most that the processes themselves had to tell meanwhile."""
-ASKED_EVERY_S = 0.1
-ANSWER_P99_MS = 100.0
+LATE_P99_MS = 500.0
+ENTER_EVERY_S = 0.1
+PROMPT_P99_MS = 100.0
 GROWTH_MB = 40.0
-"""A ring of eight viewers, the outbox of a socket, and a batch on its way."""
+"""Rings and connections of eight viewers, the outbox of a socket, and a batch on its way."""
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
     """`seconds`: how long it took to send. `cpu`: of one core while it was sent, by process; `growth_mb`: of
-    its memory. `answers_ms`: what a request to the supervisor took meanwhile."""
+    its memory. `prompts_ms`: what Enter took meanwhile in a session that looks at nothing."""
 
     sent: int
     seconds: float
     found: dict[str, Any]
+    captures: Sequence[Capture]
     cpu: dict[str, float]
     growth_mb: dict[str, float]
-    answers_ms: list[float]
+    prompts_ms: Sequence[float]
 
 
 def measure(_program: str, folder: Path, conditions: Sequence[str]) -> Section:
@@ -67,29 +71,30 @@ def measure(_program: str, folder: Path, conditions: Sequence[str]) -> Section:
 def look_at(appliance: LocalAppliance, rate: int = RATE, seconds: float = SECONDS) -> Run:
     """The records come from this process, by the means that the router has."""
     with ExitStack() as running:
-        lookers = running.enter_context(_lookers(appliance.control_socket))
+        lookers = running.enter_context(_lookers(appliance))
         source = Source(appliance.control_socket)
         running.callback(source.close)
-        pids = {"supervisor": appliance.pid, "viewers' process": lookers.pid}
+        pids = {"supervisor": appliance.pid, "shell": appliance.service("shell")["pid"]}
         memory = {name: pss_mb(pid) for name, pid in pids.items()}
         before, began = {name: cpu_s(pid) for name, pid in pids.items()}, time.monotonic()
-        asking = running.enter_context(_asking(appliance.control_socket))
+        bystander = running.enter_context(_bystander(appliance))
         took = source.send(rate, seconds)
         passed = time.monotonic() - began
         cpu = {name: (cpu_s(pid) - before[name]) / passed for name, pid in pids.items()}
-        answers = asking.stop()
+        prompts = bystander.stop()
         growth = {name: pss_mb(pid) - memory[name] for name, pid in pids.items()}
         sent = int(rate * seconds)
         found = _told(lookers, sent)
-        return Run(sent, took, found, cpu, growth, answers)
+        captures = asyncio.run(_captures(appliance.control_socket))
+        return Run(sent, took, found, captures, cpu, growth, prompts)
 
 
 class Source:
     """Publishes records as the router does: from one thread that never waits for the socket."""
 
     def __init__(self, path: Path) -> None:
-        self._reporter = Reporter(path, OURS)
-        self._batcher = Batcher(OURS, partial(self._reporter.publish, TOPIC))
+        self._reporter = Reporter(path, "bench")
+        self._batcher = Batcher("bench", partial(self._reporter.publish, TOPIC))
         self.close = self._reporter.close
         self._reporter.turn(time.monotonic())
 
@@ -101,8 +106,8 @@ class Source:
             due = min(int(rate * (time.monotonic() - began)) + 1, all_of_them)
             at = time.time()
             for number in range(sent, due):
-                text = f"record {number}: manager away: assistant {number % 7} of 7, Berta Bucher, rings"
-                self._batcher.put(Record(at, OURS, "info", "call", text, "0af7651916cd43dd8448", ("600",)))
+                text = f"record {number}: {at:.3f} manager away: assistant {number % 7} of 7, Berta, rings"
+                self._batcher.put(Record(at, "bench", "info", "call", text, "0af7651916cd43dd8448", ("600",)))
             sent = due
             self._turn()
         took = time.monotonic() - began
@@ -118,19 +123,54 @@ class Source:
         time.sleep(SLICE_S)
 
 
+class _Bystander:
+    """Presses Enter again and again, and looks at nothing."""
+
+    def __init__(self, appliance: LocalAppliance) -> None:
+        self._sock = logged_in(appliance.telnet_port, appliance.password, GOOD + STALLED)
+        self._stopping = Event()
+        self._took_ms: list[float] = []
+        self._thread = Thread(target=self._press, name="bystander")
+        self._thread.start()
+
+    def stop(self) -> list[float]:
+        """Milliseconds, ascending."""
+        self._stopping.set()
+        self._thread.join()
+        self._sock.close()
+        return sorted(self._took_ms)
+
+    def _press(self) -> None:
+        while not self._stopping.wait(ENTER_EVERY_S):
+            began = time.monotonic()
+            self._sock.sendall(b"\r\n")
+            until_heard(self._sock, b"# ")
+            self._took_ms.append(1000 * (time.monotonic() - began))
+
+
 @contextmanager
-def _lookers(path: Path) -> Iterator[subprocess.Popen[str]]:
+def _bystander(appliance: LocalAppliance) -> Iterator[_Bystander]:
+    bystander = _Bystander(appliance)
+    try:
+        yield bystander
+    finally:
+        bystander.stop()
+
+
+@contextmanager
+def _lookers(appliance: LocalAppliance) -> Iterator[subprocess.Popen[str]]:
+    home = Path(__file__).parents[2]
     process = subprocess.Popen(
-        [sys.executable, "-P", "-m", "tests.bench.lookers", str(path)],
+        [sys.executable, "-P", "-m", "tests.bench.telnet_lookers", str(appliance.telnet_port)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
-        cwd=Path(__file__).parents[2],
-        env=_environment(),
+        cwd=home,
+        env={**os.environ, "PYTHONPATH": str(home), "BENCH_PASSWORD": appliance.password},
     )
     try:
         assert process.stdout is not None
-        assert process.stdout.readline() == "ready\n", "the viewers' process has not begun to look"
+        assert process.stdout.readline() == "ready\n", "the viewers have not begun to look"
         yield process
     finally:
         process.kill()
@@ -138,55 +178,21 @@ def _lookers(path: Path) -> Iterator[subprocess.Popen[str]]:
 
 
 def _told(lookers: subprocess.Popen[str], sent: int) -> dict[str, Any]:
-    told, _ = lookers.communicate(f"{sent}\n", timeout=30)
+    told, _ = lookers.communicate(f"{sent}\n", timeout=60)
     found: dict[str, Any] = json.loads(told)
     return found
 
 
-class _Asking:
-    """Asks the supervisor for its status again and again, as an admin's page would."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._stopping = Event()
-        self._took_ms: list[float] = []
-        self._thread = Thread(target=lambda: asyncio.run(self._ask()), name="asking")
-        self._thread.start()
-
-    def stop(self) -> list[float]:
-        """Milliseconds, ascending."""
-        self._stopping.set()
-        self._thread.join()
-        return sorted(self._took_ms)
-
-    async def _ask(self) -> None:
-        async with ControlClient(self._path) as control:
-            while not self._stopping.is_set():
-                began = time.monotonic()
-                await control.request("status", within=30)
-                self._took_ms.append(1000 * (time.monotonic() - began))
-                await asyncio.sleep(ASKED_EVERY_S)
-
-
-@contextmanager
-def _asking(path: Path) -> Iterator[_Asking]:
-    asking = _Asking(path)
-    try:
-        yield asking
-    finally:
-        asking.stop()
+async def _captures(path: Path) -> Sequence[Capture]:
+    async with ControlClient(path) as control:
+        return await ControlTrace(control, path).captures()
 
 
 def marks(run: Run) -> tuple[Mark, ...]:
     found = run.found
     good, stalled = found["good"], found["stalled"]
-    shown_in_all = all(count == run.sent for count in good) and not any(found["good_missed"])
-    counted = all(
-        shown <= RING and run.sent <= shown + missed <= run.sent + OTHERS
-        for shown, missed in zip(stalled, found["stalled_missed"], strict=True)
-    )
-    (records,), (lost,) = found["captured"], found["capture_lost"]
-    captured = run.sent <= records <= run.sent + OTHERS and lost == 0
+    counted = [shown + gone for shown, gone in zip(stalled, found["stalled_missed"], strict=True)]
+    captured = [(capture.records or 0, capture.lost) for capture in run.captures]
     delays = sorted(1000 * delay for delay in found["delays_s"])
     return (
         Mark(
@@ -195,21 +201,23 @@ def marks(run: Run) -> tuple[Mark, ...]:
             run.sent / run.seconds >= 0.98 * RATE,
         ),
         Mark(
-            f"the {GOOD} viewers who look lose nothing, {STALLED} others stall",
+            f"the {GOOD} viewers who read lose nothing, while {STALLED} others stall",
             f"{min(good)} to {max(good)} of {run.sent}",
-            shown_in_all,
+            all(count == run.sent for count in good) and not any(found["good_missed"]),
         ),
         Mark(
-            f"a stalled viewer keeps the newest {RING}, and what he missed is counted",
-            ", ".join(
-                f"{shown} and {gone}" for shown, gone in zip(stalled, found["stalled_missed"], strict=True)
-            ),
-            counted,
+            f"a stalled viewer is shown at most {MOST_STALE} when he reads again, what he missed is counted",
+            f"{min(stalled)} to {max(stalled)}, the rest counted",
+            max(stalled) <= MOST_STALE and all(_nearly(count, run.sent) for count in counted),
         ),
-        Mark("the capture has every record", f"{records}, {lost} lost", captured),
+        Mark(
+            "the capture has every record",
+            ", ".join(f"{records}, {lost} lost" for records, lost in captured),
+            len(captured) == 1 and _nearly(captured[0][0], run.sent) and not captured[0][1],
+        ),
         at_most("shown after, p99", percentile(delays, 0.99), LATE_P99_MS, "ms", 0),
         at_most(
-            "the supervisor answers meanwhile, p99", percentile(run.answers_ms, 0.99), ANSWER_P99_MS, "ms", 0
+            "the prompt of another session, p99", percentile(run.prompts_ms, 0.99), PROMPT_P99_MS, "ms", 0
         ),
         *(
             at_most(f"memory of the {name} grows by", grown, GROWTH_MB, "MB")
@@ -219,17 +227,20 @@ def marks(run: Run) -> tuple[Mark, ...]:
 
 
 def words(run: Run) -> str:
-    delays = run.found["delays_s"]
-    middle = f"{1000 * statistics.median(delays):.0f} ms" if delays else "–"
     rows = [
         (name, f"{100 * share:.0f} %", f"{run.growth_mb[name]:+.1f} MB") for name, share in run.cpu.items()
     ]
     return (
-        f"{run.sent} records in {run.seconds:.1f} s; a record is shown after {middle} (median). The viewers"
-        " share one process and one subscription, as those of the shell do, and each line is made once for"
-        " all of them.\n\n" + table(("", "CPU of one core", "memory"), rows)
+        f"{run.sent} records in {run.seconds:.1f} s. Shown after {_middle(run.found['delays_s'], 1000)}"
+        f" (median); the prompt of another session takes {_middle(run.prompts_ms)} (median).\n\n"
+        + table(("", "CPU of one core", "memory"), rows)
     )
 
 
-def _environment() -> dict[str, str]:
-    return {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+def _nearly(count: int, sent: int) -> bool:
+    """The processes themselves had something to tell, too."""
+    return sent <= count <= sent + OTHERS
+
+
+def _middle(values: Sequence[float], factor: float = 1) -> str:
+    return f"{factor * statistics.median(values):.0f} ms" if values else "–"

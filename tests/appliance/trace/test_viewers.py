@@ -149,3 +149,36 @@ async def test_one_that_has_left_gets_nothing() -> None:
     assert not viewer.is_stalled()
     everybody.remove(other)
     assert not everybody
+
+
+async def test_one_who_stalls_holds_up_the_stream_for_a_moment_only() -> None:
+    everybody = Viewers()
+    everybody.add(stalled := Viewer(EVERYTHING))
+    loop = asyncio.get_running_loop()
+    held = 0.0
+    for number in range(100):
+        everybody.take(batch(None, *[record(str(number))] * 100))
+        began = loop.time()
+        await everybody.room()
+        held += loop.time() - began
+    assert len((await stalled.next()).records) == RING
+    assert 0.05 < held < 1.0
+
+
+async def test_one_who_takes_what_there_is_gets_the_time_for_it() -> None:
+    everybody = Viewers()
+    everybody.add(viewer := Viewer(EVERYTHING))
+    seen: list[str] = []
+
+    async def look() -> None:
+        while len(seen) < 10_000:
+            seen.extend([one.text for one in (await viewer.next()).records])
+            for _ in range(20):  # what a terminal does with it
+                await asyncio.sleep(0)
+
+    looking = asyncio.create_task(look())
+    for number in range(100):
+        everybody.take(batch(None, *[record(str(number))] * 100))
+        await everybody.room()
+    await asyncio.wait_for(looking, 10)
+    assert viewer.missed == 0
