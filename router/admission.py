@@ -6,7 +6,7 @@ more is kept free: the INVITE that is one too many still reaches us and gets our
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from router.values import value
 
 RETRY_AFTER = 5
 """Seconds after which a refused caller may try again (RFC 3261 section 20.33)."""
@@ -17,7 +17,7 @@ def reserve(capacity: int) -> int:
     return max(1, capacity // 64)
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Load:
     """Call legs when a new call has come.
 

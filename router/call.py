@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Container, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import Enum
 
 from router.model import Group, Peer, Person
+from router.values import value
 from router.vip import Vip
 
 ANONYMOUS = "anonymous"
@@ -21,7 +22,7 @@ class Role(Enum):
     TRANSFERRED = "transfer"
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Phone:
     """Somebody who may be rung. `place` of `of`: an assistant's position in the member list, from 1.
 
@@ -78,7 +79,7 @@ class Skip(Enum):
     FORWARDED = "has forwarded the line"
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class House:
     """What holds for all calls. `own`: the manager numbers, normalised, which no call is sent on to.
 
@@ -91,7 +92,7 @@ class House:
     bridges: bool = True
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Call:
     """What is known when a call comes; it does not change while the call lasts.
 
@@ -125,7 +126,7 @@ class Call:
         return "" if self.private else self.name
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Opening:
     """Who is rung first. `manager`: his phone, or the one his calls are forwarded to; None when it is not his
     turn, for the reason `why`.

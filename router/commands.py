@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
 
 from router.call import Phone
 from router.events import Leg, TimerId
 from router.facts import Fact
 from router.media import Plan
+from router.values import value
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Ring:
     """`plan`: the media of the leg, when the course of the call has decided them."""
 
@@ -20,19 +20,19 @@ class Ring:
     plan: Plan | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class StopRinging:
     """End an outgoing leg that was not connected."""
 
     leg: Leg
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Alert:
     """Tell the caller that it rings."""
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Connect:
     """Join the caller and this phone; in a transfer, the phone he had before is let go next."""
 
@@ -40,21 +40,21 @@ class Connect:
     name: str
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Adopt:
     """Take over the phone that was consulted from the call it is in; `leg` is its number in this call."""
 
     leg: Leg
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class LetGo:
     """End the leg of a phone that has handed its call on."""
 
     leg: Leg
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class HangUp:
     """End both sides of the connected call; a side that is gone is left alone.
 
@@ -64,7 +64,7 @@ class HangUp:
     leg: Leg | None
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Announce:
     """Play a WAV file to the caller; with `early` false after answering him."""
 
@@ -72,7 +72,7 @@ class Announce:
     early: bool
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class AcceptTransfer:
     """Answer a request for a transfer with 202, or refuse it. `leg`: who asked, None for the caller."""
 
@@ -80,7 +80,7 @@ class AcceptTransfer:
     status: int
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class TransferProgress:
     """Tell the phone that asked for a transfer how the new one fares; from 200 on nothing follows."""
 
@@ -88,7 +88,7 @@ class TransferProgress:
     status: int
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class HandOver:
     """Ask the PBX to join the caller and this phone itself."""
 
@@ -96,25 +96,25 @@ class HandOver:
     replaces: bool
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Refuse:
     """Final response >= 300 to the caller, or the end of a call that an announcement answered."""
 
     status: int
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class StartTimer:
     timer: TimerId
     seconds: float
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class StopTimer:
     timer: TimerId
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Explain:
     """A step of the call's explanation."""
 
@@ -122,7 +122,7 @@ class Explain:
     fact: Fact
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Notify:
     """Show the assistants the call and who is being rung. `anonymous`: without the caller's identity."""
 
@@ -132,7 +132,7 @@ class Notify:
     anonymous: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class NotifyAnswered:
     """Tell the assistants who has the call; they see it no more. `user`: empty when it is no member."""
 
@@ -141,7 +141,7 @@ class NotifyAnswered:
     user: str
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Withdraw:
     """The assistants need not see the call any more, for this reason."""
 
@@ -158,7 +158,7 @@ class Result(Enum):
     FAILED = "failed"
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Record:
     """The call is over: write its record. Always the last command.
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
 from typing import NewType
 
 from router.call import Phone
 from router.ports import Media, TransferRequest
+from router.values import value
 
 Leg = NewType("Leg", int)
 """An outgoing leg within its call: 1, 2, …, in the order in which phones are rung; never used twice."""
@@ -28,7 +28,7 @@ class TimerKind(Enum):
     """The PBX was asked to take the call over and says nothing."""
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class TimerId:
     """A timer within its call; `number` is never used twice, so that a late one is known as such."""
 
@@ -39,18 +39,18 @@ class TimerId:
         return self.number
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class CallOffered:
     at: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Ringing:
     at: float
     leg: Leg
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Answered:
     """`peer`: the name of the PBX peer it is reached through. `media`: where its speech goes."""
 
@@ -60,7 +60,7 @@ class Answered:
     media: Media | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Refused:
     """A phone gave a final response >= 300. `status` 0: it could not even be tried, for the given reason.
 
@@ -75,7 +75,7 @@ class Refused:
     media: Media | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class LegEnded:
     """The phone hung up, or its leg was lost."""
 
@@ -83,18 +83,18 @@ class LegEnded:
     leg: Leg
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class CallerGone:
     at: float
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class TimedOut:
     at: float
     timer: TimerId
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Announced:
     """The announcement is over. `problem`: why it was not heard; empty when it was."""
 
@@ -102,7 +102,7 @@ class Announced:
     problem: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Consulted:
     """The phone that the one who transfers talks to through this router; `media`: where that speech goes."""
 
@@ -110,7 +110,7 @@ class Consulted:
     media: Media
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class TransferAsked:
     """`leg`: the phone that asks; None: the caller does. `consulted`: whom it has asked before, if that call
     is up here."""
@@ -121,14 +121,14 @@ class TransferAsked:
     consulted: Consulted | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class GivenAway:
     """The phone of this call has been joined with the caller of another one."""
 
     at: float
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class HandedOver:
     """What the PBX says that was asked to join both sides itself: 200, it has; 408: nothing."""
 

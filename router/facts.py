@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
 
 from router.call import Call, Phone, Skip, Why
 from router.ports import Media
+from router.values import value
 
 
 class Outcome(Enum):
@@ -23,18 +23,18 @@ class Outcome(Enum):
     CALLER_GONE = "caller gone"
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Came:
     call: Call
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Rings:
     phone: Phone
     why: Why
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Stopped:
     """`seconds`: how long it rang. `status`, `reason`: the phone's answer when it refused. `media`: where the
     speech goes when it was answered."""
@@ -48,20 +48,20 @@ class Stopped:
     media: Media | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Skipped:
     phone: Phone
     skip: Skip
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class NobodyToHunt:
     """It is the assistants' turn, and there is none."""
 
     why: Why
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class GoesOn:
     """The assistants are hunted, though nobody is rung anew: one rings already."""
 
@@ -69,18 +69,18 @@ class GoesOn:
     why: Why
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class NextRound:
     round: int
     of: int
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class TimeIsOver:
     seconds: int
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class CallerRefused:
     """The caller got a final response; `because` in words. `picked_up`: an announcement had answered him."""
 
@@ -89,12 +89,12 @@ class CallerRefused:
     picked_up: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class CallerHungUp:
     seconds: float
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class TalkEnded:
     """`by`: who hung up; empty when the call was ended as forgotten. `asked`: the PBX that was to take it
     over."""
@@ -104,7 +104,7 @@ class TalkEnded:
     asked: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Announces:
     """`early`: the caller is not answered for it."""
 
@@ -112,20 +112,20 @@ class Announces:
     early: bool
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class AnnouncementOver:
     seconds: float
     problem: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class NotForwarded:
     """The manager's own forwarding cannot be followed."""
 
     because: str
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Redirected:
     """A phone forwards the call. `to`: where; `because`: why it is not followed, empty when it is."""
 
@@ -134,7 +134,7 @@ class Redirected:
     because: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class RungAgain:
     """A phone is rung once more with other media, for this reason."""
 
@@ -143,7 +143,7 @@ class RungAgain:
     directly: bool
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class ThroughServer:
     """The speech of this phone's leg goes through the media server."""
 
@@ -151,7 +151,7 @@ class ThroughServer:
     because: str
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class TransferBegins:
     """`by`: the name of the one who asks. `joins`: the phone is in a call with him already."""
 
@@ -161,14 +161,14 @@ class TransferBegins:
     joins: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class TransferRefused:
     by: str
     status: int
     because: str
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class TransferDone:
     """`joined`: it was in a call with the one who asked."""
 
@@ -177,7 +177,7 @@ class TransferDone:
     joined: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class TransferFailed:
     """`status` 0: not answered in time. `stays`: the call goes on with the one who asked; empty: it ends."""
 
@@ -188,31 +188,31 @@ class TransferFailed:
     stays: str
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class TransferLeft:
     """The one who asked has hung up before the other answered; the caller waits."""
 
     by: str
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class JoinedElsewhere:
     """The caller had asked back for another call, which has the phone now."""
 
     seconds: float
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class HandingOver:
     peer: str
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class HandOverDone:
     peer: str
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Bridged:
     """The call is not handed over to the PBX, for this reason, and stays here."""
 

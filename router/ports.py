@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
 from typing import NewType, Protocol
+
+from router.values import value
 
 LegId = NewType("LegId", int)
 """A call leg, unique for the life of the process, given by whoever creates the leg: the engine
 counts outgoing legs from 1, the SIP side incoming ones from 2**32."""
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Identity:
     """Who calls, as displayed. `number`: raw, of the SIP From or P-Asserted-Identity; `name` may be empty."""
 
@@ -21,7 +22,7 @@ class Identity:
     name: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Target:
     """Where a phone is reached: a complete SIP URI whose host is a literal address.
 
@@ -47,7 +48,7 @@ NO_MEDIA_SERVER = "there is no media server"
 """The reason of a `refused` with 503 when a leg with `Media.CONFERENCE` finds no media server."""
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class IncomingCall:
     """An INVITE from outside. `dialled`: user part of the Request-URI."""
 
@@ -68,7 +69,7 @@ class IncomingCall:
     has_offer: bool = True
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class TransferRequest:
     """A REFER (RFC 3515) from a connected leg. `number`: user part of Refer-To; `uri`: all of it, without
     headers; `attended`: it carries Replaces (RFC 3891), which the SIP side keeps.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
 from typing import TypedDict, Unpack
 
@@ -12,6 +11,7 @@ from router.events import Leg, TimerId
 from router.media import Plan
 from router.opening import opening
 from router.ports import Media
+from router.values import value
 
 
 class Stage(Enum):
@@ -25,7 +25,7 @@ class Stage(Enum):
     ENDED = "ended"
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Rung:
     """A phone that rings, or that has the call.
 
@@ -41,7 +41,7 @@ class Rung:
     again: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Transfer:
     """A transfer under way: the phone it goes to rings. `by`: the one who asked; `left`: he has hung up."""
 
@@ -78,7 +78,7 @@ class Changes(TypedDict, total=False):
     handing: str
 
 
-@dataclass(frozen=True)
+@value(frozen=True)
 class Flow:
     """Where a call stands. Begin with `Flow.of(call)` and the event CallOffered."""
 

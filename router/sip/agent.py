@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from router.ports import LegId
@@ -17,6 +16,7 @@ from router.sip.phase import Phase
 from router.sip.sdp import sdp_of
 from router.sip.stack import MOST_DEMANDS, Stack, authorised, ignored
 from router.sip.transactions import ClientTransaction
+from router.values import value
 
 if TYPE_CHECKING:
     from router.ports import Timer
@@ -30,7 +30,7 @@ ELSEWHERE = 'SIP;cause=200;text="Call completed elsewhere"'
 """By which phones know that they have not missed a call (RFC 3326 section 3.1)."""
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Place:
     """Where an INVITE may be sent. `peer`: the name of the PBX peer, or empty."""
 

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from types import MappingProxyType
 from urllib.parse import unquote_to_bytes
+
+from router.values import value
 
 _NONE: Mapping[str, str] = MappingProxyType({})
 
@@ -49,7 +51,7 @@ class GrammarError(ValueError):
     """The text is not what its place in a message demands."""
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Uri:
     """A SIP, SIPS, tel or other URI. `str(uri)` gives it back.
 
@@ -75,7 +77,7 @@ class Uri:
         return f"{self.scheme}:{user}{bracketed(self.host)}{port}{written_params(self.params)}{headers}"
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class NameAddr:
     """A From, To, Contact, Route… value. `display` is unquoted; `params` are those of the header."""
 
@@ -84,7 +86,7 @@ class NameAddr:
     params: Mapping[str, str] = field(default_factory=_none, hash=False)
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Via:
     """One Via value. `transport` is in upper case, `host` of IPv6 without brackets; a bare `rport` is ""."""
 

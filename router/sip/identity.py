@@ -6,13 +6,12 @@ Sources: RFC 3261 (From), RFC 3325 (P-Asserted-Identity), RFC 3323 (Privacy), RF
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from router.ports import Identity
 from router.sip import way
 from router.sip.address import identity, user_of, written
 from router.sip.grammar import GrammarError, split_address
 from router.sip.model import Request
+from router.values import value
 
 ANONYMOUS = '"Anonymous" <sip:anonymous@anonymous.invalid>'
 """RFC 3323 section 4.1.1.3."""
@@ -21,7 +20,7 @@ _IDENTITY_PRIVACY = frozenset(("id", "user", "header"))
 _HISTORY_PRIVACY = frozenset(("history", "header", "session"))
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Arrival:
     """What an INVITE says about the caller and its way so far.
 
