@@ -29,7 +29,7 @@ class Bulletin:
 
     def ended(self, live: LiveCall, at: float, result: str) -> None:
         # One line a call, not one a step: half a dozen lines cost a fifth of what the whole call costs.
-        log.info("call %s: %s", live.id, "; ".join(str(step["text"]) for step in live.steps))
+        log.info("call %s: %s", live.id, "; ".join([str(step["text"]) for step in live.steps]))
         self._call(live, "ended", result, at)
 
     def turned_away(self, record: dict[str, Any], sip_call_id: str) -> None:
@@ -44,6 +44,8 @@ class Bulletin:
     def rings(self, live: LiveCall, notify: Notify) -> None:
         """Show the assistants the call, or who is rung for it now."""
         live.shown = True
+        if not self._notifier.is_watched("notice"):
+            return
         call, hidden = live.flow.call, notify.anonymous
         data: dict[str, object] = {
             "id": live.id,
@@ -71,11 +73,15 @@ class Bulletin:
 
     def _over(self, live: LiveCall, event: str, data: dict[str, object]) -> None:
         live.shown = False
+        if not self._notifier.is_watched("notice"):
+            return
         group = live.flow.call.group
         to = [person.user for person in group.assistants]
         self._tell("notice", {"id": live.id, "event": event, "group": group.name, "to": to, **data})
 
     def _call(self, live: LiveCall, event: str, text: str, at: float) -> None:
+        if not self._notifier.is_watched("call"):
+            return
         call = live.flow.call
         data: dict[str, object] = {
             "id": live.id,

@@ -10,7 +10,6 @@ import logging
 from collections.abc import Callable
 from datetime import datetime
 from functools import partial
-from uuid import uuid4
 
 from router import admission, numbers
 from router.admission import Load
@@ -41,7 +40,7 @@ from router.failsafe import FailSafe
 from router.flow import step
 from router.legs import Legs
 from router.lines import Lines
-from router.live import LiveCall, call_record
+from router.live import LiveCall, call_record, new_id
 from router.model import RoutingTable
 from router.performer import Performer
 from router.ports import (
@@ -211,7 +210,7 @@ class Engine:
     def _begin(self, incoming: IncomingCall, reception: Reception, flow: Flow, now: datetime) -> None:
         call = flow.call
         live = LiveCall(
-            id=str(uuid4()),
+            id=new_id(),
             incoming=incoming,
             reception=reception,
             flow=flow,
@@ -250,11 +249,11 @@ class Engine:
             self._rescue(live)
 
     def _perform(self, live: LiveCall, event: Event) -> None:
-        do, pending = self._performer.do, [event]
+        ways, pending = self._performer.ways, [event]
         for happened in pending:
             live.flow, commands = step(live.flow, happened)
             for command in commands:
-                refused = do(live, command)
+                refused = ways[type(command)](live, command)
                 if refused is not None:
                     pending.append(refused)
 

@@ -62,7 +62,7 @@ class Performer:
         self._finished = finished
         self.promised = 0
         # By type: a chain of comparisons was a tenth of what a call costs.
-        self._ways: Mapping[type[Command], Callable[[LiveCall, Any], Refused | None]] = {
+        self.ways: Mapping[type[Command], Callable[[LiveCall, Any], Refused | None]] = {
             Explain: self._explain,
             Ring: self._ring,
             StopRinging: self._let_go,
@@ -86,7 +86,7 @@ class Performer:
 
     def do(self, live: LiveCall, command: Command) -> Refused | None:
         """Carry out one command; Refused when a phone could not even be tried."""
-        return self._ways[type(command)](live, command)
+        return self.ways[type(command)](live, command)
 
     def promise(self, live: LiveCall, legs: int) -> None:
         """Keep so many call legs for this call, the caller's included."""

@@ -204,5 +204,8 @@ class CallRecords(Protocol):
 
 
 class Notifier(Protocol):
+    def is_watched(self, topic: str) -> bool:
+        """Whether anybody may be told: what nobody watches is not even put together."""
+
     def publish(self, topic: str, data: dict[str, object]) -> None:
         """Tell watchers. Never blocks; may drop when nobody keeps up."""

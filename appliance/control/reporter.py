@@ -61,11 +61,15 @@ class Reporter:
         self._facts = facts
         self._offer({"request": "facts", "args": {"service": self._service, "facts": facts}})
 
+    def is_watched(self, topic: str) -> bool:
+        """router.ports.Notifier."""
+        if not self._has_listened and not self._watches(topic):
+            self._listen()  # somebody may have begun to watch since the last turn
+        return self._watches(topic)
+
     def publish(self, topic: str, data: dict[str, object]) -> None:
         """router.ports.Notifier."""
-        if not self._has_listened and not self._is_watched(topic):
-            self._listen()  # somebody may have begun to watch since the last turn
-        if self._is_watched(topic):
+        if self.is_watched(topic):
             self._offer({"request": "publish", "args": {"topic": topic, "data": data}})
 
     def is_looked_at(self, topic: str) -> bool:
@@ -93,7 +97,7 @@ class Reporter:
             self._sock.close()
             self._sock = None
 
-    def _is_watched(self, topic: str) -> bool:
+    def _watches(self, topic: str) -> bool:
         return self._watched is None or topic in self._watched
 
     def _introduce(self) -> None:

@@ -12,6 +12,8 @@ from datetime import datetime, tzinfo
 class HeapTimer:
     """One callback to come."""
 
+    __slots__ = ("_callback",)
+
     def __init__(self, callback: Callable[[], None]) -> None:
         self._callback: Callable[[], None] | None = callback
 
@@ -32,7 +34,8 @@ class TimerHeap:
     """Fulfils `router.ports.Clock`; callbacks run in `turn`, in the order of their times."""
 
     def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
-        self._monotonic = monotonic
+        self.monotonic = monotonic
+        """As it is, without a method around it: a call asks a score of times."""
         self._heap: list[tuple[float, int, HeapTimer]] = []
         self._numbers = itertools.count()
         self._second = -1
@@ -47,22 +50,20 @@ class TimerHeap:
             self._zone = datetime.fromtimestamp(second).astimezone().tzinfo
         return datetime.fromtimestamp(now, self._zone)
 
-    def monotonic(self) -> float:
-        return self._monotonic()
-
     def call_later(self, seconds: float, callback: Callable[[], None]) -> HeapTimer:
         timer = HeapTimer(callback)
-        heapq.heappush(self._heap, (self._monotonic() + max(0.0, seconds), next(self._numbers), timer))
+        due = self.monotonic() + seconds if seconds > 0.0 else self.monotonic()
+        heapq.heappush(self._heap, (due, next(self._numbers), timer))
         return timer
 
     def wait(self, at_most: float) -> float:
         """Seconds until the next callback is due, `at_most` if none is due before."""
         self._drop_cancelled()
-        return min(at_most, max(0.0, self._heap[0][0] - self._monotonic())) if self._heap else at_most
+        return min(at_most, max(0.0, self._heap[0][0] - self.monotonic())) if self._heap else at_most
 
     def turn(self) -> None:
         """Run what is due now; what these callbacks set for now runs at the next turn."""
-        now = self._monotonic()
+        now = self.monotonic()
         due = []
         while self._heap and self._heap[0][0] <= now:
             due.append(heapq.heappop(self._heap)[2])

@@ -39,7 +39,8 @@ class _Message:
     def branch(self) -> str:
         """Of the topmost Via; "" when it has none."""
         line, read = self._branch
-        top = self.get("Via")
+        lines = self.headers.get("Via")
+        top = lines[0] if lines else ""
         if line is not top:
             read = _branch_of(top)
             self._branch = (top, read)
@@ -49,7 +50,8 @@ class _Message:
     def cseq(self) -> tuple[int, str]:
         """(0, "") when it cannot be read, which no parsed message has."""
         line, read = self._cseq
-        now = self.get("CSeq")
+        lines = self.headers.get("CSeq")
+        now = lines[0] if lines else ""
         if line is not now:
             read = read_cseq(now)
             self._cseq = (now, read)
@@ -57,12 +59,14 @@ class _Message:
 
     @property
     def call_id(self) -> str:
-        return self.get("Call-ID")
+        lines = self.headers.get("Call-ID")
+        return lines[0] if lines else ""
 
     @property
     def from_tag(self) -> str:
         line, read = self._from_tag
-        now = self.get("From")
+        lines = self.headers.get("From")
+        now = lines[0] if lines else ""
         if line is not now:
             read = _tag_of(now)
             self._from_tag = (now, read)
@@ -71,7 +75,8 @@ class _Message:
     @property
     def to_tag(self) -> str:
         line, read = self._to_tag
-        now = self.get("To")
+        lines = self.headers.get("To")
+        now = lines[0] if lines else ""
         if line is not now:
             read = _tag_of(now)
             self._to_tag = (now, read)

@@ -190,7 +190,7 @@ class SipSignalling:
         calling, called = self._board.legs.get(caller), self._board.legs.get(agent)
         if not isinstance(calling, Caller) or not isinstance(called, Agent) or called.peer is calling:
             return
-        if called.phase in {Phase.ANSWERED, Phase.CONNECTED}:
+        if called.phase is Phase.ANSWERED or called.phase is Phase.CONNECTED:
             self._connecting.connect(calling, called)
 
     def hand_over(self, caller: LegId, agent: LegId, *, replaces: bool) -> None:

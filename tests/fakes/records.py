@@ -22,6 +22,9 @@ class Published:
     def __init__(self) -> None:
         self.all: list[tuple[str, dict[str, Any]]] = []
 
+    def is_watched(self, topic: str) -> bool:
+        return True
+
     def publish(self, topic: str, data: dict[str, object]) -> None:
         self.all.append((topic, json.loads(json.dumps(data))))
 
