@@ -28,6 +28,9 @@ class Reporter(Protocol):
 
     def publish(self, topic: str, data: dict[str, object]) -> None: ...
 
+    def is_watched(self, topic: str) -> bool:
+        """Whether anybody may be told."""
+
     def is_looked_at(self, topic: str) -> bool:
         """Whether anybody is known to watch it."""
 

@@ -51,10 +51,16 @@ class Calls(Protocol):
     def call_of(self, leg: LegId) -> LiveCall | None: ...
 
 
+def _everything(_: str) -> bool:
+    """The steps of a call belong to the trace, even where nobody else asks for them."""
+    return True
+
+
 class Topics:
-    """router.ports.Notifier: what the engine publishes; `publish` may be swapped."""
+    """router.ports.Notifier: what the engine publishes; both functions may be swapped."""
 
     def __init__(self, reporter: Reporter) -> None:
+        self.is_watched: Callable[[str], bool] = reporter.is_watched
         self.publish: Callable[[str, dict[str, Any]], None] = reporter.publish
 
 
@@ -67,7 +73,7 @@ class SipTap:
         self._signalling = signalling
         self._calls = calls
         self._topics = topics
-        self._publish = topics.publish
+        self._publish, self._is_watched = topics.publish, topics.is_watched
         self._source = LoopSource("router", reporter, began=self._begin, ended=self._end)
         self.turn = self._source.turn
         self._fresh: list[Seen | Record] = []
@@ -102,11 +108,13 @@ class SipTap:
         self._signalling.observe(self)
         self._old = self._signalling.dialogs()
         self._topics.publish = self._published
+        self._topics.is_watched = _everything
         self.pump = self._pump
 
     def _end(self) -> None:
         self._signalling.observe(None)
         self._topics.publish = self._publish
+        self._topics.is_watched = self._is_watched
         self.pump = self._bare_pump
         self._fresh.clear()
         self._old.clear()

@@ -139,7 +139,11 @@ class Network:
     @property
     def waiting(self) -> int:
         """About how many datagrams wait for a later turn; 0 while there are few."""
-        return sum(door.waiting for door in self._udp.values())
+        waiting = 0
+        for door in self._udp.values():
+            if door.is_pressed:
+                waiting += door.waiting
+        return waiting
 
     def close(self) -> None:
         """Close everything; nothing is told. Once closed, flows swallow what is sent."""

@@ -88,6 +88,8 @@ class UdpDoor:
         self.sendto: Callable[[bytes, tuple[Any, ...]], object] = self._socket.sendto
         self._budget = 1
         """Datagrams to be read in the next turn."""
+        self.is_pressed = False
+        """More come than a turn takes."""
         self.port: int = self._socket.getsockname()[1]
 
     def fileno(self) -> int:
@@ -122,6 +124,7 @@ class UdpDoor:
             received(data, flows.get(address) or self._met(address))
         # Alone, a datagram is not worth a second look, which finds nothing; more come where more have come.
         self._budget = 1 if left else min(4 * self._budget, A_TURN)
+        self.is_pressed = self._budget >= A_TURN
         self._counts["received"] += count
         if not count:
             self._hear_reports()
@@ -130,7 +133,7 @@ class UdpDoor:
     @property
     def waiting(self) -> int:
         """About how many datagrams wait. Looked up only while there are more than a turn takes, else 0."""
-        if self._budget < A_TURN:
+        if not self.is_pressed:
             return 0
         return _meminfo(self._socket)[0] // _KEPT_FOR_A_DATAGRAM
 

@@ -17,7 +17,7 @@ from appliance import welcome
 from appliance.commands.status import lines
 from appliance.config import Config
 from appliance.lifecycle import State
-from appliance.roles.timers import TimerHeap
+from appliance.roles.timers import MOST_CANCELLED, TimerHeap
 from appliance.services.ports import Unit, UnitState
 from appliance.status import About, Around, StoreState, status
 from appliance.when import WhenError, parse
@@ -293,3 +293,30 @@ def test_the_wall_clock_follows_the_zone_within_a_second(monkeypatch: pytest.Mon
         time.tzset()
     assert [moment.timestamp() for moment in seen] == [1_764_000_000.25, 1_764_000_000.75, 1_764_000_001.25]
     assert [moment.utcoffset() for moment in seen] == [timedelta(hours=hours) for hours in (1, 1, 9)]
+
+
+def test_cancelled_timers_do_not_pile_up_behind_one_that_is_waited_for() -> None:
+    now, seen = Time(), list[float]()
+    timers = TimerHeap(now)
+    timers.call_later(30, lambda: seen.append(now.now))
+    for call in range(1000):
+        now.now = call / 100
+        for seconds in (0.2, 180.0):
+            timers.call_later(seconds, lambda: seen.append(-1.0)).cancel()
+    assert len(timers) <= 2 * MOST_CANCELLED + 2
+    now.now = 29.9
+    timers.turn()
+    now.now = 30
+    timers.turn()
+    assert seen == [30]
+
+
+def test_a_timer_cancelled_as_it_falls_due_is_not_counted_twice() -> None:
+    now = Time()
+    timers = TimerHeap(now)
+    timers.call_later(1, lambda: late.cancel())  # noqa: PLW0108 - there is no `late` yet
+    late = timers.call_later(1, lambda: None)
+    now.now = 1
+    timers.turn()
+    late.cancel()
+    assert (len(timers), timers.cancelled) == (0, 0)

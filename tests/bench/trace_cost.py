@@ -67,6 +67,9 @@ class _Way:
         if self.looked_at:
             self.sent += len(protocol.encode({"request": "publish", "args": {"topic": topic, "data": data}}))
 
+    def is_watched(self, topic: str) -> bool:
+        return self.looked_at
+
     def is_looked_at(self, topic: str) -> bool:
         return self.looked_at
 

@@ -12,10 +12,14 @@ class Wire:
 
     def __init__(self) -> None:
         self.looked_at = False
+        self.watched = True
         self.published: list[tuple[str, dict[str, Any]]] = []
 
     def publish(self, topic: str, data: dict[str, Any]) -> None:
         self.published.append((topic, data))
+
+    def is_watched(self, topic: str) -> bool:
+        return self.watched
 
     def is_looked_at(self, topic: str) -> bool:
         return self.looked_at and topic == TOPIC
