@@ -176,9 +176,12 @@ def split_address(text: str) -> tuple[str, str, str]:
     if rest and rest[0] != ";":
         raise GrammarError(f"after the address only parameters may follow: {text[:80]!r}")
     quoted, token, uri = match.groups()
+    uri = uri.strip(" \t")
+    if not uri:
+        raise GrammarError(f"an address of nothing: {text[:80]!r}")
     if quoted is None:
-        return token.strip(" \t"), uri.strip(" \t"), rest
-    return _ESCAPED.sub(r"\1", quoted) if "\\" in quoted else quoted, uri.strip(" \t"), rest
+        return token.strip(" \t"), uri, rest
+    return _ESCAPED.sub(r"\1", quoted) if "\\" in quoted else quoted, uri, rest
 
 
 def parse_name_addr(text: str) -> NameAddr:
