@@ -29,7 +29,7 @@ WITHIN_S = 30
 
 @dataclass(frozen=True, slots=True)
 class Crowd:
-    """`memory_mb`: for each session. `cpu`: of one core, while they type."""
+    """`memory_mb`: for each session of the second half. `cpu`: of one core, while they type."""
 
     name: str
     sessions: int
@@ -95,12 +95,13 @@ async def _warm(port: int) -> None:
 
 async def _crowd(name: str, client: bytes, count: int, *, server: tuple[int, int], seconds: float) -> Crowd:
     port, pid = server
+    typists = await seat(port, count // 2, client)
     before = pss_mb(pid)
-    typists = await seat(port, count, client)
+    typists += await seat(port, count - count // 2, client)
+    memory = (pss_mb(pid) - before) / (count - count // 2)
     cpu = cpu_s(pid)
     echoes = await all_type(typists, KEYS_S, seconds)
     share = (cpu_s(pid) - cpu) / seconds
-    memory = (pss_mb(pid) - before) / count
     leave(typists)
     print(f"{count} {name}: {len(echoes)} keys", flush=True)
     return Crowd(name, count, echoes, memory, share)
