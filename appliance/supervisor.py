@@ -54,6 +54,12 @@ STOPS = {Unit.MEDIA: 1.5, Unit.ROUTER: 2.4, Unit.SHELL: 0.8, Unit.WEB: 0.8}
 """Seconds from SIGTERM to SIGKILL. Everything has to stop within five: media is the last, and is killed when
 the others have used up STOP_WITHIN; it has no call left then."""
 
+PASSWORDS = frozenset({Unit.SHELL, Unit.WEB})
+"""Services that look at passwords, in threads."""
+ONE_HEAP = {"MALLOC_ARENA_MAX": "1", "MALLOC_TRIM_THRESHOLD_": "131072"}
+"""glibc's malloc gives each thread a heap of its own, and keeps what argon2 has taken of it: 40 MB a service
+after some logins (mallopt(3))."""
+
 CALLS = {Unit.ROUTER: "calls_now", Unit.MEDIA: "legs_in_use"}
 """The fact that tells how many calls a restart would end. These services have a limit of memory."""
 
@@ -268,7 +274,7 @@ def _children(config: Config, env: Mapping[str, str]) -> tuple[Child, ...]:
         Child(
             unit,
             (sys.executable, "-P", "-m", "appliance", unit.value),
-            {**env, **config.environment()},
+            {**(ONE_HEAP if unit in PASSWORDS else {}), **env, **config.environment()},
             lifecycle.Limits(stop_within=STOPS[unit]),
         )
         for unit in Unit

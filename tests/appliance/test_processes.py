@@ -117,6 +117,16 @@ def test_the_status_has_the_promised_shape(shared: LocalAppliance) -> None:
     assert one.callisto("status").returncode == 0
 
 
+def test_services_that_look_at_passwords_keep_one_heap(shared: LocalAppliance) -> None:
+    """Else each thread that looks at one has a heap of its own, which is never given back."""
+    limited = {
+        name
+        for name, pid in pids(shared).items()
+        if b"MALLOC_ARENA_MAX=1" in Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
+    }
+    assert limited == {"shell", "web"}
+
+
 def test_a_killed_router_is_back_within_two_seconds_and_nobody_else_notices(shared: LocalAppliance) -> None:
     one = shared
     before = pids(one)
