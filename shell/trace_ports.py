@@ -1,5 +1,5 @@
-"""What the shell needs of traces. Filled over the control socket by `appliance/control/trace.py`, by a fake
-in tests."""
+"""What the shell needs of traces. Filled over the control socket by `appliance/control/trace_client.py`, by a
+fake in tests."""
 
 from __future__ import annotations
 

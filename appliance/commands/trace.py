@@ -15,7 +15,7 @@ from appliance.commands.opened import actor
 from appliance.commands.say import complain
 from appliance.config import Config
 from appliance.control.client import ControlClient
-from appliance.control.trace import ControlTrace
+from appliance.control.trace_client import ControlTrace
 from shell.layout import duration, moment
 from shell.pages.trace_export import packets
 from shell.pages.trace_live import missed_words

@@ -11,7 +11,7 @@ from appliance.control.checks import ControlSelfTest
 from appliance.control.clock import ControlDateTime
 from appliance.control.support import ControlSupport
 from appliance.control.system import ControlSystem
-from appliance.control.trace import ControlTrace
+from appliance.control.trace_client import ControlTrace
 from appliance.preflight import banner
 from appliance.rehearsal import TableRehearsal
 from appliance.roles.service import Backing, Running, run

@@ -6,34 +6,24 @@ Viewers get the stream from the control socket itself; here it is taken only whi
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import json
-import logging
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from functools import partial
-from typing import Any, Final
+from typing import Final
 
 from appliance.trace.captures import Captures, Chunk, checked
 from appliance.trace.log_source import Bus, watches_traces
+from appliance.trace.lookers import Looker, Lookers
 from appliance.trace.past import Past, parsed
-from appliance.trace.recording import Recording
+from appliance.trace.running import Running
 from db.variables.states import Actor
-from shell.trace.choice import EVERYTHING, Choice, Matches, matcher
-from shell.trace.record import TOPIC, Record, from_wire, to_wire
+from shell.trace.choice import Choice, matcher
+from shell.trace.record import TOPIC, Record, to_wire
 from shell.trace.redact import redact_text
 from shell.trace_ports import Capture, Limits, TraceRefusedError, Watcher
 
-log = logging.getLogger(__name__)
-
-MOST_RUNNING: Final = 8
-MOST_LOOKERS: Final = 64
-LEASE_S: Final = 15.0
-"""A viewer whose process has not said for so long that it is there is gone."""
 TICK: Final = 1.0
-LAST_WORDS_WITHIN: Final = 0.3
 PAST_CHARACTERS: Final = 300_000
 """Of past records in one reply."""
 LATE_S: Final = 2.0
@@ -53,62 +43,6 @@ class Looking:
     ended: str = ""
 
 
-@dataclass(slots=True)
-class _Looker:
-    who: Actor
-    choice: Choice
-    since: datetime
-    capture: str
-    problem: str
-    heard: float
-    missed: int = 0
-
-
-@dataclass(slots=True)
-class _Running:
-    recording: Recording
-    fits: Matches
-    kept: bool
-    """Whether it goes on when nobody looks."""
-    task: asyncio.Task[None] | None = None
-
-
-@dataclass(slots=True)
-class _Taken:
-    """A batch of the stream, made into what captures need only when one needs it."""
-
-    process: str
-    wires: Sequence[Any]
-    is_mark: bool
-    _lines: list[bytes] | None = None
-    _all: bytes | None = None
-    _records: list[Record | None] | None = None
-
-    def of(self, choice: Choice, fits: Matches) -> tuple[bytes, int]:
-        if choice == EVERYTHING:
-            if self._all is None:
-                self._all = b"".join(self.lines)
-            return self._all, len(self.wires)
-        if choice.processes and self.process not in choice.processes and not self.is_mark:
-            return b"", 0
-        chosen = [place for place, record in enumerate(self.records) if record is not None and fits(record)]
-        lines = self.lines if len(chosen) == len(self.wires) else None
-        found = [lines[place] if lines else _line(self.wires[place]) for place in chosen]
-        return b"".join(found), len(chosen)
-
-    @property
-    def lines(self) -> list[bytes]:
-        if self._lines is None:
-            self._lines = [_line(wire) for wire in self.wires]
-        return self._lines
-
-    @property
-    def records(self) -> list[Record | None]:
-        if self._records is None:
-            self._records = [_record(wire) for wire in self.wires]
-        return self._records
-
-
 class Hub:
     """Create it before the control server, `attach` that, and let `run` run."""
 
@@ -120,16 +54,13 @@ class Hub:
         now: Callable[[], float] = time.time,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._captures = captures
         self._past = past
         self._now = now
         self._monotonic = monotonic
         self._bus: Bus | None = None
         self._untap: Callable[[], None] | None = None
-        self._running: dict[str, _Running] = {}
-        self._lookers: dict[str, _Looker] = {}
-        self._ended: dict[str, str] = {}
-        self._beginning = asyncio.Lock()
+        self._running = Running(captures, self._over, now)
+        self._lookers = Lookers()
         self._watched_since: float | None = None
 
     # The stream
@@ -161,16 +92,6 @@ class Hub:
             wires = [to_wire(record) for record in records[place : place + 100]]
             self._bus.publish(TOPIC, {"process": process, "records": wires})
 
-    def _take(self, data: Mapping[str, object]) -> None:
-        wires = data.get("records")
-        if not isinstance(wires, list) or not wires:
-            return
-        taken = _Taken(str(data.get("process", "")), wires, bool(data.get("mark")))
-        for running in self._running.values():
-            lines, count = taken.of(running.recording.choice, running.fits)
-            if count:
-                running.recording.offer(lines, count)
-
     # Who looks
 
     async def look(
@@ -180,16 +101,16 @@ class Hub:
         Unix seconds, when his stream began to flow."""
         if limits:
             checked(limits)
-        if len(self._lookers) >= MOST_LOOKERS:
-            raise TraceRefusedError(f"{MOST_LOOKERS} people look at traces already")
+        self._lookers.must_have_room()
         problem, name = "", ""
         past = await self._before(choice, began)
         try:
-            name = await self._join_or_begin(choice, who, limits, past)
+            name = await self._running.join_or_begin(choice, who, limits or Limits(), past)
+            self._tap()
         except TraceRefusedError as exc:
             problem = f"{exc.message}; {exc.hint}" if exc.hint else exc.message
         since = datetime.fromtimestamp(self._now(), UTC)
-        self._lookers[view] = _Looker(who, choice, since, name, problem, self._monotonic())
+        self._lookers.enter(view, Looker(who, choice, since, name, problem, self._monotonic()))
         return Looking(name, problem, _last(past))
 
     async def renew(
@@ -201,28 +122,16 @@ class Hub:
             return await self.look(view, replace(choice, last_s=0.0), who, limits, self._now())
         looker.heard = self._monotonic()
         looker.missed = missed
-        return Looking(looker.capture, looker.problem, ended=self._ended.get(looker.capture, ""))
+        return Looking(looker.capture, looker.problem, ended=self._running.ended(looker.capture))
 
     def leave(self, view: str) -> None:
-        looker = self._lookers.pop(view, None)
-        if looker is None:
-            return
-        running = self._running.get(looker.capture)
-        if running and not running.kept and not self._lookers_of(looker.capture):
-            running.recording.end(f"{looker.who.user} has ended it")
+        """A capture that was begun for those who look ends with the last of them."""
+        looker = self._lookers.leave(view)
+        if looker is not None and not self._lookers.of(looker.capture):
+            self._running.unwatched(looker.capture, looker.who.user)
 
     def watchers(self) -> list[Watcher]:
-        return [
-            Watcher(
-                looker.who.user,
-                looker.who.address,
-                looker.since,
-                looker.choice,
-                looker.capture,
-                looker.missed,
-            )
-            for looker in self._lookers.values()
-        ]
+        return self._lookers.watchers()
 
     def mark(self, text: str, who: Actor) -> None:
         """To everybody, whatever he chose."""
@@ -233,48 +142,37 @@ class Hub:
     # Captures
 
     async def capture(self, choice: Choice, who: Actor, limits: Limits | None) -> str:
-        """Begin one that nobody has to look at."""
+        """Begin one that nobody has to look at. Raises TraceRefusedError."""
         checked(limits or Limits())
         past = await self._before(choice, self._now())
-        async with self._beginning:
-            return await self._begin(choice, who, limits or Limits(), past, kept=True)
+        name = await self._running.begin(choice, who, limits or Limits(), past)
+        self._tap()
+        return name
 
     def stop(self, name: str, who: str) -> None:
-        running = self._running.get(name)
-        if running is None:
-            raise TraceRefusedError(f"no capture {name[:60]!r} runs", "show traces lists them")
-        running.recording.end(f"{who} has stopped it")
+        """Raises TraceRefusedError when it does not run."""
+        self._running.stop(name, who)
 
     async def captures(self) -> list[Capture]:
-        found = await asyncio.to_thread(self._captures.all, list(self._running))
-        return [self._completed(capture) for capture in found]
+        return await self._running.all(self._lookers.of)
 
     async def read(self, name: str, offset: int) -> Chunk:
-        running = self._running.get(name)
-        if running is not None and running.task is not None and offset == 0:
-            await running.recording.written(running.task)
-        return await asyncio.to_thread(self._captures.read, name, offset)
+        """Of one that runs, what has come so far. Raises TraceRefusedError."""
+        return await self._running.read(name, offset)
 
     async def delete(self, name: str) -> None:
-        if name in self._running:
-            raise TraceRefusedError(f"{name} runs", f"trace stop {name} ends it")
-        await asyncio.to_thread(self._captures.delete, name)
+        """Raises TraceRefusedError, for one that runs too."""
+        await self._running.delete(name)
 
     async def run(self) -> None:
         """Until cancelled: see to leases. Then every capture gets its last line."""
         try:
             while True:
                 await asyncio.sleep(TICK)
-                late = self._monotonic() - LEASE_S
-                for view in [view for view, looker in self._lookers.items() if looker.heard < late]:
+                for view in self._lookers.late(self._monotonic()):
                     self.leave(view)
         finally:
-            tasks = []
-            for running in self._running.values():
-                running.recording.end("the appliance was stopped")
-                tasks += [running.task] if running.task else []
-            if tasks:
-                await asyncio.wait(tasks, timeout=LAST_WORDS_WITHIN)
+            await self._running.end("the appliance was stopped")
 
     async def _before(self, choice: Choice, began: float) -> list[Record]:
         if not choice.last_s:
@@ -282,87 +180,19 @@ class Hub:
         since = self._now() - choice.last_s
         return await asyncio.to_thread(self._past.records, since, began, matcher(choice))
 
-    async def _join_or_begin(
-        self, choice: Choice, who: Actor, limits: Limits | None, past: list[Record]
-    ) -> str:
-        key = replace(choice, last_s=0.0)
-        async with self._beginning:
-            for name, running in self._running.items():
-                recording = running.recording
-                if replace(recording.choice, last_s=0.0) == key and not recording.reason:
-                    return name
-            return await self._begin(choice, who, limits or Limits(), past, kept=False)
-
-    async def _begin(
-        self, choice: Choice, who: Actor, limits: Limits, past: list[Record], *, kept: bool
-    ) -> str:
-        if len(self._running) >= MOST_RUNNING:
-            raise TraceRefusedError(f"{MOST_RUNNING} captures run already", "stop one: show traces")
-        sizes = {name: running.recording.limits.size for name, running in self._running.items()}
-        begun = await asyncio.to_thread(self._captures.begin, who.user, choice, limits, sizes)
-        # What was asked of the past is in the file already, so the choice for the rest has none.
-        kept_choice = replace(choice, last_s=0.0)
-        recording = Recording(begun, kept_choice, limits, self._captures.has_room, self._now)
-        if past:
-            recording.offer(b"".join([_line(to_wire(record)) for record in past]), len(past))
-        running = _Running(recording, matcher(kept_choice), kept)
-        self._running[begun.name] = running
-        running.task = asyncio.create_task(recording.run(), name=f"capture {begun.name}")
-        running.task.add_done_callback(partial(self._over, begun.name))
+    def _tap(self) -> None:
         if self._untap is None and self._bus is not None:
-            self._untap = self._bus.tap(TOPIC, self._take)
-        log.info("trace %s begins", begun.name)
-        return begun.name
+            self._untap = self._bus.tap(TOPIC, self._running.take)
 
-    def _over(self, name: str, task: asyncio.Task[None]) -> None:
-        running = self._running.pop(name)
-        failed = None if task.cancelled() else task.exception()
-        if failed:
-            log.error("trace %s: %r", name, failed)
-        reason = running.recording.reason or "it failed"
-        while len(self._ended) >= 100:
-            del self._ended[next(iter(self._ended))]
-        self._ended[name] = reason
-        log.info("trace %s ends: %s, %d records", name, reason, running.recording.records)
+    def _over(self, name: str, reason: str) -> None:
         if not self._running and self._untap:
             self._untap()
             self._untap = None
         self._publish({"process": SELF, "records": [], "ended": {name: reason}})
 
-    def _completed(self, capture: Capture) -> Capture:
-        running = self._running.get(capture.name)
-        if running is None:
-            return capture
-        recording = running.recording
-        return replace(
-            capture,
-            ended=None,
-            reason="",
-            size=recording.size,
-            records=recording.records,
-            lost=recording.lost,
-            watchers=self._lookers_of(capture.name),
-        )
-
-    def _lookers_of(self, name: str) -> int:
-        return sum(looker.capture == name for looker in self._lookers.values())
-
     def _publish(self, data: Mapping[str, object]) -> None:
         if self._bus is not None:
             self._bus.publish(TOPIC, data)
-
-
-_encode = json.JSONEncoder(separators=(",", ":")).encode
-
-
-def _line(wire: object) -> bytes:
-    return _encode(wire).encode() + b"\n"
-
-
-def _record(wire: object) -> Record | None:
-    with contextlib.suppress(ValueError):
-        return from_wire(wire)
-    return None
 
 
 def _last(past: Iterable[Record]) -> tuple[Record, ...]:

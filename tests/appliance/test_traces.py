@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from appliance.control.client import ControlClient
-from appliance.control.trace import ControlTrace
+from appliance.control.trace_client import ControlTrace
 from appliance.demo.local import HOST, LocalAppliance
 from appliance.trace.captures import CUT_OFF
 from db.store import Store

@@ -19,7 +19,7 @@ from typing import Any
 
 from appliance.control.client import ControlClient
 from appliance.control.reporter import Reporter
-from appliance.control.trace import ControlTrace
+from appliance.control.trace_client import ControlTrace
 from appliance.demo.local import LocalAppliance
 from appliance.trace.batches import Batcher
 from shell.trace.record import TOPIC, Record

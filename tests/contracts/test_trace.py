@@ -11,7 +11,8 @@ import pytest
 
 from appliance.control.client import ControlClient
 from appliance.control.server import ControlServer
-from appliance.control.trace import ControlTrace, handlers
+from appliance.control.trace import handlers
+from appliance.control.trace_client import ControlTrace
 from appliance.trace.captures import Captures
 from appliance.trace.hub import Hub
 from appliance.trace.past import Past

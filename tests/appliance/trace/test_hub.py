@@ -13,11 +13,14 @@ import pytest
 from appliance.control.client import ControlClient
 from appliance.control.protocol import RefusedError
 from appliance.control.server import ControlServer
-from appliance.control.trace import ControlTrace, handlers
+from appliance.control.trace import handlers
+from appliance.control.trace_client import ControlTrace
 from appliance.trace import hub as hubs
 from appliance.trace.captures import Captures
-from appliance.trace.hub import LEASE_S, MOST_RUNNING, Hub
+from appliance.trace.hub import Hub
+from appliance.trace.lookers import LEASE_S
 from appliance.trace.past import Past
+from appliance.trace.running import MOST_RUNNING
 from db.variables.states import Actor
 from shell.ports import SystemUnavailableError
 from shell.trace.choice import EVERYTHING, Choice
@@ -131,7 +134,7 @@ async def test_a_view_goes_on_with_a_new_supervisor_and_a_new_capture(house: Hou
 
 
 async def test_without_a_supervisor_no_view_begins(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("appliance.control.trace.SUBSCRIBE_WITHIN", 0.1)
+    monkeypatch.setattr("appliance.control.trace_client.SUBSCRIBE_WITHIN", 0.1)
     with pytest.raises(SystemUnavailableError):
         await house.trace.start(EVERYTHING, ANNA)
     with pytest.raises(SystemUnavailableError):
