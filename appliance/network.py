@@ -9,7 +9,7 @@ import socket
 import struct
 from pathlib import Path
 
-from appliance.checks.verdicts import Link
+from appliance.checks.verdicts.on_network import Link
 
 PROC, SYS = Path("/proc"), Path("/sys")
 RESOLV = Path("/etc/resolv.conf")

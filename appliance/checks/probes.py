@@ -14,7 +14,7 @@ from contextlib import asynccontextmanager
 from ipaddress import ip_address
 from pathlib import Path
 
-from appliance.checks.verdicts import Page
+from appliance.checks.verdicts.on_services import Page
 
 LARGEST_PAGE = 1 << 20
 LARGEST_GREETING = 1 << 14

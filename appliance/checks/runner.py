@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from appliance.checks.verdicts import Finding
+from appliance.checks.verdicts.finding import Finding
 from shell.checks_ports import CheckResult
 
 log = logging.getLogger(__name__)

@@ -12,10 +12,12 @@ from typing import Any
 
 from appliance import network
 from appliance.certificates import CertificateError, first_to_end
-from appliance.checks import probes, verdicts
+from appliance.checks import probes
 from appliance.checks.probes import NoAnswerError
 from appliance.checks.runner import Check
-from appliance.checks.verdicts import Certificate, Finding, skipped
+from appliance.checks.verdicts import on_calls, on_machine, on_network, on_services, on_store, on_time
+from appliance.checks.verdicts.finding import Finding, skipped
+from appliance.checks.verdicts.on_time import Certificate
 from appliance.config import Config
 from db.errors import StoreError
 from db.soundness import NotInTimeError, Soundness
@@ -76,37 +78,37 @@ class _Checks:
 
     async def memory(self) -> Finding:
         host = table(self._from.status(), "host")
-        return verdicts.memory(*(int(number(host, key) or 0) for key in ("memory_mb", "memory_free_mb")))
+        return on_machine.memory(*(int(number(host, key) or 0) for key in ("memory_mb", "memory_free_mb")))
 
     async def processors(self) -> Finding:
         host = table(self._from.status(), "host")
         load = host.get("load")
-        return verdicts.processors(int(number(host, "cpus") or 0), load if isinstance(load, list) else ())
+        return on_machine.processors(int(number(host, "cpus") or 0), load if isinstance(load, list) else ())
 
     async def disk(self) -> Finding:
         host = table(self._from.status(), "host")
-        return verdicts.disk(*(int(number(host, key) or 0) for key in ("disk_mb", "disk_free_mb")))
+        return on_machine.disk(*(int(number(host, key) or 0) for key in ("disk_mb", "disk_free_mb")))
 
     async def inodes(self) -> Finding:
-        return verdicts.inodes(*await asyncio.to_thread(probes.inodes, self._config.state))
+        return on_machine.inodes(*await asyncio.to_thread(probes.inodes, self._config.state))
 
     async def state_folder(self) -> Finding:
-        return verdicts.writable(await asyncio.to_thread(probes.write_and_read_back, self._config.state))
+        return on_machine.writable(await asyncio.to_thread(probes.write_and_read_back, self._config.state))
 
     # The network
 
     async def link(self) -> Finding:
-        return verdicts.link(network.links(), self._config.listen)
+        return on_network.link(network.links(), self._config.listen)
 
     async def address(self) -> Finding:
-        return verdicts.address(network.links(), self._config.listen)
+        return on_network.address(network.links(), self._config.listen)
 
     async def gateway(self) -> Finding:
-        return verdicts.gateway(network.gateway(), self._config.listen)
+        return on_network.gateway(network.gateway(), self._config.listen)
 
     async def name_servers(self) -> Finding:
         hosts = [*(peer.host for peer in self._config.peers), self._time_server()]
-        return verdicts.name_servers(network.name_servers(), [host for host in hosts if _is_name(host)])
+        return on_network.name_servers(network.name_servers(), [host for host in hosts if _is_name(host)])
 
     # Our own doors
 
@@ -114,8 +116,8 @@ class _Checks:
         try:
             page = await probes.login_page(self._config.listen, self._config.web_port)
         except NoAnswerError as exc:
-            return verdicts.login_page(str(exc))
-        return verdicts.login_page(page)
+            return on_services.login_page(str(exc))
+        return on_services.login_page(page)
 
     async def telnet(self) -> Finding:
         return await self._telnet(self._config.telnet_port, "telnet_port")
@@ -129,35 +131,35 @@ class _Checks:
         try:
             said = await probes.telnet_greeting(self._config.listen, port, tls=tls)
         except NoAnswerError as exc:
-            return verdicts.telnet("", str(exc))
-        return verdicts.telnet(said)
+            return on_services.telnet("", str(exc))
+        return on_services.telnet(said)
 
     async def sip(self) -> Finding:
         try:
             answer = await probes.sip_options(self._config.listen, self._config.sip_port)
         except NoAnswerError as exc:
-            return verdicts.sip("", str(exc))
-        return verdicts.sip(answer)
+            return on_services.sip("", str(exc))
+        return on_services.sip(answer)
 
     async def services(self) -> Finding:
         listed = tables(self._from.status(), "services")
-        return verdicts.services([(text(each, "name"), text(each, "state")) for each in listed])
+        return on_services.services([(text(each, "name"), text(each, "state")) for each in listed])
 
     # The PBX
 
     async def pbx_configured(self) -> Finding:
-        return verdicts.pbx_configured([peer.name for peer in self._config.peers])
+        return on_calls.pbx_configured([peer.name for peer in self._config.peers])
 
     async def pbx_reachable(self) -> Finding:
         status = self._from.status()
         router = text(service(status, "router"), "state") == "ready"
-        return verdicts.pbx_reachable(tables(status, "peers"), router=router)
+        return on_calls.pbx_reachable(tables(status, "peers"), router=router)
 
     async def routing_table(self) -> Finding:
         status, file = self._from.status(), self._config.routing_file
         written = datetime.fromtimestamp(file.stat().st_mtime).astimezone() if file.exists() else None
         used = instant(table(service(status, "router"), "facts"), "table_of")
-        return verdicts.routing_table(written, used, text(table(status, "store"), "error"))
+        return on_calls.routing_table(written, used, text(table(status, "store"), "error"))
 
     # The store, and what goes into it
 
@@ -165,7 +167,7 @@ class _Checks:
         found = await self._look_through()
         if isinstance(found, Finding):
             return found
-        return verdicts.store(found.damage, found.bytes / (1 << 20), found.took_s)
+        return on_store.store(found.damage, found.bytes / (1 << 20), found.took_s)
 
     async def foreign_keys(self) -> Finding:
         found = await self._look_through()
@@ -173,7 +175,7 @@ class _Checks:
             return skipped("the store cannot be looked through")
         if found.damage:
             return skipped("the store is damaged")
-        return verdicts.foreign_keys(found.foreign_keys)
+        return on_store.foreign_keys(found.foreign_keys)
 
     async def _look_through(self) -> Soundness | Finding:
         """A store that is away is found out here; one that takes long is skipped."""
@@ -188,20 +190,20 @@ class _Checks:
         status = self._from.status()
         failed = number(table(service(status, "router"), "facts"), "records_failed") or 0
         pending = number(table(status, "spool"), "pending") or 0
-        return verdicts.call_records(int(pending), int(failed), text(table(status, "store"), "error"))
+        return on_store.call_records(int(pending), int(failed), text(table(status, "store"), "error"))
 
     # Time and certificates
 
     async def time(self) -> Finding:
         server = self._time_server()
         if not server:
-            return verdicts.time_in_step("", "", None)
+            return on_time.time_in_step("", "", None)
         answer = await self._from.ask_time(server)
-        return verdicts.time_in_step(server, answer.problem, answer.offset_s)
+        return on_time.time_in_step(server, answer.problem, answer.offset_s)
 
     async def certificates(self) -> Finding:
         known = await asyncio.to_thread(configured_certificates, self._config)
-        return verdicts.certificates(known, datetime.now(UTC))
+        return on_time.certificates(known, datetime.now(UTC))
 
     def _time_server(self) -> str:
         return text(table(self._from.status(), "clock"), "server")

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from appliance.checks.runner import Check, Runner
-from appliance.checks.verdicts import Finding
+from appliance.checks.verdicts.finding import Finding
 from appliance.control.checks import ControlSelfTest, handlers
 from appliance.control.client import ControlClient
 from appliance.control.server import ControlServer

@@ -6,7 +6,7 @@ import asyncio
 import time
 
 from appliance.checks.runner import Check, Runner
-from appliance.checks.verdicts import Finding
+from appliance.checks.verdicts.finding import Finding
 from shell.checks_ports import CheckResult
 
 FINE = Finding("ok", "fine")

@@ -7,8 +7,11 @@ from typing import Any
 
 import pytest
 
-from appliance.checks import verdicts
-from appliance.checks.verdicts import Certificate, Finding, Link, Page
+from appliance.checks.verdicts import on_calls, on_machine, on_network, on_services, on_store, on_time
+from appliance.checks.verdicts.finding import Finding
+from appliance.checks.verdicts.on_network import Link
+from appliance.checks.verdicts.on_services import Page
+from appliance.checks.verdicts.on_time import Certificate
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 LO = Link("lo", None, ("127.0.0.1",))
@@ -24,18 +27,18 @@ def state_of(finding: Finding) -> str:
 
 @pytest.mark.parametrize(("free", "expected"), [(1000, "ok"), (99, "warn"), (29, "fail"), (0, "fail")])
 def test_memory_by_what_is_free(free: int, expected: str) -> None:
-    assert state_of(verdicts.memory(1000, free)) == expected
+    assert state_of(on_machine.memory(1000, free)) == expected
 
 
 def test_memory_that_cannot_be_read_is_not_called_good() -> None:
-    assert state_of(verdicts.memory(0, 0)) == "fail"
+    assert state_of(on_machine.memory(0, 0)) == "fail"
 
 
 @pytest.mark.parametrize(
     ("load", "expected"), [((9.0, 3.9, 0.0), "ok"), ((0.0, 4.1, 0.0), "warn"), ((), "ok")]
 )
 def test_processors_by_the_load_over_five_minutes(load: tuple[float, ...], expected: str) -> None:
-    assert state_of(verdicts.processors(2, load)) == expected
+    assert state_of(on_machine.processors(2, load)) == expected
 
 
 @pytest.mark.parametrize(
@@ -43,20 +46,20 @@ def test_processors_by_the_load_over_five_minutes(load: tuple[float, ...], expec
     [(40000, 30000, "ok"), (40000, 5000, "warn"), (40000, 1000, "fail"), (1000, 199, "fail")],
 )
 def test_disk_by_share_and_by_size(total: int, free: int, expected: str) -> None:
-    assert state_of(verdicts.disk(total, free)) == expected
+    assert state_of(on_machine.disk(total, free)) == expected
 
 
 @pytest.mark.parametrize(
     ("total", "free", "expected"), [(0, 0, "ok"), (1000, 500, "ok"), (1000, 50, "warn"), (1000, 5, "fail")]
 )
 def test_inodes(total: int, free: int, expected: str) -> None:
-    assert state_of(verdicts.inodes(total, free)) == expected
+    assert state_of(on_machine.inodes(total, free)) == expected
 
 
 def test_a_folder_that_cannot_be_written_says_why() -> None:
-    assert state_of(verdicts.writable("")) == "ok"
-    assert verdicts.writable("/srv: Read-only file system").found == "/srv: Read-only file system"
-    assert state_of(verdicts.writable("x")) == "fail"
+    assert state_of(on_machine.writable("")) == "ok"
+    assert on_machine.writable("/srv: Read-only file system").found == "/srv: Read-only file system"
+    assert state_of(on_machine.writable("x")) == "fail"
 
 
 @pytest.mark.parametrize(
@@ -73,7 +76,7 @@ def test_a_folder_that_cannot_be_written_says_why() -> None:
 def test_a_link_is_needed_by_whoever_listens_to_others(
     links: tuple[Link, ...], listen: str, expected: str
 ) -> None:
-    assert state_of(verdicts.link(links, listen)) == expected
+    assert state_of(on_network.link(links, listen)) == expected
 
 
 @pytest.mark.parametrize(
@@ -87,19 +90,19 @@ def test_a_link_is_needed_by_whoever_listens_to_others(
     ],
 )
 def test_the_address_is_one_of_this_machine(links: tuple[Link, ...], listen: str, expected: str) -> None:
-    assert state_of(verdicts.address(links, listen)) == expected
+    assert state_of(on_network.address(links, listen)) == expected
 
 
 def test_a_gateway_matters_to_whoever_is_reached_from_outside() -> None:
-    assert state_of(verdicts.gateway("192.0.2.1 (eth0)", "0.0.0.0")) == "ok"
-    assert state_of(verdicts.gateway("", "0.0.0.0")) == "warn"
-    assert state_of(verdicts.gateway("", "127.0.0.1")) == "skipped"
+    assert state_of(on_network.gateway("192.0.2.1 (eth0)", "0.0.0.0")) == "ok"
+    assert state_of(on_network.gateway("", "0.0.0.0")) == "warn"
+    assert state_of(on_network.gateway("", "127.0.0.1")) == "skipped"
 
 
 def test_name_servers_matter_when_something_has_a_name() -> None:
-    assert state_of(verdicts.name_servers(["192.0.2.53"], [])) == "ok"
-    assert state_of(verdicts.name_servers([], [])) == "skipped"
-    finding = verdicts.name_servers([], ["pbx.example"])
+    assert state_of(on_network.name_servers(["192.0.2.53"], [])) == "ok"
+    assert state_of(on_network.name_servers([], [])) == "skipped"
+    finding = on_network.name_servers([], ["pbx.example"])
     assert state_of(finding) == "fail"
     assert "pbx.example" in finding.found
 
@@ -114,18 +117,18 @@ def test_name_servers_matter_when_something_has_a_name() -> None:
     ],
 )
 def test_the_login_page_has_the_form(page: Page | str, expected: str) -> None:
-    assert state_of(verdicts.login_page(page)) == expected
+    assert state_of(on_services.login_page(page)) == expected
 
 
 def test_telnet_asks_for_a_name() -> None:
-    assert state_of(verdicts.telnet("Callisto\r\n\r\nUsername: ")) == "ok"
-    assert state_of(verdicts.telnet("go away")) == "fail"
-    assert verdicts.telnet("", "connection refused").found == "connection refused"
+    assert state_of(on_services.telnet("Callisto\r\n\r\nUsername: ")) == "ok"
+    assert state_of(on_services.telnet("go away")) == "fail"
+    assert on_services.telnet("", "connection refused").found == "connection refused"
 
 
 def test_any_answer_of_sip_is_one() -> None:
-    assert state_of(verdicts.sip("403 Forbidden")) == "ok"
-    assert state_of(verdicts.sip("", "nobody answers")) == "fail"
+    assert state_of(on_services.sip("403 Forbidden")) == "ok"
+    assert state_of(on_services.sip("", "nobody answers")) == "fail"
 
 
 def peer(**changed: Any) -> dict[str, Any]:
@@ -145,21 +148,21 @@ def peer(**changed: Any) -> dict[str, Any]:
     ],
 )
 def test_the_pbx_by_what_the_router_knows(peers: list[Any], router: bool, expected: str) -> None:
-    assert state_of(verdicts.pbx_reachable(peers, router=router)) == expected
+    assert state_of(on_calls.pbx_reachable(peers, router=router)) == expected
 
 
 def test_without_a_pbx_there_is_a_warning() -> None:
-    assert state_of(verdicts.pbx_configured([])) == "warn"
-    assert verdicts.pbx_configured(["pbx1", "pbx2"]) == Finding("ok", "pbx1, pbx2")
+    assert state_of(on_calls.pbx_configured([])) == "warn"
+    assert on_calls.pbx_configured(["pbx1", "pbx2"]) == Finding("ok", "pbx1, pbx2")
 
 
 def test_a_damaged_store_names_the_damage() -> None:
-    assert state_of(verdicts.store([], 1.5, 0.1)) == "ok"
-    finding = verdicts.store(["page 7 is lost", "page 8 is lost"], 1.5, 0.1)
+    assert state_of(on_store.store([], 1.5, 0.1)) == "ok"
+    finding = on_store.store(["page 7 is lost", "page 8 is lost"], 1.5, 0.1)
     assert state_of(finding) == "fail"
     assert "page 7 is lost (and 1 more)" in finding.found
-    assert state_of(verdicts.foreign_keys(["member to users"])) == "fail"
-    assert state_of(verdicts.foreign_keys([])) == "ok"
+    assert state_of(on_store.foreign_keys(["member to users"])) == "fail"
+    assert state_of(on_store.foreign_keys([])) == "ok"
 
 
 @pytest.mark.parametrize(
@@ -167,7 +170,7 @@ def test_a_damaged_store_names_the_damage() -> None:
     [(0, 0, "", "ok"), (3, 0, "", "ok"), (5000, 0, "", "warn"), (0, 2, "", "fail"), (7, 0, "locked", "warn")],
 )
 def test_call_records(pending: int, failed: int, error: str, expected: str) -> None:
-    assert state_of(verdicts.call_records(pending, failed, error)) == expected
+    assert state_of(on_store.call_records(pending, failed, error)) == expected
 
 
 @pytest.mark.parametrize(
@@ -181,25 +184,27 @@ def test_call_records(pending: int, failed: int, error: str, expected: str) -> N
     ],
 )
 def test_the_time_by_its_server(server: str, problem: str, offset: float | None, expected: str) -> None:
-    assert state_of(verdicts.time_in_step(server, problem, offset)) == expected
+    assert state_of(on_time.time_in_step(server, problem, offset)) == expected
 
 
 @pytest.mark.parametrize(("days", "expected"), [(31, "ok"), (29, "warn"), (0, "fail"), (-1, "fail")])
 def test_a_certificate_by_the_days_that_are_left(days: int, expected: str) -> None:
     ours = Certificate("tls_certificate", "callisto", NOW + timedelta(days=days))
     later = Certificate("tls_ca", "authority", NOW + timedelta(days=900))
-    assert state_of(verdicts.certificates([later, ours], NOW)) == expected
+    assert state_of(on_time.certificates([later, ours], NOW)) == expected
 
 
 def test_a_certificate_that_cannot_be_read_fails_and_none_is_skipped() -> None:
-    assert state_of(verdicts.certificates([], NOW)) == "skipped"
-    assert state_of(verdicts.certificates([Certificate("tls_ca", problem="gone")], NOW)) == "fail"
+    assert state_of(on_time.certificates([], NOW)) == "skipped"
+    assert state_of(on_time.certificates([Certificate("tls_ca", problem="gone")], NOW)) == "fail"
 
 
 def test_services_that_are_not_ready_are_named() -> None:
-    assert verdicts.services([("web", "ready"), ("router", "backing off")]).found == "router is backing off"
-    assert state_of(verdicts.services([("web", "ready")])) == "ok"
-    assert state_of(verdicts.services([("web", "failed")])) == "fail"
+    assert (
+        on_services.services([("web", "ready"), ("router", "backing off")]).found == "router is backing off"
+    )
+    assert state_of(on_services.services([("web", "ready")])) == "ok"
+    assert state_of(on_services.services([("web", "failed")])) == "fail"
 
 
 @pytest.mark.parametrize(
@@ -216,4 +221,4 @@ def test_services_that_are_not_ready_are_named() -> None:
 def test_the_routing_table_is_the_one_in_the_file(
     written: datetime | None, used: datetime | None, error: str, expected: str
 ) -> None:
-    assert state_of(verdicts.routing_table(written, used, error)) == expected
+    assert state_of(on_calls.routing_table(written, used, error)) == expected

@@ -1,0 +1,48 @@
+"""The store, and what goes into it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from appliance.checks.verdicts.finding import Finding, ok
+
+SPOOL_WARN = 1000
+"""Call records that wait: some wait for a second in ordinary work."""
+
+
+def store(findings: Sequence[str], size_mb: float, took_s: float) -> Finding:
+    if not findings:
+        return ok(f"sound; {size_mb:.1f} MB looked through in {took_s:.1f} s")
+    more = f" (and {len(findings) - 1} more)" if len(findings) > 1 else ""
+    return Finding(
+        "fail",
+        f"damaged: {findings[0]}{more}",
+        "calls go on by the last table; keep the store's files as they are, and put a good copy in place",
+    )
+
+
+def foreign_keys(broken: Sequence[str]) -> Finding:
+    if not broken:
+        return ok("every row that is referred to is there")
+    return Finding(
+        "fail",
+        f"rows refer to what is not there: {', '.join(broken[:3])}",
+        "callisto export writes what can be read; import of the mended file makes it whole",
+    )
+
+
+def call_records(pending: int, failed: int, error: str) -> Finding:
+    if error:
+        remedy = "they wait in the spool and are taken in when the store is back"
+        return Finding("warn", f"{pending} wait: {error}", remedy)
+    if failed:
+        return Finding(
+            "fail",
+            f"{failed} could not be written",
+            "look at room and rights of the folder spool in the state",
+        )
+    if pending > SPOOL_WARN:
+        return Finding(
+            "warn", f"{pending} wait to be stored", "if they grow, the store is too slow: its disk?"
+        )
+    return ok(f"{pending} wait to be stored" if pending else "all are in the store")
