@@ -77,12 +77,13 @@ class _Kept(Generic[T]):
 
 
 def _certificates(config: Config) -> list[dict[str, object]]:
+    today = datetime.now(UTC)
     return [
         {
             "setting": each.what,
             "subject": each.subject,
             "expires": each.expires.isoformat() if each.expires else None,
-            "days_left": (each.expires - datetime.now(UTC)).days if each.expires else None,
+            "days_left": (each.expires - today).days if each.expires else None,
             "problem": each.problem,
         }
         for each in configured_certificates(config)

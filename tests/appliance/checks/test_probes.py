@@ -77,10 +77,12 @@ async def test_a_closed_port_is_said() -> None:
 
 
 async def test_the_greeting_is_read_up_to_the_name_or_the_end() -> None:
-    async def greets(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def greets(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(b"\xff\xfd\x18Callisto\r\n")
         await writer.drain()
         writer.write(b"Username: ")
+        await reader.read()
+        writer.close()
 
     async def refuses(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(b"go away\r\n")

@@ -360,7 +360,9 @@ async def test_ctrl_r_finds_an_earlier_command(server: TelnetServer, office: Off
             await client.send(f"{line}\r")
             await client.until("callisto#")
         await client.send("\x12")
+        await client.until("reverse-i-search")
         await client.send("webt")
+        await client.until("imeout 33\x1b")  # what was typed stands out before it
         await client.send("\r\r")
         await eventually(lambda: office.audit.said("command").count("set gWebTimeout 33") == 2, "found again")
 
