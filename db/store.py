@@ -25,7 +25,8 @@ from db.stores.jobs import JobRuns
 from db.stores.office import Offices
 from db.stores.office_read import read as read_office
 from db.stores.routing import routing_table
-from db.stores.variables import Machine, Variables, values
+from db.stores.values import values
+from db.stores.variables import Machine, Variables
 from router.model import RoutingTable
 
 __all__ = ["Store", "prepare"]

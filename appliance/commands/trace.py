@@ -23,10 +23,11 @@ from shell.pages.trace_words import limits_of, size_words, state_words
 from shell.ports import SystemUnavailableError
 from shell.safe import safe
 from shell.term import plain
-from shell.trace.choosing import Asked, ChoiceError, parse
+from shell.trace.choosing import Asked, parse
 from shell.trace.ladder import ladder
 from shell.trace.printer import Printer, as_data
 from shell.trace.record import Record
+from shell.trace.typed import ChoiceError
 from shell.trace_data import encode_capture
 from shell.trace_ports import Capture, TraceRefusedError
 

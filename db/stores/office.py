@@ -17,7 +17,8 @@ from db.stores import audit
 from db.stores.accounts import administrators
 from db.stores.office_read import read
 from db.stores.office_write import write
-from db.stores.variables import Machine, put
+from db.stores.values import put
+from db.stores.variables import Machine
 from db.variables.catalogue import CATALOGUE, find
 from db.variables.states import Actor
 

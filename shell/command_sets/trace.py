@@ -7,7 +7,7 @@ from shell.pages.trace import mark, processes, start_capture, trace
 from shell.pages.trace_captures import delete, draw_ladder, names, show_trace, show_traces, stop
 from shell.pages.trace_export import FORMS, export
 from shell.registry import Argument, Command
-from shell.trace.choosing import SYNTAX
+from shell.trace.typed import SYNTAX
 
 _CHOICE = Argument(
     "CHOICE",

@@ -15,9 +15,10 @@ from shell.registry import Answer, Context, Live
 from shell.reply import CommandError, Reply
 from shell.screen import bar
 from shell.term import EndOfInput, Interrupted, Line, Span, Style, Term
-from shell.trace.choosing import Asked, ChoiceError, parse
+from shell.trace.choosing import Asked, parse
 from shell.trace.printer import as_data
 from shell.trace.record import Record
+from shell.trace.typed import ChoiceError
 from shell.trace_ports import Doing, Limits, Watcher
 from shell.trail import record
 

@@ -3,34 +3,21 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from shell.trace.choice import EVERYTHING, Choice, digits, quoted, span
 from shell.trace.record import GROUPS, LEVELS, Level
+from shell.trace.typed import UNITS, ChoiceError, Words, tokens
 
 PROCESSES: Final = ("router", "media", "shell", "web", "supervisor")
-SYNTAX: Final = (
-    "process NAME, level warning, call ID, number N, group NAME, text T, sip, last 60s, for 5min, size 10MB"
-)
-LONGEST: Final = 200
-"""Characters of a name or a text."""
 MOST: Final = 20
 """Values of one kind."""
 LAST_MOST_S: Final = 600
 FOR_MOST_S: Final = 4 * 3600
 SIZE_LEAST: Final = 10_000
 SIZE_MOST: Final = 200_000_000
-
-
-class ChoiceError(ValueError):
-    """Words that are no choice. `hint`: what is right."""
-
-    def __init__(self, message: str, hint: str = f"right are: {SYNTAX}") -> None:
-        super().__init__(message)
-        self.message = message
-        self.hint = hint
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,67 +38,13 @@ class Asked:
 
 def parse(text: str) -> Asked:
     """What is typed after `trace`. Raises ChoiceError."""
-    words = Words(list(tokens(text)))
+    words = Words(list(tokens(text, SPELLINGS.__contains__)))
     asked = Asked()
     while words.left:
         asked = _next(asked, words)
     return asked
 
 
-@dataclass(slots=True)
-class Words:
-    """The words that are not used up yet."""
-
-    left: list[str] = field(default_factory=list)
-
-    def take(self) -> str:
-        return self.left.pop(0)
-
-    def value(self, keyword: str, example: str) -> str:
-        """The word after a keyword."""
-        if not self.left or not self.left[0]:
-            raise ChoiceError(f"{keyword}: the value is missing", f"right is such as {keyword} {example}")
-        if len(self.left[0]) > LONGEST:
-            raise ChoiceError(f"{keyword}: the value has more than {LONGEST} characters")
-        return self.take()
-
-    def measure(self, keyword: str, example: str) -> str:
-        """A number with its unit, together or as two words."""
-        found = self.value(keyword, example)
-        if re.fullmatch(r"[\d.]+", found) and self.left and self.left[0].casefold() in _UNITS:
-            found += self.take()
-        return found
-
-
-def tokens(text: str) -> Iterator[str]:
-    """Words; one in quotes may have blanks, and `\\` there takes the next character as it is. A keyword may
-    have a `=` after it."""
-    at = 0
-    while match := _TOKEN.match(text, at):
-        at = match.end()
-        double, single, bare = match.groups()
-        if bare is None:
-            yield re.sub(r"\\(.)", r"\1", double, flags=re.DOTALL) if double is not None else single
-            continue
-        keyword, equals, _ = bare.partition("=")
-        if equals and keyword.casefold() in SPELLINGS:
-            at = match.start(3) + len(keyword) + 1
-            bare = keyword
-        yield bare
-    if text[at:].strip():
-        raise ChoiceError(
-            f"the quote in {text[at:].strip()[:40]} does not end", 'right is such as text "two words"'
-        )
-
-
-_TOKEN = re.compile(r"""\s*(?:"((?:[^"\\]|\\.)*)"|'([^']*)'|([^\s"']\S*))""", re.DOTALL)
-_UNITS: Final = {
-    "s": 1, "sec": 1, "secs": 1, "second": 1, "seconds": 1,
-    "m": 60, "min": 60, "mins": 60, "minute": 60, "minutes": 60,
-    "h": 3600, "hour": 3600, "hours": 3600,
-    "b": 1, "byte": 1, "bytes": 1,
-    "k": 1000, "kb": 1000, "mb": 1_000_000, "g": 10**9, "gb": 10**9,
-}  # fmt: skip
 _LEVELS: Final[dict[str, Level]] = {
     "debug": "debug", "all": "debug", "info": "info", "information": "info", "notice": "info",
     "warn": "warning", "warning": "warning", "warnings": "warning",
@@ -181,7 +114,7 @@ def _size(asked: Asked, words: Words) -> Asked:
     unit = "mb" if match and match[2] in ("", "m", "megabyte", "megabytes") else match[2] if match else ""
     if match is None or unit not in ("b", "byte", "bytes", "k", "kb", "mb", "g", "gb"):
         raise ChoiceError(f"size: {given!r} is no size", "right is such as size 10MB")
-    size = int(match[1]) * _UNITS[unit]
+    size = int(match[1]) * UNITS[unit]
     if not SIZE_LEAST <= size <= SIZE_MOST:
         raise ChoiceError(
             f"size: {given} is too {'small' if size < SIZE_LEAST else 'large'}",
@@ -264,7 +197,7 @@ def _group_named(name: str) -> str | None:
 def _seconds(keyword: str, words: Words, example: str, most: int) -> int:
     given = words.measure(keyword, example)
     match = re.fullmatch(r"(\d{1,9})([a-z]*)", given.casefold())
-    unit = _UNITS.get(match[2] or "s") if match and match[2] not in _NO_TIMES else None
+    unit = UNITS.get(match[2] or "s") if match and match[2] not in _NO_TIMES else None
     if match is None or unit is None:
         raise ChoiceError(f"{keyword}: {given!r} is no time", f"right is such as {keyword} {example}")
     seconds = int(match[1]) * unit

@@ -18,13 +18,12 @@ from shell.trace.choosing import (
     SIZE_LEAST,
     SIZE_MOST,
     Asked,
-    ChoiceError,
     amount,
     parse,
-    tokens,
 )
 from shell.trace.completing import complete
 from shell.trace.record import GROUPS, LEVELS, Record, Sip
+from shell.trace.typed import ChoiceError, tokens
 
 texts = st.text(min_size=1, max_size=40).filter(lambda text: bool(text.strip()))
 names = st.text("abcdef0123456789-@.", min_size=1, max_size=30)
@@ -200,7 +199,8 @@ def test_a_choice_is_said_for_people() -> None:
 
 
 def test_tokens_keep_what_is_quoted_together() -> None:
-    assert list(tokens(""" a "b c" 'd "e"' "f\\"g" h""")) == ["a", "b c", 'd "e"', 'f"g', "h"]
+    found = tokens(""" a "b c" 'd "e"' "f\\"g" h""", lambda _: False)
+    assert list(found) == ["a", "b c", 'd "e"', 'f"g', "h"]
 
 
 def test_spans_and_amounts_use_the_largest_whole_unit() -> None:
