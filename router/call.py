@@ -35,11 +35,6 @@ class Phone:
     of: int = 0
     diverted_by: str = ""
 
-    @property
-    def is_member(self) -> bool:
-        """Whether the one who rings is of the group, not just a number."""
-        return bool(self.person.user)
-
 
 class Why(Enum):
     """Why a phone is rung, or the manager's is not; the value is how it is said."""

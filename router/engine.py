@@ -60,7 +60,6 @@ log = logging.getLogger(__name__)
 
 BROKEN = "an error in the router: the call is ended"
 RESCUED = "an error in the router: the rules are left aside"
-UNUSABLE = "the group's data cannot be used"
 
 
 class Engine:

@@ -35,11 +35,6 @@ class Outbox:
     def full(self) -> bool:
         return len(self._lines) >= self._max_lines or self._bytes >= self._max_bytes
 
-    @property
-    def dropped(self) -> int:
-        """Events dropped and not yet told."""
-        return self._dropped
-
     def __bool__(self) -> bool:
         return bool(self._lines)
 

@@ -54,10 +54,6 @@ class Past:
         """The last warnings and errors, oldest first, however long ago."""
         return tuple(self._alarms)
 
-    @property
-    def characters(self) -> int:
-        return self._characters
-
     def add(self, process: str, text: str) -> None:
         """One or more lines as the process has written them."""
         now = self._now()

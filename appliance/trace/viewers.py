@@ -58,7 +58,6 @@ class Viewer:
         self._ring: deque[Record] = deque(maxlen=RING)
         self._untold = 0
         self._ended = ""
-        self._told_end = False
         self._waiting = 0
         self._shown_at = monotonic()
         self._wake = asyncio.Event()

@@ -11,7 +11,6 @@ from router.sip.net import Flow, Network, NetworkError
 SDP = "application/sdp"
 ALLOW = "INVITE, ACK, BYE, CANCEL, OPTIONS, INFO, PRACK, UPDATE, REFER, NOTIFY"
 SUPPORTED = "100rel, replaces, timer"
-PRODUCT = "Callisto"
 
 
 def new_tag() -> str:

@@ -179,7 +179,7 @@ class Script:
         match command:
             case Ring(leg, phone, plan):
                 self.users[leg] = phone.person.name
-                moved = f" at {phone.person.address}" if phone.diverted_by and phone.is_member else ""
+                moved = f" at {phone.person.address}" if phone.diverted_by and phone.person.user else ""
                 through = " conference" if plan and plan.media is Media.CONFERENCE else ""
                 return f"Ring {phone.person.name}{moved}{through}"
             case StopRinging(leg):
