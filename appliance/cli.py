@@ -61,6 +61,8 @@ def parser() -> argparse.ArgumentParser:
     selftest = _add(commands, "selftest", _selftest, "check machine, network, PBX and store, with remedies")
     selftest.add_argument("--json", action="store_true", help="for programs")
     _add(commands, "support", _support, "all that is needed to find a fault, in one file without secrets")
+    compact = _add(commands, "compact", _compact, "delete old records, and make the store small; calls go on")
+    compact.add_argument("--json", action="store_true", help="for programs")
     _add_trace(commands)
     importing = _add(commands, "import", _import, "replace the office by the one in a YAML file")
     importing.add_argument("file", type=Path, metavar="FILE")
@@ -138,6 +140,12 @@ def _support(config: Config, _: argparse.Namespace) -> int:
     from appliance.commands import support
 
     return support.make(config)
+
+
+def _compact(config: Config, args: argparse.Namespace) -> int:
+    from appliance.commands import compact
+
+    return compact.run(config, as_json=args.json)
 
 
 def _import(config: Config, args: argparse.Namespace) -> int:

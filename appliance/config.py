@@ -62,7 +62,8 @@ class Config:
     `telnet_port`, `telnets_port`: 0 is closed. `telnet_networks`: from where administrators may connect.
     `telnet_tls_certificate` None: one is made. `clock`: whether this machine's clock is ours to set
     ("timedated") or not ("bare").
-    `memory_limit_mb`: of router and media server each, 0 for none (docs/decisions/0009).
+    `memory_limit_mb`: of router and media server each, 0 for none (docs/decisions/0009). `keep_…_days`: what
+    is older is deleted when the store is compacted; 0: nothing.
     """
 
     listen: str
@@ -87,6 +88,9 @@ class Config:
     tls_key: Path | None
     tls_ca: Path | None
     memory_limit_mb: int = 512
+    keep_calls_days: int = 1095
+    keep_audit_days: int = 1095
+    keep_jobs_days: int = 365
     clock: str = "bare"
     peers: tuple[Peer, ...] = ()
     admin_password: str | None = field(default=None, repr=False)
@@ -182,6 +186,7 @@ class Config:
 
 _PORT = "a whole number from 1 to 65535"
 _PEM = "a PEM file"
+_DAYS = "a whole number of days to 36500; 0 for ever"
 _PORT_OR_OFF = f'{_PORT}, or "off"'
 SETTINGS: tuple[Setting, ...] = (
     Setting(
@@ -224,6 +229,9 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("tls_key", values.path_or_none, "", f"{_PEM} with the key of tls_certificate"),
     Setting("tls_ca", values.path_or_none, "", f"{_PEM} with the authorities that peers are checked by"),
     Setting("memory_limit_mb", values.whole(0, 1 << 20), 512, "a whole number of MB; 0 for no limit"),
+    Setting("keep_calls_days", values.whole(0, 36500), 1095, _DAYS),
+    Setting("keep_audit_days", values.whole(0, 36500), 1095, _DAYS),
+    Setting("keep_jobs_days", values.whole(0, 36500), 365, _DAYS),
     Setting("clock", values.one_of("bare", "timedated"), "bare", "bare or timedated"),
 )
 _KEYS = [*(setting.key for setting in SETTINGS), peers_config.SHORT, peers_config.TABLE]

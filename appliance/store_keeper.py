@@ -10,6 +10,7 @@ from typing import TypeVar
 
 from appliance.errands import Errands
 from appliance.status import StoreState
+from db.compacted import Compacted, Keep
 from db.errors import StoreUnavailableError
 from db.soundness import Soundness
 from db.store import Store, prepare
@@ -33,6 +34,7 @@ class StoreKeeper:
         self._edition = edition
         self._errands = Errands("store")
         self._looking = Errands("look at the store")
+        self._compacting = Errands("compact the store")
         self._look: asyncio.Task[Soundness] | None = None
         self._looked: tuple[datetime, Soundness] | None = None
         self._store: Store | None = None
@@ -60,6 +62,12 @@ class StoreKeeper:
             self._look = asyncio.create_task(self._look_through(within_s), name="look through the store")
             self._look.add_done_callback(_seen)
         return await asyncio.shield(self._look)
+
+    async def compact(self, keep: Keep, tell: Callable[[str], None]) -> Compacted:
+        """In a thread of its own, which calls `tell`: the store is read and written meanwhile. Raises
+        StoreError."""
+        store: Store = await self.do(lambda opened: opened)
+        return await self._compacting.do(store.compact, keep, tell)
 
     def is_(self, error: str) -> None:
         """What the last attempt to follow the store has come to, for `state`; empty when it went well."""

@@ -15,9 +15,11 @@ from appliance import lifecycle
 from appliance.checks.runner import Runner
 from appliance.checks.suite import Sources, suite
 from appliance.clock import local_zone
+from appliance.compacting import Compactor
 from appliance.config import Config
 from appliance.control.checks import handlers as checks_handlers
 from appliance.control.clock import handlers as clock_handlers
+from appliance.control.compact import handlers as compact_handlers
 from appliance.control.protocol import RefusedError, Request
 from appliance.control.server import ControlServer, Handler, Peer
 from appliance.control.support import handlers as support_handlers
@@ -43,6 +45,7 @@ from appliance.trace.hub import SELF, Hub
 from appliance.trace.log_source import tell_own_log
 from appliance.trace.past import Past
 from appliance.watchdog import Watchdog
+from db.compacted import Keep
 from db.stores.jobs import JobRun
 from router.model import RoutingTable
 from scheduler.service import Planner
@@ -102,6 +105,8 @@ class Supervisor:
         self._checks = Runner(
             suite(Sources(config, self._whole_status, self._time.check, store.look_through))
         )
+        kept = Keep(config.keep_calls_days, config.keep_audit_days, config.keep_jobs_days)
+        self._compactor = Compactor(store, kept)
         contents = Contents(config, store, self._past, self._whole_status, self._checks.run)
         self._support = Desk(Bundles(config.state / "support"), contents.gather, contents.secrets().clean)
 
@@ -132,6 +137,7 @@ class Supervisor:
             undo.push_async_callback(self._planner.close)
             undo.push_async_callback(self._checks.close)
             undo.push_async_callback(self._support.close)
+            undo.push_async_callback(self._compactor.close)
             await self._house.look()  # the routing table is there before the router
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._start_all(ready), name="start services")
@@ -178,6 +184,7 @@ class Supervisor:
             "restart": self._restart,
             **clock_handlers(self._time),
             **checks_handlers(self._checks),
+            **compact_handlers(self._compactor),
             **support_handlers(self._support),
             **trace_handlers(self._trace),
         }

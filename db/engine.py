@@ -128,7 +128,7 @@ class Database:
         would make every process read everything again for each call.
         """
         deadline = time.monotonic() + WRITE_WITHIN
-        with explained(self.shown), self._alone():
+        with explained(self.shown), self.alone():
             while True:
                 try:
                     with self._writer.begin() as connection:
@@ -163,14 +163,24 @@ class Database:
         self._writer.dispose()
 
     @contextmanager
-    def _alone(self) -> Iterator[None]:
-        """Threads queue here: SQLite's own waiting is by sleeping, and may starve one of them."""
+    def alone(self) -> Iterator[None]:
+        """No other thread writes through this meanwhile. Threads queue here: SQLite's own waiting is by
+        sleeping, and may starve one of them."""
         if not self._writing.acquire(timeout=WRITE_WITHIN):
             raise StoreUnavailableError("the store is busy", hint="try again in a moment")
         try:
             yield
         finally:
             self._writing.release()
+
+
+def raw_connection(path: Path) -> Any:
+    """A connection of the driver's to a SQLite store, set up as a writer's, outside of transactions. For what
+    no transaction can do; raises pysqlite3.Error."""
+    connection = pysqlite3.connect(str(path), isolation_level=None)
+    for pragma in _PRAGMAS:
+        connection.execute(f"PRAGMA {pragma}")
+    return connection
 
 
 @contextmanager

@@ -12,7 +12,8 @@ from typing import Self
 
 from sqlalchemy import Connection, select
 
-from db import soundness, tables
+from db import compact, soundness, tables
+from db.compacted import Compacted, Keep, Old
 from db.engine import Database, parse_url, sqlite_path
 from db.errors import StoreUnavailableError
 from db.prepare import prepare
@@ -42,6 +43,7 @@ class Store:
     ) -> None:
         self._database = database
         self._machine = machine
+        self._clock = clock
         self.schema = schema
         self.url_shown = database.shown
         self.variables = Variables(database, machine, clock)
@@ -102,6 +104,16 @@ class Store:
     def size_bytes(self) -> int:
         """Of a SQLite store with its log, without asking it; 0 where only a server knows."""
         return soundness.size_of_files(self._database)
+
+    def old_rows(self, keep: Keep) -> tuple[Old, ...]:
+        """What `compact` would delete."""
+        return compact.old_rows(self._database, keep, self._clock())
+
+    def compact(self, keep: Keep, tell: Callable[[str], None] = lambda _: None) -> Compacted:
+        """Delete old rows and make the store small; others read and write on. `tell`: what is being done.
+
+        Raises RefusedError, and nothing has been changed; StoreUnavailableError."""
+        return compact.compact(self._database, keep, self._clock(), tell)
 
     def routing_table(self, announcements: str = "") -> RoutingTable:
         """What calls are routed by, of one moment, without peers and addresses of hosts.

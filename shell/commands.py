@@ -9,6 +9,7 @@ from shell.command_sets import (
     information,
     office,
     sessions,
+    store,
     trace,
     variables,
 )
@@ -22,5 +23,6 @@ COMMANDS: tuple[Command, ...] = (
     *checks.COMMANDS,
     *sessions.COMMANDS,
     *office.COMMANDS,
+    *store.COMMANDS,
     *general.COMMANDS,
 )

@@ -44,6 +44,12 @@ async def _sessions(context: Context, term: Term) -> None:
     await sessions_menu.open_sessions(context, term)
 
 
+async def _compact(context: Context, term: Term) -> None:
+    await heading(context, term, "Compact Database")
+    await obey(context, term, "compact", above=HEADING_ROWS)
+    await pause(term)
+
+
 async def _trace(context: Context, term: Term) -> None:
     await trace_menu.open_trace(context, term)
 
@@ -55,6 +61,7 @@ ENTRIES = (
     Entry("Set Date/Time", "the clock, its zone, its time server", "show clock", _clock),
     Entry("Self Test", "what to look at before a bug report", "self test", _self_test),
     Entry("Sessions", "who is logged in, and what he does", "show sessions", _sessions),
+    Entry("Compact Database", "delete old records, make the store small", "compact", _compact),
     Entry("Exit", "leave", "exit", None),
 )
 

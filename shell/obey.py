@@ -9,6 +9,7 @@ from functools import partial
 
 from db.errors import StoreError
 from shell.clock_ports import ClockRefusedError
+from shell.compact_ports import CompactRefusedError
 from shell.layout import folded
 from shell.listing import show_listing
 from shell.pager import page
@@ -31,6 +32,7 @@ REFUSALS = (
     CommandError,
     StoreError,
     ClockRefusedError,
+    CompactRefusedError,
     SessionRefusedError,
     SupportRefusedError,
     TraceRefusedError,

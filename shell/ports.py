@@ -18,6 +18,7 @@ from db.variables.trials import Trial
 from db.variables.values import Context as Rules
 from shell.checks_ports import SelfTest
 from shell.clock_ports import DateTime
+from shell.compact_ports import Compact
 from shell.office_ports import OfficeView
 from shell.sessions_ports import Standings
 from shell.support_ports import Support
@@ -150,6 +151,7 @@ class Services:
     self_test: SelfTest
     support: Support
     office: OfficeView
+    compact: Compact
     rules: Rules = field(default_factory=Rules)
     """Edition and memory of this machine, for the ranges that are shown."""
     version: str = ""

@@ -9,6 +9,7 @@ from appliance.clock import local_zone
 from appliance.config import LOOPBACK, Config, ConfigError
 from appliance.control.checks import ControlSelfTest
 from appliance.control.clock import ControlDateTime
+from appliance.control.compact import ControlCompact
 from appliance.control.support import ControlSupport
 from appliance.control.system import ControlSystem
 from appliance.control.trace_client import ControlTrace
@@ -89,6 +90,7 @@ def _services(backing: Backing, trace: ControlTrace) -> Services:
         standings=StoreStandings(backing.store),
         self_test=ControlSelfTest(backing.control),
         support=ControlSupport(backing.control),
+        compact=ControlCompact(backing.control),
         office=OfficeView(
             StoreCalls(backing.store),
             StoreOffices(backing.store),

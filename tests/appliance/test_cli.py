@@ -66,7 +66,7 @@ def test_the_help_offers_what_works_and_nothing_else(callisto: Callisto) -> None
         "version",
     ):
         assert f"\n    {command} " in said
-    for later in ("repair", "backup", "restore", "update", "flash", "compact", "router"):
+    for later in ("repair", "backup", "restore", "update", "flash", "router"):
         assert f"\n    {later} " not in said
 
 

@@ -21,6 +21,7 @@ from shell.ports import Services, SystemUnavailableError
 from shell.sessions_ports import Standing, Visit
 from shell.term import EndOfInput, Interrupted, Line, Suggest, plain
 from shell.throttle import Policy, Throttle
+from tests.fakes.compact import FakeCompact
 from tests.fakes.host_clock import FakeHostClock
 from tests.fakes.office_ports import FakeCalls, FakeOffices, FakeRehearsal
 from tests.fakes.self_test import FakeSelfTest
@@ -394,6 +395,7 @@ class Office:
     trace: FakeTrace = field(default_factory=FakeTrace)
     self_test: FakeSelfTest = field(default_factory=FakeSelfTest)
     support: FakeSupport = field(default_factory=FakeSupport)
+    compact: FakeCompact = field(default_factory=FakeCompact)
     standings: FakeStandings = field(init=False)
 
     def __post_init__(self) -> None:
@@ -417,6 +419,7 @@ class Office:
             self.self_test,
             self.support,
             OfficeView(self.calls, self.offices, self.rehearsal),
+            self.compact,
             rules=Rules(ram_mb=2048),
             version="0.1.0",
             local_zone=lambda: ZoneInfo(self.clock.zone),
