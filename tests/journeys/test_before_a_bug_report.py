@@ -6,7 +6,8 @@ import json
 import signal
 import subprocess
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -32,9 +33,18 @@ def careless(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DEPLOY_TOKEN", SECRETS[1])
 
 
-def ask_nobody_outside(admin: TelnetAdmin) -> None:
-    """The time server is this machine; it has none."""
-    assert "gTimeServer is now 127.0.0.1" in admin.command("set gTimeServer 127.0.0.1")
+@contextmanager
+def logged_in(one: LocalAppliance) -> Iterator[TelnetAdmin]:
+    """In an appliance that runs. Its time server is this machine, which has none: nobody outside is asked."""
+    with TelnetAdmin(one.telnet_port) as admin:
+        admin.login("admin+s", one.password)
+        assert "gTimeServer is now 127.0.0.1" in admin.command("set gTimeServer 127.0.0.1")
+        yield admin
+
+
+def ask_nobody_outside(one: LocalAppliance) -> None:
+    with logged_in(one):
+        pass
 
 
 def checks(one: LocalAppliance) -> tuple[int, dict[str, Any]]:
@@ -49,9 +59,7 @@ def test_a_dead_pbx_is_found_with_a_remedy_and_a_living_one_passes(appliance: Ma
         address = f"{HOST}:{free_port()}"
         one = appliance(CALLISTO_PEERS=f"alive={HOST}:{pbx.port};ping_s=0,dead={address};ping_s=1")
         one.start()
-        with TelnetAdmin(one.telnet_port) as admin:
-            admin.login("admin+s", one.password)
-            ask_nobody_outside(admin)
+        ask_nobody_outside(one)
         eventually(lambda: {each["name"]: each["state"] for each in state(one)["peers"]}["dead"] == "down")
         code, found = checks(one)
     assert found["PBX configured"]["found"] == "alive, dead"
@@ -73,9 +81,7 @@ def test_a_pbx_that_is_the_only_one_and_gone_fails_the_self_test(appliance: Make
     needs.pjsua2()
     one = appliance(CALLISTO_PEERS=f"dead={HOST}:{free_port()};ping_s=1")
     one.start()
-    with TelnetAdmin(one.telnet_port) as admin:
-        admin.login("admin+s", one.password)
-        ask_nobody_outside(admin)
+    with logged_in(one) as admin:
         eventually(lambda: state(one)["peers"][0]["state"] == "down")
         said = admin.command("self test")
     assert "FAILED   PBX reachable" in said
@@ -96,9 +102,7 @@ def test_the_information_for_programs_is_as_documented(appliance: Make) -> None:
     needs.pjsua2()
     one = appliance()
     one.start()
-    with TelnetAdmin(one.telnet_port) as admin:
-        admin.login("admin+s", one.password)
-        ask_nobody_outside(admin)
+    with logged_in(one) as admin:
         found = json.loads(admin.command("show info | json").partition("\n")[2])
         page = admin.command("show info")
     assert list(json_schema.problems(found, SCHEMA)) == []
@@ -121,9 +125,7 @@ def test_a_bundle_is_made_over_telnet_and_fetched_by_the_browser_without_a_secre
         CALLISTO_PEER_PBX1_PASSWORD=SECRETS[0],
     )
     one.start()
-    with TelnetAdmin(one.telnet_port) as admin:
-        admin.login("admin+s", one.password)
-        ask_nobody_outside(admin)
+    with logged_in(one) as admin:
         admin.command("trace mark " + SECRETS[0])
         said = admin.command("support bundle")
     name = next(word for word in said.replace(",", " ").split() if word.endswith(".zip"))
@@ -148,9 +150,7 @@ def test_the_command_line_makes_three_at_most(appliance: Make) -> None:
     needs.pjsua2()
     one = appliance()
     one.start()
-    with TelnetAdmin(one.telnet_port) as admin:
-        admin.login("admin+s", one.password)
-        ask_nobody_outside(admin)
+    ask_nobody_outside(one)
     paths = []
     for _ in range(4):
         done = one.callisto("support")
@@ -165,9 +165,7 @@ def test_ctrl_c_on_the_command_line_leaves_nothing_of_a_bundle(appliance: Make) 
     needs.pjsua2()
     one = appliance()
     one.start()
-    with TelnetAdmin(one.telnet_port) as admin:
-        admin.login("admin+s", one.password)
-        ask_nobody_outside(admin)
+    ask_nobody_outside(one)
     (one.state / "traces").mkdir(exist_ok=True)
     (one.state / "traces/20261122-120000-admin.jsonl").write_text('["x"]\n' * 3_000_000)
     folder = one.state / "support"
