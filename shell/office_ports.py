@@ -12,6 +12,8 @@ from router.dryrun import Explanation
 
 
 class Step(Protocol):
+    """What happened in a call, `at_s` seconds after it began, in words."""
+
     @property
     def at_s(self) -> float: ...
 

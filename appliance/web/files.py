@@ -23,6 +23,8 @@ log = logging.getLogger(__name__)
 
 
 class Files:
+    """Who is not logged in goes to the login window; who has neither role is refused with 403."""
+
     def __init__(self, services: WebServices, paper: Paper, door: Door) -> None:
         self._services = services
         self._paper = paper

@@ -47,6 +47,8 @@ KINDS: Final = (
 
 @dataclass(frozen=True, slots=True)
 class FileRow:
+    """`size`: bytes; `changed`: aware, UTC."""
+
     name: str
     size: int
     changed: datetime

@@ -23,6 +23,8 @@ SYNTAX = "watch [SECONDS] COMMAND"
 
 @dataclass(frozen=True, slots=True)
 class Watched:
+    """`request`: what `line` asks for, every `seconds`."""
+
     seconds: int
     line: str
     request: Request
