@@ -176,6 +176,11 @@ class Config:
         return self.state / "run" / "announcements"
 
     @property
+    def repairs(self) -> Path:
+        """The present repair of the store, and the reports of those before."""
+        return self.state / "repair"
+
+    @property
     def run_folder(self) -> Path:
         return self.state / "run"
 

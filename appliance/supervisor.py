@@ -20,6 +20,7 @@ from appliance.config import Config
 from appliance.control.checks import handlers as checks_handlers
 from appliance.control.clock import handlers as clock_handlers
 from appliance.control.compact import handlers as compact_handlers
+from appliance.control.maintenance import handlers as maintenance_handlers
 from appliance.control.protocol import RefusedError, Request
 from appliance.control.server import ControlServer, Handler, Peer
 from appliance.control.support import handlers as support_handlers
@@ -29,6 +30,7 @@ from appliance.hostclock.ports import OwnedClock
 from appliance.housekeeping import Housekeeping
 from appliance.lifecycle import State
 from appliance.machine import Machine, alarms
+from appliance.maintenance import Maintenance
 from appliance.memory import Limits
 from appliance.plans import Plans, keeper
 from appliance.services.children import Child, LocalChildren
@@ -100,6 +102,7 @@ class Supervisor:
             clock or BareClock(), TimeServers().ask, self._planner.look_at_clock, self._planner.replan
         )
         self._house = Housekeeping(config, store, self._plans, self._time.follow)
+        self._maintenance = Maintenance(config, env, self.services, lambda: store.state().revision)
         self._machine = Machine(config)
         self._began = time.monotonic()
         self._checks = Runner(
@@ -131,10 +134,12 @@ class Supervisor:
             control = ControlServer(self._config.control_socket, self._handlers())
             await undo.enter_async_context(control)
             self._trace.attach(control)
+            self._maintenance.publish = control.publish
             undo.callback(tell_own_log(SELF, control))
             undo.callback(self.services.watch(self._changed))
             undo.push_async_callback(self.services.close, within=STOP_WITHIN)
             undo.push_async_callback(self._planner.close)
+            undo.push_async_callback(self._maintenance.close)
             undo.push_async_callback(self._checks.close)
             undo.push_async_callback(self._support.close)
             undo.push_async_callback(self._compactor.close)
@@ -186,6 +191,7 @@ class Supervisor:
             **checks_handlers(self._checks),
             **compact_handlers(self._compactor),
             **support_handlers(self._support),
+            **maintenance_handlers(self._maintenance),
             **trace_handlers(self._trace),
         }
 

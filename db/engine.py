@@ -10,7 +10,7 @@ import random
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -32,6 +32,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from db import tables
 from db.errors import StoreUnavailableError
+from db.exchange import writing
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -89,13 +90,25 @@ def sqlite_path(url: URL) -> Path | None:
 
 
 class Database:
-    """Runs functions in transactions. Thread-safe; every failure of the store is a StoreUnavailableError."""
+    """Runs functions in transactions. Thread-safe; every failure of the store is a StoreUnavailableError.
 
-    def __init__(self, url: URL) -> None:
+    A file that has been put in the place of the store's is noticed at the next transaction
+    (docs/decisions/0013): it is opened, and `check`ed as the first one was.
+    """
+
+    def __init__(self, url: URL, check: Callable[[Connection], object] | None = None) -> None:
+        """`check`: done first with every file; what it raises is raised by whatever was wanted of the
+        store."""
         self.url = url
         self.shown = url_shown(url)
+        self._path = sqlite_path(url)
+        self._check = check
+        self._unchecked = check is not None
+        self._file: tuple[int, int] | None = None
+        self._following = threading.Lock()  # guards `_file` and `_unchecked`
         self._writing = threading.Lock()
         self._glances: PoolProxiedConnection | None = None
+        self._glances_at: tuple[int, int] | None = None
         if sqlite_path(url) is None:
             self._reader, self._writer = _postgresql_engines(url)
         else:
@@ -104,8 +117,11 @@ class Database:
 
     def read(self, ask: Callable[[Connection], T]) -> T:
         """What `ask` returns; all it reads is of one moment."""
-        with explained(self.shown), self._reader.connect() as connection, connection.begin():
-            return ask(connection)
+        with explained(self.shown):
+            self._follow_file()
+            with self._reader.connect() as connection, connection.begin():
+                self._check_first(connection)
+                return ask(connection)
 
     def change(self, do: Callable[[Connection], T]) -> T:
         """Run `do` as the only writer, raise the revision and commit, all or nothing.
@@ -129,9 +145,11 @@ class Database:
         """
         deadline = time.monotonic() + WRITE_WITHIN
         with explained(self.shown), self.alone():
+            self._follow_file()
             while True:
                 try:
                     with self._writer.begin() as connection:
+                        self._check_first(connection)
                         # PostgreSQL: the row lock is what BEGIN IMMEDIATE is on SQLite.
                         connection.execute(select(tables.revision.c.number).with_for_update())
                         return do(connection)
@@ -147,13 +165,19 @@ class Database:
         if self._writer.dialect.name != "sqlite":
             return None
         try:
+            self._follow_file()
+            if self._glances is not None and self._glances_at != self._file:
+                self._glances.close()
+                self._glances = None
+                return None
             if self._glances is None:
+                self._glances_at = self._file
                 self._glances = self._reader.raw_connection()
                 self._glances.detach()
             cursor = self._glances.cursor()
             cursor.execute("PRAGMA data_version")
             return int(cursor.fetchone()[0])  # type: ignore[index]
-        except (pysqlite3.Error, DBAPIError, PoolTimeoutError):
+        except (pysqlite3.Error, DBAPIError, PoolTimeoutError, StoreUnavailableError):
             return None
 
     def close(self) -> None:
@@ -162,6 +186,35 @@ class Database:
         self._reader.dispose()
         self._writer.dispose()
 
+    def _follow_file(self) -> None:
+        """Give up the connections to a file that is the store's no more. SQLite leaves alone what lies beside
+        a file that has moved (`databaseIsUnmoved`, pager.c), so closing them late harms nothing."""
+        if self._path is None:
+            return
+        try:
+            stat = self._path.stat()
+        except FileNotFoundError:
+            raise StoreUnavailableError(
+                f"the store {self.shown} is not there any more", hint="put a copy of it back"
+            ) from None
+        except OSError:
+            return  # SQLite says what is wrong
+        file = stat.st_dev, stat.st_ino
+        if file == self._file:
+            return
+        with self._following:
+            if self._file not in (None, file):
+                log.info("the store %s is another file now", self.shown)
+                self._unchecked = self._check is not None
+                self._reader.dispose()
+                self._writer.dispose()
+            self._file = file
+
+    def _check_first(self, connection: Connection) -> None:
+        if self._unchecked and self._check is not None:
+            self._check(connection)
+            self._unchecked = False
+
     @contextmanager
     def alone(self) -> Iterator[None]:
         """No other thread writes through this meanwhile. Threads queue here: SQLite's own waiting is by
@@ -169,7 +222,8 @@ class Database:
         if not self._writing.acquire(timeout=WRITE_WITHIN):
             raise StoreUnavailableError("the store is busy", hint="try again in a moment")
         try:
-            yield
+            with writing(self._path) if self._path else nullcontext():
+                yield
         finally:
             self._writing.release()
 
@@ -272,7 +326,7 @@ _MEANINGS = (
     (("database is locked", "lock timeout"), "is busy: another process keeps it locked",
      "try again; if it stays, look for a program that has the store open"),
     (("malformed", "not a database", "disk I/O"), "is damaged",
-     "stop the appliance, keep the file and those beside it as they are, and put a good copy in its place"),
+     "Repair Database puts it right: repair start in the shell, or callisto repair"),
     (("password authentication", "no password supplied"), "refuses the user or the password",
      "check store_url (CALLISTO_STORE_URL)"),
     (("does not exist",), "is not there", "create the database, or check store_url (CALLISTO_STORE_URL)"),

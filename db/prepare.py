@@ -114,7 +114,7 @@ def _check_after_unclean_stop(path: Path) -> None:
     if said != ["ok"]:
         raise StoreUnavailableError(
             f"the store {path} is damaged: {'; '.join(said)}",
-            hint="keep the file and those beside it as they are, and put a good copy in its place",
+            hint="Repair Database puts it right: repair start in the shell, or callisto repair",
         )
 
 

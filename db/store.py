@@ -14,10 +14,10 @@ from sqlalchemy import Connection, select
 
 from db import compact, soundness, tables
 from db.compacted import Compacted, Keep, Old
-from db.engine import Database, parse_url, sqlite_path
-from db.errors import StoreUnavailableError
+from db.engine import Database, parse_url, sqlite_path, url_shown
+from db.errors import StoreError, StoreUnavailableError
 from db.prepare import prepare
-from db.schema import must_be_current
+from db.schema import MIGRATIONS, head, must_be_current
 from db.soundness import Soundness
 from db.stores.accounts import Accounts
 from db.stores.audit import AuditTrail
@@ -38,13 +38,11 @@ ASKED_EVERY = 5.0
 class Store:
     """One store. Every method may raise StoreUnavailableError; the store may come back."""
 
-    def __init__(
-        self, database: Database, machine: Machine, schema: str, clock: Callable[[], datetime]
-    ) -> None:
+    def __init__(self, database: Database, machine: Machine, clock: Callable[[], datetime]) -> None:
         self._database = database
         self._machine = machine
         self._clock = clock
-        self.schema = schema
+        self.schema = head(MIGRATIONS)
         self.url_shown = database.shown
         self.variables = Variables(database, machine, clock)
         self.accounts = Accounts(database, clock)
@@ -65,26 +63,33 @@ class Store:
         *,
         ram_mb: int | None = None,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        at_once: bool = True,
     ) -> Self:
-        """A store that has been prepared. `ram_mb`: of this machine unless given.
+        """A store that has been prepared. `ram_mb`: of this machine unless given. `at_once`: unless it is so,
+        a store that cannot be had is no reason to raise: it is opened when something is wanted of it.
 
         Raises StoreUnavailableError, StoreTooOldError, StoreNewerError.
         """
         address = parse_url(url)
         path = sqlite_path(address)
         # SQLite would make an empty file.
-        if path is not None and not path.is_file():
+        if at_once and path is not None and not path.is_file():
             raise StoreUnavailableError(
                 f"there is no store {path}",
                 hint="start the appliance once: it makes the store; or check store_url (CALLISTO_STORE_URL)",
             )
-        database = Database(address)
+        database = Database(address, lambda connection: must_be_current(connection, url_shown(address)))
+        store = cls(database, Machine(edition, ram_mb or _ram_mb()), clock)
         try:
-            schema = database.read(lambda connection: must_be_current(connection, database.shown))
+            database.read(lambda _: None)
+        except StoreError:
+            if at_once:
+                store.close()
+                raise
         except BaseException:
-            database.close()
+            store.close()
             raise
-        return cls(database, Machine(edition, ram_mb or _ram_mb()), schema, clock)
+        return store
 
     def revision(self) -> int:
         """Goes up with every commit that changes what a process reads. Cheap: the store itself is asked when

@@ -8,6 +8,7 @@ from shell.command_sets import (
     general,
     information,
     office,
+    repair,
     sessions,
     store,
     trace,
@@ -17,6 +18,7 @@ from shell.registry import Command
 
 COMMANDS: tuple[Command, ...] = (
     *trace.COMMANDS,
+    *repair.COMMANDS,
     *variables.COMMANDS,
     *information.COMMANDS,
     *clock.COMMANDS,

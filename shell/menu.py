@@ -6,7 +6,9 @@ from db.errors import StoreError
 from shell.layout import table
 from shell.obey import obey
 from shell.pages import clock_menu, sessions_menu, trace_menu, variables_menu
+from shell.ports import SystemUnavailableError
 from shell.registry import Answer, Context, Entry, Leave
+from shell.repair_ports import RepairState
 from shell.reply import failure_lines
 from shell.screen import HEADING_ROWS, choice, heading, pause
 from shell.term import Line, Span, Style, Term
@@ -50,12 +52,44 @@ async def _compact(context: Context, term: Term) -> None:
     await pause(term)
 
 
+async def _repair(context: Context, term: Term) -> None:
+    await heading(context, term, "Repair Database")
+    state = await _repair_state(context)
+    running = state is not None and not state.done
+    await obey(context, term, "repair status" if running else "repair check", above=HEADING_ROWS)
+    await term.show(
+        "",
+        *((Span(f"  {number}", Style.KEY), Span(f"  {title}")) for number, title, _ in _REPAIRS),
+        (Span("  0", Style.KEY), Span("  Back")),
+    )
+    answer = await choice(term, "Number, 0 to go back: ")
+    for number, _, command in _REPAIRS:
+        if answer == number:
+            await obey(context, term, command)
+            await pause(term)
+
+
+async def _repair_state(context: Context) -> RepairState | None:
+    try:
+        return await context.services.repair.state()
+    except SystemUnavailableError:
+        return None  # whatever is asked next says so
+
+
+_REPAIRS = (
+    ("1", "Repair it", "repair start"),
+    ("2", "How far it is", "repair status"),
+    ("3", "What came of the last one", "show repairs last"),
+)
+
+
 async def _trace(context: Context, term: Term) -> None:
     await trace_menu.open_trace(context, term)
 
 
 ENTRIES = (
     Entry("Trace", "see what happens, as it happens", "trace", _trace),
+    Entry("Repair Database", "look for damage in the store, and mend it", "repair check", _repair),
     Entry("System Variables", "settings that the web pages do not have", "show variables", _variables),
     Entry("System Information", "what runs, since when, and how it is", "show info", _information),
     Entry("Set Date/Time", "the clock, its zone, its time server", "show clock", _clock),

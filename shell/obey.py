@@ -17,6 +17,7 @@ from shell.pages.cursor import help_at
 from shell.pipes import through, wants_json
 from shell.ports import SystemUnavailableError
 from shell.registry import Answer, Ask, Context, Listing, Live, Request, noted, parse
+from shell.repair_ports import RepairRefusedError
 from shell.reply import CommandError, Reply, as_json, failure_lines
 from shell.sessions_ports import SessionRefusedError
 from shell.support_ports import SupportRefusedError
@@ -33,6 +34,7 @@ REFUSALS = (
     StoreError,
     ClockRefusedError,
     CompactRefusedError,
+    RepairRefusedError,
     SessionRefusedError,
     SupportRefusedError,
     TraceRefusedError,

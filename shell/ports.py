@@ -20,6 +20,7 @@ from shell.checks_ports import SelfTest
 from shell.clock_ports import DateTime
 from shell.compact_ports import Compact
 from shell.office_ports import OfficeView
+from shell.repair_ports import Repair
 from shell.sessions_ports import Standings
 from shell.support_ports import Support
 from shell.throttle import Throttle
@@ -152,6 +153,7 @@ class Services:
     support: Support
     office: OfficeView
     compact: Compact
+    repair: Repair
     rules: Rules = field(default_factory=Rules)
     """Edition and memory of this machine, for the ranges that are shown."""
     version: str = ""

@@ -10,6 +10,7 @@ from appliance.config import LOOPBACK, Config, ConfigError
 from appliance.control.checks import ControlSelfTest
 from appliance.control.clock import ControlDateTime
 from appliance.control.compact import ControlCompact
+from appliance.control.maintenance import ControlRepair
 from appliance.control.support import ControlSupport
 from appliance.control.system import ControlSystem
 from appliance.control.trace_client import ControlTrace
@@ -96,6 +97,7 @@ def _services(backing: Backing, trace: ControlTrace) -> Services:
             StoreOffices(backing.store),
             TableRehearsal(backing.config.routing_file, local_zone),
         ),
+        repair=ControlRepair(backing.control),
         rules=Rules(edition=backing.config.edition, ram_mb=memory_mb()),
         version=release().version,
         local_zone=local_zone,

@@ -24,6 +24,8 @@ from appliance.supervisor import Supervisor
 from appliance.trace.hub import SELF
 from appliance.trace.past import Past, Remembered
 from db.errors import StoreError, StoreUnavailableError
+from db.repair.job import Folder
+from db.repair.work import recover
 from db.stores.accounts import FIRST_ADMINISTRATOR
 from firmware.release import running
 
@@ -93,6 +95,7 @@ class _Foreground:
             config.edition,
             make=not config.routing_file.exists(),
         )
+        await asyncio.to_thread(_after_a_kill, config)
         with contextlib.closing(store):
             await self._open(store)
             log.info(
@@ -166,6 +169,17 @@ def _because(*, unclean: bool) -> str:
     if unclean:
         reasons.append("after it had ended without being stopped")
     return ", ".join(reasons)
+
+
+def _after_a_kill(config: Config) -> None:
+    """Before anybody opens the store: a repair that was killed is finished or undone."""
+    try:
+        job = recover(Folder(config.repairs))
+    except (StoreError, OSError) as exc:
+        log.error("the repair that was under way cannot be ended: %s", exc)
+        return
+    if job is not None:
+        log.warning("the repair begun by %s: %s", job.who, job.result)
 
 
 def service_environment() -> Mapping[str, str]:

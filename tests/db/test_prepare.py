@@ -182,7 +182,7 @@ def test_damage_is_noticed_after_an_unclean_stop(path: Path) -> None:
         file.write(os.urandom(4096 * 12))
     with pytest.raises(StoreUnavailableError, match="is damaged") as refused:
         prepare(url_of(path))
-    assert "keep the file" in refused.value.hint
+    assert "Repair Database" in refused.value.hint
 
 
 def test_a_store_on_a_disk_that_takes_no_writes_is_said(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -259,7 +259,7 @@ def test_a_migration_keeps_every_row_and_the_store_as_it_was(
     assert rows(path.with_name(f"callisto.db.before-{NEXT}")) == before
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert {each.name for each in path.parent.glob("callisto.db*")} == {
-        "callisto.db", f"callisto.db.before-{NEXT}", "callisto.db.lock",
+        "callisto.db", f"callisto.db.before-{NEXT}", "callisto.db.lock", "callisto.db.exchange",
     }  # fmt: skip
 
 

@@ -24,6 +24,7 @@ from shell.throttle import Policy, Throttle
 from tests.fakes.compact import FakeCompact
 from tests.fakes.host_clock import FakeHostClock
 from tests.fakes.office_ports import FakeCalls, FakeOffices, FakeRehearsal
+from tests.fakes.repair import FakeRepair
 from tests.fakes.self_test import FakeSelfTest
 from tests.fakes.support import FakeSupport
 from tests.fakes.trace import FakeTrace
@@ -402,6 +403,7 @@ class Office:
         self.standings = FakeStandings(self.login)
         self.standings.audit = self.audit
 
+    repair: FakeRepair = field(default_factory=FakeRepair)
     calls: FakeCalls = field(default_factory=FakeCalls)
     offices: FakeOffices = field(default_factory=FakeOffices)
     rehearsal: FakeRehearsal = field(default_factory=FakeRehearsal)
@@ -420,6 +422,7 @@ class Office:
             self.support,
             OfficeView(self.calls, self.offices, self.rehearsal),
             self.compact,
+            self.repair,
             rules=Rules(ram_mb=2048),
             version="0.1.0",
             local_zone=lambda: ZoneInfo(self.clock.zone),

@@ -1,0 +1,20 @@
+"""The process that looks through the store for damage, and changes nothing. Started by the supervisor."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from appliance import logs
+from appliance.config import Config
+from appliance.roles.repairer import MARK
+from db.location import sqlite_file
+from db.repair.diagnosis import diagnose
+
+
+def main(config: Config) -> int:
+    logs.set_up("repair")
+    path = sqlite_file(config.store_url)
+    found = diagnose(path or Path())
+    print(f"{MARK}{json.dumps(found.as_json())}", flush=True)
+    return 0

@@ -1,0 +1,32 @@
+"""The process that repairs the store, one repair long. Started by the supervisor: a process that has the
+store open must not read its file (docs/decisions/0013), and a repair keeps a processor busy for seconds."""
+
+from __future__ import annotations
+
+import json
+import sys
+
+from appliance import logs
+from appliance.config import Config
+from db.repair.job import Folder, Job
+from db.repair.work import repair
+
+DONE, REFUSED = 0, 1
+MARK = "repair: "
+"""Before each line that tells how far it is; the others are for the log."""
+
+
+def main(config: Config) -> int:
+    """Carry out the job that is in its folder."""
+    logs.set_up("repair")
+    folder = Folder(config.repairs)
+    job = folder.job()
+    if job is None:
+        return REFUSED
+    done = repair(folder, job, tell)
+    return REFUSED if done.failed else DONE
+
+
+def tell(job: Job) -> None:
+    sys.stdout.write(f"{MARK}{json.dumps(job.as_json())}\n")
+    sys.stdout.flush()
