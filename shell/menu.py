@@ -89,7 +89,7 @@ async def _trace(context: Context, term: Term) -> None:
 
 ENTRIES = (
     Entry("Trace", "see what happens, as it happens", "trace", _trace),
-    Entry("Repair Database", "look for damage in the store, and mend it", "repair check", _repair),
+    Entry("Repair Database", "look for damage in the store, mend it", "repair check", _repair),
     Entry("System Variables", "settings that the web pages do not have", "show variables", _variables),
     Entry("System Information", "what runs, since when, and how it is", "show info", _information),
     Entry("Set Date/Time", "the clock, its zone, its time server", "show clock", _clock),

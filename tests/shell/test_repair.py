@@ -9,7 +9,7 @@ from shell.session import converse
 from tests.fakes.menu import number_of
 from tests.fakes.repair import SOUND, FakeRepair
 from tests.fakes.shell_ports import CTRL_C, Office, ScriptedTerm
-from tests.shell.test_session import context, run
+from tests.shell.test_session import context, run, talk
 
 
 async def test_a_look_says_what_a_repair_would_keep_and_stops_nothing() -> None:

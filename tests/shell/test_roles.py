@@ -55,7 +55,7 @@ async def test_an_administrator_is_refused_nothing_for_his_role(command: Command
 
 
 def test_whatever_changes_something_by_its_name_is_marked() -> None:
-    words = {"set", "reset", "undo", "disconnect", "delete", "commit", "restart", "repair"}
+    words = {"set", "reset", "undo", "disconnect", "delete", "commit", "restart", "start"}
     assert not [
         command.name for command in READING if words & set(command.words) and "trace" not in command.words
     ]

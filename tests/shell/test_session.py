@@ -14,6 +14,7 @@ from shell.commands import COMMANDS
 from shell.registry import Context
 from shell.session import PROMPT, converse
 from shell.telnet.sessions import Registry
+from tests.fakes.menu import number_of
 from tests.fakes.shell_ports import CTRL_C, NOON, FakeAccount, FakeJobRun, FakeJobs, Office, ScriptedTerm
 
 
@@ -246,7 +247,7 @@ async def test_a_broken_store_is_said_and_the_session_goes_on() -> None:
     office = Office()
     office.variables.failure = StoreUnavailableError("the store is locked", hint="wait")
     office.audit.failure = StoreUnavailableError("the store is locked")
-    shown = await run(office, "show variables", "2", "help undo")
+    shown = await run(office, "show variables", number_of("System Variables"), "help undo")
     assert shown.count("% the store is locked") == 2
     assert "Take back a change." in shown
 
