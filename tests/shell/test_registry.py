@@ -181,7 +181,7 @@ def test_every_entry_of_the_menu_is_a_command_too() -> None:
 
 def test_what_this_version_does_not_have_is_not_offered() -> None:
     offered = " ".join([*(c.syntax + c.help for c in COMMANDS), *(e.title + e.help for e in ENTRIES)]).lower()
-    for absent in ("compact",):
+    for absent in ("flash",):
         assert absent not in offered
 
 
