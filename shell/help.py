@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from shell.completion import NOTHING, Known, explain, objection, suggest
-from shell.layout import paragraph, table
+from shell.layout import Cell, paragraph, table
 from shell.pipes import PIPES
 from shell.registry import Command, Context
 from shell.reply import CommandError, Reply, failure_lines
 from shell.term import Line, Span, Style
 
+WIDEST_SYNTAX = 27
+"""Of those that have their help beside them."""
 FOOTER = (
     "Words may be shortened while they are unique, names of variables too. Every show command takes | json, "
     "or | match TEXT, | except TEXT, | begin TEXT and | count, one after the other. A command that asks "
@@ -42,20 +44,30 @@ def at_cursor(
     if refused is not None and (not here or typed[-1].isspace()):
         return failure_lines(*refused)
     if here:
-        return table([(Span(each.word, Style.KEY), each.help) for each in here], columns, indent=2)
+        rows = [(Span(each.word, Style.KEY), each.help) for each in here]
+        return table(rows, columns, indent=2, whole=True)
     meant = explain(commands, typed)
     if meant:
-        lines = table(
-            [(Span(each.syntax, Style.KEY), each.help) for each in meant], columns, indent=2, most=34
-        )
+        lines = _syntaxes(meant, columns)
         pipes = table([(Span(f"| {each.word}", Style.KEY), each.help) for each in PIPES], columns, indent=2)
         return (*lines, *(pipes if all(each.shows for each in meant) else ()))
     return ((Span(f"% nothing begins with {typed.strip()!r}", Style.BAD),), "  ? lists the commands")
 
 
 def _list(commands: Sequence[Command], columns: int | None) -> tuple[Line, ...]:
-    rows = [(Span(each.syntax, Style.KEY), each.help) for each in commands if not each.hidden]
-    return table(rows, columns, indent=2, most=34)
+    return _syntaxes([each for each in commands if not each.hidden], columns)
+
+
+def _syntaxes(commands: Sequence[Command], columns: int | None) -> tuple[Line, ...]:
+    """Whole on every screen: a syntax that is very long has a line of its own."""
+    rows: list[tuple[Cell, ...]] = []
+    for each in commands:
+        syntax = Span(each.syntax, Style.KEY)
+        if columns is not None and len(each.syntax) > WIDEST_SYNTAX:
+            rows.extend([(syntax,), ("", each.help)])
+        else:
+            rows.append((syntax, each.help))
+    return table(rows, columns, indent=2, most=WIDEST_SYNTAX, whole=True)
 
 
 def _data(commands: Sequence[Command]) -> list[dict[str, object]]:

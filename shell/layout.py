@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
@@ -11,6 +11,9 @@ from shell.safe import safe
 from shell.term import Line, Span, Style, plain, width
 
 Cell = str | Span
+NARROW = 30
+"""Columns in which sentences can still be read."""
+BELOW = 4
 
 
 def table(
@@ -20,17 +23,21 @@ def table(
     heading: Sequence[str] = (),
     indent: int = 0,
     most: int = 28,
+    whole: bool = False,
 ) -> tuple[Line, ...]:
     """Left-aligned columns two blanks apart. Within `columns` no column but the last takes more than `most`,
-    the last takes what is left, and what does not fit is cut with an ellipsis; with None nothing is cut."""
+    the last takes what is left, and what does not fit is cut with an ellipsis; with None nothing is cut.
+    `whole`: nor is the last column; it goes on below itself, or stands below its row where it is narrow."""
     head = [tuple(Span(text, Style.TITLE) for text in heading)] if heading else []
-    cells = [*head, *(tuple(_span(cell) for cell in row) for row in rows)]
+    cells: list[Sequence[Span]] = [*head, *(tuple(_span(cell) for cell in row) for row in rows)]
     if not cells:
         return ()
     count = max(len(row) for row in cells)
     widths = [max((width(row[i].text) for row in cells if i < len(row)), default=0) for i in range(count)]
     if columns is not None:
         widths = [min(most, each) for each in widths]
+    if columns is not None and whole:
+        cells = [each for row in cells for each in _unfolded(row, widths, columns, indent)]
     return tuple(_row(row, widths, columns, indent) for row in cells)
 
 
@@ -117,6 +124,46 @@ def day_name(at: datetime) -> str:
 def day_and_time(at: datetime, zone: ZoneInfo) -> str:
     local = at.astimezone(zone)
     return f"{day_name(local)} {local:%Y-%m-%d %H:%M}"
+
+
+def _unfolded(
+    row: Sequence[Span], widths: Sequence[int], columns: int, indent: int
+) -> Iterator[Sequence[Span]]:
+    """One row as several, if its last cell does not fit beside the others."""
+    *others, last = row
+    deep = indent + sum(each + 2 for each in widths[: len(others)])
+    if width(last.text) <= columns - deep:
+        yield row
+    elif not others or columns - deep >= NARROW:
+        first, *more = _wrapped(last, columns - deep)
+        yield (*others, first)
+        yield from ((*(Span("") for _ in others), each) for each in more)
+    else:
+        yield (*others, Span(""))
+        step = " " * BELOW
+        yield from (
+            (Span(step + each.text, each.style),) for each in _wrapped(last, columns - indent - BELOW)
+        )
+
+
+def _wrapped(span: Span, room: int) -> list[Span]:
+    pieces = _within(span.text, max(1, room)) or [""]
+    return [Span(piece, span.style) for piece in pieces]
+
+
+def _within(text: str, room: int) -> list[str]:
+    """Lines of at most `room` columns, broken between words; a word that is longer, anywhere."""
+    found: list[str] = []
+    for word in text.split(" "):
+        if found and width(found[-1]) + 1 + width(word) <= room:
+            found[-1] += " " + word
+            continue
+        found.append("")
+        for char in word:
+            if width(found[-1] + char) > room and found[-1]:
+                found.append("")
+            found[-1] += char
+    return found
 
 
 def _row(row: Sequence[Span], widths: Sequence[int], columns: int | None, indent: int) -> Line:

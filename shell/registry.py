@@ -231,8 +231,11 @@ def _unknown(commands: Sequence[Command], words: Sequence[str]) -> CommandError:
         return CommandError(f"there is no command {words[0]!r}", f"{near}? lists the commands")
     deeper = [command for command in shown(pool) if len(command.words) > 1]
     near = _meant(words[1], [command.words[1] for command in deeper])
+    what = f"{' '.join(words[:2])!r} is no command"
+    if near:
+        return CommandError(what, f"{near}{words[0]} ? lists them all")
     options = ", ".join(dict.fromkeys(command.syntax for command in shown(pool)))
-    return CommandError(f"{' '.join(words[:2])!r} is no command", f"{near}one of: {options}")
+    return CommandError(what, f"one of: {options}")
 
 
 def _meant(word: str, known: Sequence[str]) -> str:

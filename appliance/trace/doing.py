@@ -8,11 +8,11 @@ from typing import Any, Final
 from shell.trace_ports import Doing
 
 _FACTS: Final = (
-    ("calls_now", "{} calls now"),
-    ("calls_total", "{} calls since its start"),
-    ("legs_in_use", "{} call legs in use"),
-    ("sessions", "{} sessions"),
-    ("memory_mb", "{} MB of memory"),
+    ("calls_now", "1 call now", "{} calls now"),
+    ("calls_total", "1 call since its start", "{} calls since its start"),
+    ("legs_in_use", "1 call leg in use", "{} call legs in use"),
+    ("sessions", "1 session", "{} sessions"),
+    ("memory_mb", "{} MB of memory", "{} MB of memory"),
 )
 
 
@@ -31,8 +31,8 @@ def _service(service: Mapping[str, Any]) -> Doing:
     facts = service.get("facts")
     known = facts if isinstance(facts, Mapping) else {}
     said = tuple(
-        sentence.format(known[fact])
-        for fact, sentence in _FACTS
+        (one if known[fact] == 1 else sentence).format(known[fact])
+        for fact, one, sentence in _FACTS
         if isinstance(known.get(fact), int | float) and not isinstance(known[fact], bool)
     )
     pid = service.get("pid")
@@ -50,7 +50,8 @@ def _supervisor(status: Mapping[str, Any]) -> Iterator[str]:
             yield f"{job.get('name', '')}: next {job.get('next_run') or 'never'}"
     spool = status.get("spool")
     if isinstance(spool, Mapping):
-        yield f"{spool.get('pending', 0)} call records to be taken in"
+        pending = spool.get("pending", 0)
+        yield "1 call record to be taken in" if pending == 1 else f"{pending} call records to be taken in"
 
 
 def _list(found: object) -> list[Any]:

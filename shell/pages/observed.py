@@ -16,7 +16,22 @@ Items = tuple[tuple[str, Cell], ...]
 
 
 async def now(context: Context, name: str) -> Items:
-    """Empty for variables whose effect cannot be seen from here, and while the supervisor does not answer."""
+    """Whether the value is on trial; and what it does, which is empty for variables whose effect cannot be
+    seen from here, and while the supervisor does not answer."""
+    return (*await _trials(context, name), *await _effect(context, name))
+
+
+async def _trials(context: Context, name: str) -> Items:
+    zone = context.services.zone
+    found = [each for each in await context.services.variables.waiting() if each.change.name == name]
+    ends = [(each.change.id, each.until.astimezone(zone)) for each in found]
+    return tuple(
+        ("On trial", Span(f"confirm {number}, else it is undone at {until:%H:%M:%S}", Style.BAD))
+        for number, until in ends
+    )
+
+
+async def _effect(context: Context, name: str) -> Items:
     if name != TIME_SERVER:
         return ()
     try:

@@ -10,7 +10,7 @@ from shell.reply import CommandError, Reply
 from shell.sessions_ports import SessionState
 from shell.term import Line, Span, Style, Suggestion
 
-HEADING = ("No", "User", "From", "Since", "Idle", "Screen", "Encrypted", "Doing")
+HEADING = ("No", "User", "From", "Since", "Idle", "Screen", "TLS", "Doing")
 EVERYBODY = "all"
 
 
@@ -49,21 +49,29 @@ async def others_or_all(context: Context) -> Sequence[Suggestion]:
 
 
 def listing(context: Context, states: Sequence[SessionState]) -> tuple[Line, ...]:
-    zone, own = context.services.zone, context.own.number
+    own = context.own.number
     rows: list[tuple[Cell, ...]] = [
         (
             Span(f"{each.number}{'*' if each.number == own else ''}", Style.KEY),
             each.user,
             each.address,
-            moment(each.since, zone),
+            _since(context, each),
             duration(each.idle_s),
             each.front_end,
-            each.encryption or "no",
+            each.encryption.removeprefix("TLSv") or "no",
             each.doing or "-",
         )
         for each in states
     ]
-    return (*table(rows, context.table_width, heading=HEADING, most=22), "", "* is this session")
+    return (*table(rows, context.table_width, heading=HEADING, most=22, whole=True), "", "* is this session")
+
+
+def _since(context: Context, state: SessionState) -> str:
+    """On a screen, of today the time alone: there is no room for more."""
+    zone, now = context.services.zone, context.services.now()
+    since = state.since.astimezone(zone)
+    today = context.table_width is not None and since.date() == now.astimezone(zone).date()
+    return f"{since:%H:%M}" if today else moment(since, zone)
 
 
 def _data(context: Context, state: SessionState) -> dict[str, object]:

@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from shell.layout import duration, moment, pairs, table
+from shell.layout import Cell, duration, moment, pairs, table
 from shell.pages.trace import read_choice
 from shell.pages.trace_words import size_words, state_words
 from shell.registry import Answer, Context, Listing
@@ -38,10 +38,12 @@ async def show_traces(context: Context, _arguments: tuple[str, ...]) -> Reply:
     if not captures:
         return Reply(("There are no captures. trace begins one.",), [])
     now, zone = context.services.now(), context.services.zone
-    rows = [
+    # The name tells the start: on a screen there is room for one of them.
+    dated = context.table_width is None
+    rows: list[tuple[Cell, ...]] = [
         (
             Span(one.name, Style.KEY),
-            moment(one.started, zone),
+            *((moment(one.started, zone),) if dated else ()),
             duration(((one.ended or now) - one.started).total_seconds()),
             size_words(one.size),
             Span(state_words(one), Style.GOOD if one.ended is None else Style.PLAIN),
@@ -49,8 +51,9 @@ async def show_traces(context: Context, _arguments: tuple[str, ...]) -> Reply:
         )
         for one in captures
     ]
-    heading = ("Capture", "Started", "Lasted", "Size", "State", "Of")
-    return Reply(table(rows, context.table_width, heading=heading), [encode_capture(one) for one in captures])
+    heading = ("Capture", *(("Started",) if dated else ()), "Lasted", "Size", "State", "Of")
+    lines = table(rows, context.table_width, heading=heading, whole=True)
+    return Reply(lines, [encode_capture(one) for one in captures])
 
 
 async def show_trace(context: Context, arguments: tuple[str, ...]) -> Answer:

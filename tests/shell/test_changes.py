@@ -133,6 +133,14 @@ async def test_a_change_on_trial_says_until_when_and_how_to_keep_it() -> None:
     assert "% no change waits to be confirmed" in shown
 
 
+async def test_a_variable_shown_while_it_is_tried_says_until_when() -> None:
+    office = Office()
+    shown = await run(office, "set gWebTimeout 2 confirm 7", "show variable gWebTimeout")
+    assert "On trial     confirm 1, else it is undone at 13:07:00" in shown
+    assert "On trial" not in await run(office, "show variable gStripCallerID")
+    assert "On trial" not in await run(office, "confirm 1", "show variable gWebTimeout")
+
+
 @pytest.mark.parametrize("word", ["confirm", "commit", "commit confirm", "conf"])
 async def test_there_are_several_words_for_confirming_all_that_wait(word: str) -> None:
     office = Office()

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shell.layout import ago, cut, day_and_time, duration, fit, folded, pairs, paragraph, table
+from shell.safe import safe
 from shell.term import Span, Style, plain, width
 
 words = st.text(st.characters(codec="utf-8"), max_size=30)
@@ -24,6 +25,37 @@ def test_a_fitted_text_has_exactly_its_room(text: str, room: int) -> None:
 def test_a_table_keeps_within_the_screen(rows: list[tuple[str, str, str]]) -> None:
     for line in table(rows, 60, heading=("One", "Two", "Three"), most=20):
         assert width(plain(line)) <= 60
+
+
+@given(st.lists(st.tuples(words, words, words), max_size=5), st.integers(12, 90))
+def test_a_whole_table_keeps_within_the_screen_and_loses_nothing_of_its_last_column(
+    rows: list[tuple[str, str, str]], columns: int
+) -> None:
+    lines = [plain(line) for line in table(rows, columns, most=2, whole=True)]
+    assert all(width(line) <= columns for line in lines)
+    shown = "".join("".join(lines).split())
+    for row in rows:
+        assert "".join(safe(row[2]).split()) in shown
+
+
+def test_the_last_column_goes_on_below_itself_or_below_its_row_where_there_is_no_room() -> None:
+    rows = [("short", "one"), ("trace", "See what happens, as it happens")]
+    assert [plain(line) for line in table(rows, 38, whole=True)] == [
+        "short  one",
+        "trace  See what happens, as it happens",
+    ]
+    assert [plain(line).rstrip() for line in table(rows, 37, whole=True)] == [
+        "short  one",
+        "trace  See what happens, as it",
+        "       happens",
+    ]
+    assert [plain(line).rstrip() for line in table(rows, 20, whole=True)] == [
+        "short  one",
+        "trace",
+        "    See what",
+        "    happens, as it",
+        "    happens",
+    ]
 
 
 def test_a_table_for_programs_is_not_cut() -> None:

@@ -81,7 +81,11 @@ def test_what_is_shown_may_be_filtered(line: str, pipes: list[tuple[str, str]]) 
         ("show info | count | match 3", "nothing to filter after", "| count"),
         ("show info |", "was not understood", "| json"),
         ("shwo info", "no command 'shwo'", "did you mean show?"),
-        ("show variabels", "'show variabels' is no command", "did you mean variables"),
+        (
+            "show variabels",
+            "'show variabels' is no command",
+            "did you mean variables or variable? show ? lists them all",
+        ),
         ("exi x", "takes nothing more", ""),
     ],
 )

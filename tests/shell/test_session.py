@@ -309,3 +309,20 @@ async def test_jobs_show_next_and_last() -> None:
     assert "Wed 2026-11-25 02:00" in shown
     assert "2026-11-22 02:00: done" in shown
     assert "missed: off" in shown
+
+
+@pytest.mark.parametrize("columns", [40, 60, 80])
+async def test_help_is_whole_on_every_screen(columns: int) -> None:
+    for line in ("help", "?"):
+        terminal = ScriptedTerm(line, rich=True, columns=columns, rows=500)
+        await converse(context(Office()), terminal)
+        shown = " ".join(terminal.shown.split())
+        for command in COMMANDS:
+            assert command.hidden or command.help in shown
+
+
+@pytest.mark.parametrize("line", ["show sessions", "sh sess"])
+async def test_what_somebody_does_is_whole_on_a_screen(line: str) -> None:
+    terminal = ScriptedTerm(line, rich=True)
+    await converse(context(Office()), terminal)
+    assert f"  {line}\n" in terminal.shown + "\n"

@@ -378,6 +378,14 @@ async def test_captures_are_listed_and_shown() -> None:
     assert "No record of group job" in await run(office, "show trace last group job")
 
 
+async def test_what_a_capture_is_of_is_whole_on_a_screen() -> None:
+    office = Office()
+    await kept(office, record("it rings"))
+    shown = " ".join((await run(office, "show traces", rich=True)).split())
+    assert "everything" in shown
+    assert "Started" not in shown
+
+
 @pytest.mark.parametrize(
     ("line", "key", "values"),
     [
