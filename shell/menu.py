@@ -95,7 +95,7 @@ ENTRIES = (
     Entry("Set Date/Time", "the clock, its zone, its time server", "show clock", _clock),
     Entry("Self Test", "what to look at before a bug report", "self test", _self_test),
     Entry("Sessions", "who is logged in, and what he does", "show sessions", _sessions),
-    Entry("Compact Database", "delete old records, make the store small", "compact", _compact),
+    Entry("Compact Database", "delete old records, shrink the store", "compact", _compact),
     Entry("Exit", "leave", "exit", None),
 )
 
