@@ -51,6 +51,12 @@ class LiveView:
 
     async def run(self) -> str:
         """Until its user or the trace ends it: why it ended. Raises what the port raises, and EndOfInput."""
+        why = await self._until_its_end()
+        if self._paused:
+            await self._term.status("")
+        return why
+
+    async def _until_its_end(self) -> str:
         try:
             while not (self._ended and self._nothing_left()):
                 self._begin()

@@ -20,7 +20,7 @@ from shell.pages.calls import latest_ids
 from shell.pages.trace_live import PAUSED
 from shell.ports import SystemUnavailableError
 from shell.session import converse
-from shell.term import EndOfInput, Suggestion, plain
+from shell.term import EndOfInput, Line, Suggestion, plain
 from shell.trace.record import Record, Sip
 from shell.trace_ports import RING, Doing
 from tests import needs
@@ -165,6 +165,20 @@ async def test_space_pauses_and_goes_on_without_a_loss() -> None:
         assert "meanwhile" not in one.term.shown
         one.term.press(" ")
         await one.sees("meanwhile")
+
+
+async def test_the_line_that_says_it_is_paused_goes_when_it_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[str] = []
+
+    async def status(term: ScriptedTerm, line: Line) -> None:
+        told.append(plain(line))
+
+    monkeypatch.setattr(ScriptedTerm, "status", status)
+    async with watching(Office(), "trace") as one:
+        one.term.press(" ")
+        await eventually(lambda: bool(told), "it pauses")
+        await one.end()
+    assert told == [plain(PAUSED), ""]
 
 
 async def test_what_comes_while_it_pauses_is_bounded_and_counted() -> None:
