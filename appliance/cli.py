@@ -63,6 +63,7 @@ def parser() -> argparse.ArgumentParser:
     _add(commands, "support", _support, "all that is needed to find a fault, in one file without secrets")
     compact = _add(commands, "compact", _compact, "delete old records, and make the store small; calls go on")
     compact.add_argument("--json", action="store_true", help="for programs")
+    _add_repair(commands)
     _add_trace(commands)
     importing = _add(commands, "import", _import, "replace the office by the one in a YAML file")
     importing.add_argument("file", type=Path, metavar="FILE")
@@ -86,6 +87,15 @@ def _add(commands: Any, name: str, command: Command, text: str) -> argparse.Argu
     )
     added.set_defaults(command=command)
     return added
+
+
+def _add_repair(commands: Any) -> None:
+    repair = _add(
+        commands, "repair", _repair, "look for damage in the store and mend it; also when nothing runs"
+    )
+    repair.add_argument("--check", action="store_true", help="only say what is damaged: exit code 1 if it is")
+    repair.add_argument("--json", action="store_true", help="for programs")
+    repair.add_argument("--yes", action="store_true", help="do not ask")
 
 
 def _add_trace(commands: Any) -> None:
@@ -164,6 +174,12 @@ def _explain(config: Config, args: argparse.Namespace) -> int:
     from appliance.commands import explain
 
     return explain.show(config, group=args.group, caller=args.caller, at=args.at, as_json=args.json)
+
+
+def _repair(config: Config, args: argparse.Namespace) -> int:
+    from appliance.commands import repair
+
+    return repair.run(config, check=args.check, as_json=args.json, yes=args.yes)
 
 
 def _trace(config: Config, args: argparse.Namespace) -> int:

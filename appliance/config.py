@@ -176,6 +176,11 @@ class Config:
         return self.state / "run" / "announcements"
 
     @property
+    def known_admins(self) -> Path:
+        """Who may log in while the store cannot be read."""
+        return self.state / "admins.json"
+
+    @property
     def repairs(self) -> Path:
         """The present repair of the store, and the reports of those before."""
         return self.state / "repair"

@@ -17,6 +17,7 @@ from appliance.plans import PLANNED, Plans, known
 from appliance.publisher import Content, Fixed, Publisher, content_of
 from appliance.store_keeper import StoreKeeper
 from appliance.trials import Trials
+from db.known_admins import keep
 from db.store import Store
 from router.model import RoutingTable
 
@@ -43,6 +44,7 @@ class Housekeeping:
         """`time_server` is told gTimeServer."""
         self._time_server = time_server
         self._store = store
+        self._known_admins = config.known_admins
         self._announcements = str(config.announcements)
         self._plans = plans
         self._trials = Trials(store)
@@ -82,6 +84,7 @@ class Housekeeping:
                 await self._publisher.publish()
                 for planned in PLANNED:
                     self._plans.follow(planned, await self._store.do(partial(known, planned=planned)))
+                await self._store.do(lambda store: keep(self._known_admins, store.accounts.with_hashes()))
                 self._time_server(await self._store.do(_time_server))
                 await self._trials.follow()
                 self._seen = revision

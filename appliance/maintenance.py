@@ -22,8 +22,8 @@ from appliance.services.process import ChildProcess, in_words
 from db.errors import StoreError
 from db.location import sqlite_file
 from db.repair import job as jobs
-from db.repair.diagnosis import Diagnosis
-from db.repair.diagnosis import of_json as diagnosis_of
+from db.repair.found import Diagnosis
+from db.repair.found import of_json as diagnosis_of
 from db.repair.job import Folder, Job
 from db.repair.steps import Step, ended
 from db.repair.work import recover

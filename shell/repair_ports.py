@@ -9,7 +9,7 @@ from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from db.repair.diagnosis import Diagnosis
+from db.repair.found import Diagnosis
 
 Report = Mapping[str, Any]
 """As `db.repair.report` makes it; long lists of rows may be cut."""

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
+from db.errors import StoreUnavailableError
 from db.office import Office
 from db.store import Store
 from db.stores.accounts import Account
@@ -20,6 +21,7 @@ from shell.sessions_ports import Standing, Visit
 
 log = logging.getLogger(__name__)
 OF_STORE = {"trace_group": "store"}
+Verify = Callable[[str, str], Account | None]
 
 
 class StoreVariables:
@@ -61,15 +63,27 @@ def _told(change: Change) -> Change:
 
 class StoreLogin:
     """At most `at_once` passwords are looked at, whatever is asked: threads of its own, which a caller that
-    goes away does not free before their work is done. Each takes some 40 ms and 19 MiB."""
+    goes away does not free before their work is done. Each takes some 40 ms and 19 MiB.
 
-    def __init__(self, store: Store, at_once: int = 2) -> None:
+    `otherwise` is asked while the store cannot be had: somebody has to get in to repair it."""
+
+    def __init__(self, store: Store, at_once: int = 2, otherwise: Verify | None = None) -> None:
         self._accounts = store.accounts
+        self._otherwise = otherwise
         self._threads = ThreadPoolExecutor(at_once, thread_name_prefix="login")
 
     async def verify(self, user: str, password: str) -> Account | None:
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._threads, self._accounts.verify, user, password)
+        return await loop.run_in_executor(self._threads, self._verify, user, password)
+
+    def _verify(self, user: str, password: str) -> Account | None:
+        try:
+            return self._accounts.verify(user, password)
+        except StoreUnavailableError:
+            if self._otherwise is None:
+                raise
+            log.warning("%r is looked up in what was known when the store was read last", user)
+            return self._otherwise(user, password)
 
     def close(self) -> None:
         self._threads.shutdown(wait=True, cancel_futures=True)

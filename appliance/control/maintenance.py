@@ -18,7 +18,7 @@ from appliance.control.protocol import RefusedError, Request
 from appliance.control.server import Handler, Peer
 from appliance.maintenance import Maintenance
 from db.repair import report
-from db.repair.diagnosis import Diagnosis, of_json
+from db.repair.found import Diagnosis, of_json
 from db.repair.job import Job
 from db.repair.steps import Step, ended, percent
 from shell.ports import SystemUnavailableError

@@ -7,6 +7,7 @@ import logging
 import signal
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from appliance import logs
@@ -17,6 +18,7 @@ from appliance.roles.ending import end_within
 from appliance.services.ports import Unit
 from appliance.trace.log_source import LogPublisher
 from db.errors import StoreError
+from db.known_admins import verify
 from db.store import Store
 from shell.store_ports import StoreLogin
 
@@ -63,8 +65,10 @@ async def _serve(unit: Unit, config: Config, start: Callable[[Backing], Awaitabl
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    store = await asyncio.to_thread(Store.open, config.store_url, config.edition)
-    login = StoreLogin(store)
+    # The shell is the way in for whoever repairs a store that cannot be opened.
+    open_store = partial(Store.open, at_once=unit is not Unit.SHELL)
+    store = await asyncio.to_thread(open_store, config.store_url, config.edition)
+    login = StoreLogin(store, otherwise=partial(verify, config.known_admins) if unit is Unit.SHELL else None)
     async with ControlClient(config.control_socket) as control:
         running = await start(Backing(config, store, login, control))
         telling = [

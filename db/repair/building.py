@@ -16,7 +16,7 @@ from sqlalchemy import URL
 
 from db.errors import StoreError, StoreUnavailableError
 from db.prepare import prepare
-from db.repair.diagnosis import Diagnosis
+from db.repair.found import Diagnosis
 from db.repair.sources import Sources
 from db.salvage import Rebuilt, Salvaged, rebuild, salvage, schema_of
 from db.salvage.rebuild import Turned

@@ -4,63 +4,23 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Mapping
 from contextlib import closing
-from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 from urllib.parse import quote
 
 import pysqlite3
 
+from db.repair.found import Diagnosis, Rows, Verdict
 from db.salvage import salvage, schema_of
 from db.salvage import wal as log_reader
 from db.tables import metadata
-
-Verdict = Literal["sound", "indexes", "damaged", "missing"]
 
 MOST = 100
 """Findings that are told."""
 
 _INDEX = re.compile(r"(row \d+ missing from index|wrong # of entries in index|non-unique entry in index)")
 _TREE = re.compile(r"Tree (\d+)\b")
-
-
-@dataclass(frozen=True, slots=True)
-class Rows:
-    """What a salvage would come to for a table. `pages`: stretches of it that no index names."""
-
-    table: str
-    kept: int
-    doubtful: int
-    lost: int
-    pages: int
-
-
-@dataclass(frozen=True, slots=True)
-class Diagnosis:
-    """`findings`: what SQLite and we have found, in words; `tables`: of a damaged store only."""
-
-    verdict: Verdict
-    findings: tuple[str, ...] = ()
-    log_frames: int = 0
-    bad_frames: tuple[int, ...] = ()
-    tables: tuple[Rows, ...] = field(default=())
-    bytes: int = 0
-    took_s: float = 0.0
-
-    def as_json(self) -> dict[str, Any]:
-        return asdict(self)
-
-
-def of_json(found: Mapping[str, Any]) -> Diagnosis:
-    """Raises ValueError for what is none."""
-    try:
-        tables = tuple(Rows(**each) for each in found["tables"])
-        lists = {"findings": tuple(found["findings"]), "bad_frames": tuple(found["bad_frames"])}
-        return Diagnosis(**{**found, **lists, "tables": tables})
-    except (KeyError, TypeError) as exc:
-        raise ValueError(f"no diagnosis: {exc}") from exc
 
 
 def diagnose(path: Path, *, with_rows: bool = True) -> Diagnosis:

@@ -8,8 +8,8 @@ from datetime import datetime
 from typing import Any
 
 from db.repair.building import Built, Table
-from db.repair.diagnosis import Diagnosis
 from db.repair.files import Files
+from db.repair.found import Diagnosis
 from db.repair.job import Job
 
 FORMAT = 1

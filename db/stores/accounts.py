@@ -60,6 +60,10 @@ class Accounts:
         """By user name."""
         return tuple(account for account, _ in self._database.read(_accounts))
 
+    def with_hashes(self) -> tuple[tuple[Account, str], ...]:
+        """As `all`, with the hashes of their passwords, which are nobody's but `db.known_admins`'."""
+        return tuple(self._database.read(_accounts))
+
     def ensure_admin(self, password: str) -> bool:
         """Make sure that an administrator can log in: without one, `admin` becomes one, with this password.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import zip_longest
 
+from db.errors import StoreError
 from db.variables.states import Change
 from shell.info import Data, Sight, info
 from shell.layout import Cell, pairs
@@ -22,7 +23,7 @@ LABEL = 8
 
 async def show_info(context: Context, _arguments: tuple[str, ...]) -> Reply:
     services = context.services
-    changes = await services.variables.history(None, CHANGES)
+    changes = await _changes(context)
     status: Status = {}
     unreachable = ""
     try:
@@ -39,6 +40,14 @@ async def show_info(context: Context, _arguments: tuple[str, ...]) -> Reply:
     )
     data = info(status, sight)
     return Reply((*_top(data["problems"]), "", *_body(context, status, data, changes)), data)
+
+
+async def _changes(context: Context) -> Sequence[Change]:
+    """None when the store is damaged: whoever comes to repair it must see the rest."""
+    try:
+        return await context.services.variables.history(None, CHANGES)
+    except StoreError:
+        return ()
 
 
 def _top(wrong: Sequence[str]) -> tuple[Line, ...]:

@@ -8,7 +8,7 @@ from dataclasses import asdict
 from functools import partial
 
 from db.repair import report
-from db.repair.diagnosis import Diagnosis
+from db.repair.found import Diagnosis
 from shell.layout import Cell, table
 from shell.listing import interrupted
 from shell.pipes import Pipe

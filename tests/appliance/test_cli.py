@@ -60,13 +60,14 @@ def test_the_help_offers_what_works_and_nothing_else(callisto: Callisto) -> None
         "import",
         "export",
         "explain",
+        "repair",
         "trace",
         "traces",
         "user",
         "version",
     ):
         assert f"\n    {command} " in said
-    for later in ("repair", "backup", "restore", "update", "flash", "router"):
+    for later in ("backup", "restore", "update", "flash", "router"):
         assert f"\n    {later} " not in said
 
 

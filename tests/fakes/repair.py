@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Sequence
 
-from db.repair.diagnosis import Diagnosis, Rows
+from db.repair.found import Diagnosis, Rows
 from shell.repair_ports import RepairRefusedError, RepairState, Report
 
 DAMAGED = Diagnosis("damaged", ("Tree 5 page 9: wrong",), tables=(Rows("call", 90, 1, 3, 2),))

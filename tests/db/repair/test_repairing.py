@@ -14,7 +14,8 @@ import pytest
 from db.errors import StoreUnavailableError
 from db.exchange import exchanging, writing
 from db.repair import report
-from db.repair.diagnosis import diagnose, of_json
+from db.repair.diagnosis import diagnose
+from db.repair.found import of_json
 from db.repair.job import Folder, Job, new
 from db.repair.sources import Known
 from db.repair.steps import Step
