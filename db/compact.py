@@ -29,7 +29,7 @@ BATCH = 500
 PROBE_EVERY = 0.01
 SMALL = 100_000_000
 """Bytes that are written anew without asking what it is good for: writers wait a third of a second."""
-FREE_AT_LEAST = 0.25
+FREE_AT_LEAST = 1 / 3
 """Of a larger store. Writers wait 3 s for each GB that is written anew: for less it is not worth it."""
 LOG_WITHIN = 5.0
 """Seconds to wait for readers of the log, before it is left to be folded in later."""
@@ -133,10 +133,12 @@ def _file(database: Database, path: Path, tell: Tell) -> str:
     if not _worth_it(database, path):
         return "the store was not written anew: too little of it is free, and all writers would wait"
     tell("writes the store anew")
-    with database.alone(), _raw(database, path) as raw:
-        # The change is folded in below, where it holds up nobody.
+    with _raw(database, path) as raw:
         raw.execute("PRAGMA wal_autocheckpoint=0")
-        _patiently(raw, "VACUUM")
+        with database.alone():
+            _patiently(raw, "VACUUM")
+        # At once, before a writer does it at the end of his change: nobody waits for this.
+        raw.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
     tell("folds the log in")
     return "" if _fold_in(database, path) else "somebody reads the log: the file gets smaller when he is done"
 

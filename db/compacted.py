@@ -26,7 +26,8 @@ class Old:
 @dataclass(frozen=True, slots=True)
 class Compacted:
     """`before`, `after`: bytes, the log included. `cleaned`: the rows that were deleted. `waited_s`: the
-    longest that a writer waited meanwhile, measured by writers. `remark`: what else is to be said."""
+    longest that a writer waited meanwhile until he could write, measured by writers. `remark`: what else is
+    to be said."""
 
     before: int
     after: int

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from appliance.demo.local import NotReadyError
 from appliance.demo.phones import NoSippError, sipp
-from tests.bench import crowd, decisions, memory, overload, rates, report, shell, speech, trace
+from tests.bench import compact, crowd, decisions, memory, overload, rates, report, shell, speech, trace
 from tests.bench.page import Part, Section, all_met, compose, unmeasured
 from tests.bench.systems import AbsentError
 
@@ -84,6 +84,13 @@ PARTS = (
         "people type at the shell, each in a session of his own, in rich ones and in line ones; then three"
         " hundred wrong logins come at once. About a minute and a half.",
     ),
+    Part(
+        "compact",
+        "A large store is compacted",
+        "make bench ARGS=--compact",
+        "a store of 400 MB is cleaned of half of its calls and audit trail and written anew, while another"
+        " process writes to it a hundred times a second. About two minutes.",
+    ),
 )
 USUAL = ("rates", "crowd", "speech", "decisions")
 Measure = Callable[[str, Path, tuple[str, ...]], Section]
@@ -96,6 +103,7 @@ MEASURES: dict[str, Measure] = {
     "overload": overload.measure,
     "trace": trace.measure,
     "shell": shell.measure,
+    "compact": compact.measure,
 }
 
 
@@ -124,7 +132,7 @@ def options_of(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -P -m tests.bench", description=__doc__)
     parser.add_argument("parts", nargs="*", metavar="PART", help=f"of {', '.join(MEASURES)}")
     parser.add_argument("--quick", action="store_true", help="one short step of each system; no page")
-    for name in ("memory", "overload", "trace", "shell"):
+    for name in ("memory", "overload", "trace", "shell", "compact"):
         parser.add_argument(f"--{name}", dest="more", action="append_const", const=name, help="that part")
     parser.add_argument("--out", type=Path, default=PAGE, help="where the page goes")
     options = parser.parse_args(arguments)
