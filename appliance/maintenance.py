@@ -99,6 +99,11 @@ class Maintenance:
         while self._job is not None and self._job.step is step and not ended(self._job.step):
             await self._changed.wait()
 
+    async def ended(self) -> None:
+        """Return when no repair is under way."""
+        if self._running is not None:
+            await asyncio.wait({self._running})
+
     async def reports(self) -> list[dict[str, Any]]:
         """Newest first."""
         return await self._errands.do(self._folder.reports)

@@ -12,8 +12,12 @@ from pathlib import Path
 import pytest
 
 from appliance.demo.local import LocalAppliance
+from appliance.demo.phones import call, end
 from tests import needs
+from tests.journeys.conftest import Stage
+from tests.journeys.office import AVAILABLE
 from tests.journeys.telnet_admin import TelnetAdmin
+from tests.journeys.test_a_call_to_the_manager_number import record_of
 from tests.journeys.waiting import eventually
 
 Make = Callable[..., LocalAppliance]
@@ -64,6 +68,26 @@ def test_a_running_appliance_is_repaired_over_telnet(appliance: Make, damage: Ca
     assert one.service("router")["pid"] == router
     assert one.service("router")["restarts"] == 0
     assert list(one.state.glob("callisto.db.damaged-*"))
+
+
+def test_calls_go_on_while_the_store_is_repaired_and_are_in_the_new_one(own_stage: Stage) -> None:
+    one = own_stage.appliance
+    with TelnetAdmin(one.telnet_port, 60) as admin:
+        admin.login("admin+s", one.password)
+        header_zeroed(one.state / "callisto.db")
+        numbers = [f"044111{number:04}" for number in range(3)]
+        callers = [
+            call(own_stage.folder, one.sip_port, AVAILABLE, number=number, name="Petra Muster")
+            for number in numbers
+        ]
+        try:
+            assert "repaired: " in admin.command("repair start force")
+            assert [caller.wait(30) for caller in callers] == [0, 0, 0]
+        finally:
+            for caller in callers:
+                end(caller)
+    for number in numbers:
+        assert record_of(own_stage, number).status in (200, 486)
 
 
 def test_a_store_that_cannot_be_opened_at_the_start_is_repaired_by_who_was_known(appliance: Make) -> None:
