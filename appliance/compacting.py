@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -55,12 +55,18 @@ class Run:
 class Compactor:
     """Fulfils `shell.compact_ports.Compact`. Inside a running loop."""
 
-    def __init__(self, store: StoreKeeper, keep: Keep) -> None:
+    def __init__(self, store: StoreKeeper, keep: Keep, repairs: Callable[[], bool] = lambda: False) -> None:
+        """`repairs`: whether the store is being repaired, and so is replaced."""
         self._store = store
+        self._repairs = repairs
         self._keep = keep
         self._task: asyncio.Task[None] | None = None
         self.last: Run | None = None
         """The present run, or the last one."""
+
+    @property
+    def runs(self) -> bool:
+        return self.last is not None and not self.last.done
 
     async def old(self) -> Sequence[Old]:
         try:
@@ -76,6 +82,8 @@ class Compactor:
                 f" {self.last.now.doing}",
                 "show audit tells what came of it",
             )
+        if self._repairs():
+            raise CompactRefusedError("the store is being repaired", "repair status tells how far it is")
         self.last = Run(self.last.number + 1 if self.last else 1, actor, datetime.now().astimezone())
         self._task = asyncio.create_task(self._run(self.last), name="compact the store")
         return self.last

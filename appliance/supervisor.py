@@ -109,7 +109,7 @@ class Supervisor:
             suite(Sources(config, self._whole_status, self._time.check, store.look_through))
         )
         kept = Keep(config.keep_calls_days, config.keep_audit_days, config.keep_jobs_days)
-        self._compactor = Compactor(store, kept)
+        self._compactor = Compactor(store, kept, lambda: self._maintenance.runs)
         contents = Contents(config, store, self._past, self._whole_status, self._checks.run)
         self._support = Desk(Bundles(config.state / "support"), contents.gather, contents.secrets().clean)
 

@@ -6,6 +6,7 @@ import asyncio
 import json
 
 from shell.compact_ports import CompactRefusedError
+from shell.menu import ENTRIES
 from shell.session import converse
 from tests.fakes.shell_ports import CTRL_C, Office, ScriptedTerm
 from tests.shell.test_session import context, run, talk
@@ -66,7 +67,8 @@ async def test_whoever_leaves_is_told_that_it_goes_on() -> None:
 
 async def test_the_menu_has_it() -> None:
     office = Office()
-    terminal = ScriptedTerm("7", "yes", "", "0", rich=True, keys=" " * 40)
+    number = [entry.command for entry in ENTRIES].index("compact") + 1
+    terminal = ScriptedTerm(str(number), "yes", "", "0", rich=True, keys=" " * 40)
     await converse(context(office), terminal)
     assert "Compact Database" in terminal.shown
     assert "18.0 MB" in terminal.shown
