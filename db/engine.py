@@ -33,6 +33,9 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from db import tables
 from db.errors import StoreUnavailableError
 from db.exchange import writing
+from db.journal import capture
+from db.journal.format import Place
+from db.journal.writer import Journal
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -96,9 +99,12 @@ class Database:
     (docs/decisions/0013): it is opened, and `check`ed as the first one was.
     """
 
-    def __init__(self, url: URL, check: Callable[[Connection], object] | None = None) -> None:
+    def __init__(
+        self, url: URL, check: Callable[[Connection], object] | None = None, journal: Path | None = None
+    ) -> None:
         """`check`: done first with every file; what it raises is raised by whatever was wanted of the
-        store."""
+        store. `journal`: the folder of a SQLite store's journal; without it what is written is not
+        journalled, which is for a store that nobody uses yet."""
         self.url = url
         self.shown = url_shown(url)
         self._path = sqlite_path(url)
@@ -106,6 +112,7 @@ class Database:
         self._unchecked = check is not None
         self._file: tuple[int, int] | None = None
         self._following = threading.Lock()  # guards `_file` and `_unchecked`
+        self.journal = Journal(journal) if journal and sqlite_path(url) is not None else None
         self._writing = threading.Lock()
         self._glances: PoolProxiedConnection | None = None
         self._glances_at: tuple[int, int] | None = None
@@ -113,7 +120,7 @@ class Database:
             self._reader, self._writer = _postgresql_engines(url)
         else:
             check_sqlite(pysqlite3.sqlite_version_info)
-            self._reader, self._writer = _sqlite_engines(url)
+            self._reader, self._writer = _sqlite_engines(url, journalled=self.journal is not None)
 
     def read(self, ask: Callable[[Connection], T]) -> T:
         """What `ask` returns; all it reads is of one moment."""
@@ -150,13 +157,32 @@ class Database:
                 try:
                     with self._writer.begin() as connection:
                         self._check_first(connection)
-                        # PostgreSQL: the row lock is what BEGIN IMMEDIATE is on SQLite.
-                        connection.execute(select(tables.revision.c.number).with_for_update())
-                        return do(connection)
+                        return self._journalled(connection, do)
                 except DBAPIError as exc:
                     if not _worth_another_try(exc) or time.monotonic() > deadline:
                         raise
                 time.sleep(random.uniform(0.005, 0.05))
+
+    def rotate(self) -> Place | None:
+        """Begin a new generation of the journal; where the store is then. None without a journal."""
+        journal = self.journal
+        if journal is None:
+            return None
+        with explained(self.shown), self.alone():
+            self._follow_file()
+            with self._writer.begin() as connection:
+                self._check_first(connection)
+                return journal.rotate(connection.connection.dbapi_connection)
+
+    def _journalled(self, connection: Connection, do: Callable[[Connection], T]) -> T:
+        """As the last step before the commit, which must not come before the journal has the change."""
+        if connection.dialect.name != "sqlite":
+            # What BEGIN IMMEDIATE is on SQLite.
+            connection.execute(select(tables.revision.c.number).with_for_update())
+        result = do(connection)
+        if self.journal is not None:
+            self.journal.keep(connection.connection.dbapi_connection)
+        return result
 
     def version(self) -> int | None:
         """Another number after each commit of anybody else's connection, at a tenth of what a transaction
@@ -185,6 +211,9 @@ class Database:
             self._glances.close()
         self._reader.dispose()
         self._writer.dispose()
+        if self.journal is not None:
+            with self.alone():
+                self.journal.close()
 
     def _follow_file(self) -> None:
         """Give up the connections to a file that is the store's no more. SQLite leaves alone what lies beside
@@ -262,9 +291,12 @@ def check_sqlite(version: tuple[int, ...]) -> None:
         )
 
 
-def _sqlite_engines(url: URL) -> tuple[Engine, Engine]:
+def _sqlite_engines(url: URL, *, journalled: bool) -> tuple[Engine, Engine]:
     reader = _sqlite_engine(url, pool_size=8, begin="BEGIN", pragmas=(*_PRAGMAS, "query_only=ON"))
-    writer = _sqlite_engine(url, pool_size=1, begin="BEGIN IMMEDIATE", pragmas=_PRAGMAS)
+    pragmas = (*_PRAGMAS, *capture.PRAGMAS) if journalled else _PRAGMAS
+    writer = _sqlite_engine(url, pool_size=1, begin="BEGIN IMMEDIATE", pragmas=pragmas)
+    if journalled:
+        event.listen(writer, "connect", lambda connection, _record: capture.watch(connection))
     return reader, writer
 
 

@@ -100,6 +100,9 @@ def upgrade(connection: Connection, migrations: Path) -> None:
     config.attributes["connection"] = connection
     command.upgrade(config, "head")
     _sign(connection)
+    # What the journal has does not lead to these tables: a new generation is begun.
+    if inspect(connection).has_table(tables.journal.name):
+        connection.execute(tables.journal.update().values(generation=0))
 
 
 def _sign(connection: Connection) -> None:

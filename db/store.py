@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -61,12 +62,16 @@ class Store:
         url: str,
         edition: str = "ucm",
         *,
+        journal: Path | None = None,
         ram_mb: int | None = None,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
         at_once: bool = True,
     ) -> Self:
         """A store that has been prepared. `ram_mb`: of this machine unless given. `at_once`: unless it is so,
         a store that cannot be had is no reason to raise: it is opened when something is wanted of it.
+
+        `journal`: the folder of the journal, the same for everybody who opens the store; unless given,
+        `journal` beside a SQLite file. Nothing is written without it.
 
         Raises StoreUnavailableError, StoreTooOldError, StoreNewerError.
         """
@@ -78,7 +83,9 @@ class Store:
                 f"there is no store {path}",
                 hint="start the appliance once: it makes the store; or check store_url (CALLISTO_STORE_URL)",
             )
-        database = Database(address, lambda connection: must_be_current(connection, url_shown(address)))
+        folder = journal or (path.parent / "journal" if path else None)
+        shown = url_shown(address)
+        database = Database(address, lambda connection: must_be_current(connection, shown), folder)
         store = cls(database, Machine(edition, ram_mb or _ram_mb()), clock)
         try:
             database.read(lambda _: None)

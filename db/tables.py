@@ -71,6 +71,18 @@ revision = Table(
 """One row. `number` goes up in every commit that changes what a process reads; `written_by`: the program
 that made or last migrated the store."""
 
+journal = Table(
+    "journal",
+    metadata,
+    Column("id", Integer, CheckConstraint("id = 1", name="one_row"), primary_key=True),
+    Column("generation", BigInteger, nullable=False),
+    Column("seq", BigInteger, nullable=False),
+    Column("crc", BigInteger, nullable=False),
+    Column("end", BigInteger, nullable=False),
+)
+"""One row: where the store is in its journal (`db.journal`), raised by the commit that the journal's record
+tells of. Generation 0: whoever writes next begins one. On PostgreSQL nobody reads it."""
+
 users = Table(
     "users",
     metadata,

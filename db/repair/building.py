@@ -91,6 +91,7 @@ def finish(into: Path, floor: int) -> int:
     prepare(url)
     with closing(_raw(into)) as raw:
         raw.execute("UPDATE revision SET number = max(number, ?) + 1", (floor,))
+        raw.execute("UPDATE journal SET generation = 0")  # what its journal has does not lead here
         problems = _problems(raw)
         if problems:
             raise StoreUnavailableError(

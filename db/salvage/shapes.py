@@ -20,6 +20,7 @@ Row = tuple[Value, ...]
 
 DOMAINS: Mapping[tuple[str, str], frozenset[Value]] = {
     ("revision", "id"): frozenset({1}),
+    ("journal", "id"): frozenset({1}),
     ("presence", "state"): frozenset(each.value for each in Presence),
     ("forwarding", "kind"): frozenset(each.value for each in ForwardKind),
     ("groups", "overflow_kind"): frozenset(each.value for each in OverflowKind),
