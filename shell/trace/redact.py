@@ -129,12 +129,14 @@ def _cleaned(text: str, lower: str, mask: Mask, named: re.Pattern[str] = _NAMED)
     def hide(found: re.Match[str]) -> str:
         return found[1] + mask(found[2]) if found[2] else found[0]
 
+    # First, for a password may look like the name of a secret: then what is hidden would be the host.
+    text = _without_passwords(text, mask)
     if "author" in lower or "authentication-info" in lower:
         text = _CREDENTIALS.sub(lambda found: found[1] + _credentials(found[1], found[2], mask), text)
     for words, pattern in _RULES:
         if any(map(lower.__contains__, words)):
             text = pattern.sub(hide, text)
-    return _without_passwords(named.sub(hide, text), mask)
+    return named.sub(hide, text)
 
 
 def _without_passwords(text: str, mask: Mask) -> str:

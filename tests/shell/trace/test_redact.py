@@ -89,6 +89,7 @@ def test_the_servers_own_answer_never_stays(name: str, secret: str) -> None:
     SECRET,
     st.sampled_from(["", ":", ";x="]),
 )
+@example("sip", "zq9PASSW000", ":")
 def test_a_password_in_an_address_never_stays(scheme: str, secret: str, more: str) -> None:
     slashes = "" if scheme.lower().startswith("sip") else "//"
     uri = f"{scheme}:{slashes}mia:{secret}{more}@10.0.0.1:5060"
