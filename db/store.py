@@ -70,8 +70,8 @@ class Store:
         """A store that has been prepared. `ram_mb`: of this machine unless given. `at_once`: unless it is so,
         a store that cannot be had is no reason to raise: it is opened when something is wanted of it.
 
-        `journal`: the folder of the journal, the same for everybody who opens the store; unless given,
-        `journal` beside a SQLite file. Nothing is written without it.
+        `journal`: the folder of a SQLite store's journal, the same for everybody who opens the store; None:
+        there is none.
 
         Raises StoreUnavailableError, StoreTooOldError, StoreNewerError.
         """
@@ -83,9 +83,8 @@ class Store:
                 f"there is no store {path}",
                 hint="start the appliance once: it makes the store; or check store_url (CALLISTO_STORE_URL)",
             )
-        folder = journal or (path.parent / "journal" if path else None)
         shown = url_shown(address)
-        database = Database(address, lambda connection: must_be_current(connection, shown), folder)
+        database = Database(address, lambda connection: must_be_current(connection, shown), journal)
         store = cls(database, Machine(edition, ram_mb or _ram_mb()), clock)
         try:
             database.read(lambda _: None)

@@ -111,8 +111,8 @@ def test_a_new_store_is_for_its_owner_only(path: Path) -> None:
     before = os.umask(0)
     try:
         filled(path)
-        with Store.open(url_of(path)) as store:
-            store.revision()
+        with Store.open(url_of(path), journal=path.parent / "journal") as store:
+            store.accounts.ensure_admin("a long password")
             modes = {each.name: stat.S_IMODE(each.stat().st_mode) for each in path.parent.rglob("*")}
     finally:
         os.umask(before)

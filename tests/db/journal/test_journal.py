@@ -97,7 +97,7 @@ def test_whatever_is_changed_the_snapshot_and_the_journal_are_the_store(
 
 
 def test_the_work_of_the_store_is_in_the_journal(house: House) -> None:
-    with Store.open(house.url) as store:
+    with Store.open(house.url, journal=house.journal) as store:
         store.office.write(sample_office(), CLI)
         store.variables.set("gMaxForwardNumberLen", "7", CLI)
         store.accounts.ensure_admin("a long password")
