@@ -16,6 +16,8 @@ from typing import Any
 from appliance.config import Config, ConfigError
 
 DONE, REFUSED, WRONG, NOTHING_RUNS = 0, 1, 2, 3
+ENTRANCES = ("support", "administrator")
+"""As what somebody may log in."""
 
 CHOICE = "such as number 0441234567, call ID, process router, level warning, group call, sip, last 60s"
 
@@ -117,6 +119,15 @@ def _add_user(commands: Any) -> None:
     _add(actions, "list", _user_list, "list the users and their roles")
     password = _add(actions, "passwd", _user_passwd, "set a user's password, asked for on the terminal")
     password.add_argument("user", metavar="USER")
+    text = "add somebody who may log in; the password is asked for on the terminal"
+    added = _add(actions, "add", _user_add, text)
+    added.add_argument("user", metavar="USER")
+    added.add_argument("--name", default="", help="the name for people")
+    text = "support reads and traces, and changes nothing (the default)"
+    added.add_argument("--role", choices=ENTRANCES, default=ENTRANCES[0], help=text)
+    role = _add(actions, "role", _user_role, "change as what a user may log in")
+    role.add_argument("user", metavar="USER")
+    role.add_argument("role", choices=(*ENTRANCES, "none"))
 
 
 # Each command imports what it needs, late: `callisto version` loads no database.
@@ -204,6 +215,18 @@ def _user_passwd(config: Config, args: argparse.Namespace) -> int:
     from appliance.commands import user
 
     return user.set_password(config, args.user)
+
+
+def _user_add(config: Config, args: argparse.Namespace) -> int:
+    from appliance.commands import user
+
+    return user.add(config, args.user, args.name, args.role)
+
+
+def _user_role(config: Config, args: argparse.Namespace) -> int:
+    from appliance.commands import user
+
+    return user.set_role(config, args.user, None if args.role == "none" else args.role)
 
 
 def _version() -> int:

@@ -96,8 +96,20 @@ class NotOnTrialError(RefusedError):
 
 class UnknownUserError(RefusedError):
     def __init__(self, user: str) -> None:
-        super().__init__(f"there is no user {user!r}", hint="users come from the office file")
+        super().__init__(f"there is no user {user!r}", hint="users come from the office file, or from callisto user add")
         self.user = user
+
+
+class UserExistsError(RefusedError):
+    """Nobody else can have that name."""
+
+
+class UserNameRefusedError(RefusedError):
+    """A name that no user can have."""
+
+
+class LastAdministratorError(RefusedError):
+    """Nobody could log in and change anything any more."""
 
 
 class PasswordRefusedError(RefusedError):

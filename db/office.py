@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -24,6 +25,8 @@ SUPPORT = "support"
 USER = "user"
 ROLES = (ADMINISTRATOR, SUPPORT, USER)
 """May do everything; may log in and read, and change nothing; is a person of the office."""
+
+USER_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 
 START_AGAIN = Overflow()
 """At the end of the member list: from the start again, within the router's bounds."""

@@ -35,6 +35,30 @@ def set_password(config: Config, user: str) -> int:
     return with_store(config, work)
 
 
+def add(config: Config, user: str, name: str, role: str) -> int:
+    """The password is asked for as by `set_password`."""
+
+    def work(store: Store) -> int:
+        password = _asked(user)
+        if password is None:
+            complain("the two are not the same; no user was added")
+            return REFUSED
+        store.accounts.add(user, name, role, password, actor())
+        print(f"{user} may log in: {role}")
+        return DONE
+
+    return with_store(config, work)
+
+
+def set_role(config: Config, user: str, role: str | None) -> int:
+    def work(store: Store) -> int:
+        store.accounts.set_role(user, role, actor())
+        print(f"{user} may log in: {role}" if role else f"{user} may not log in any more")
+        return DONE
+
+    return with_store(config, work)
+
+
 def _asked(user: str) -> str | None:
     if not sys.stdin.isatty():
         return sys.stdin.readline().rstrip("\r\n")

@@ -11,8 +11,8 @@ from sqlalchemy import Connection, delete, insert, select, update
 
 from db import passwords, tables
 from db.engine import Database
-from db.errors import UnknownUserError
-from db.office import ADMINISTRATOR
+from db.errors import LastAdministratorError, UnknownUserError, UserExistsError, UserNameRefusedError
+from db.office import ADMINISTRATOR, SUPPORT, USER_NAME
 from db.stores import audit
 from db.text import kept as kept_text
 from db.variables.states import Actor
@@ -56,6 +56,46 @@ class Accounts:
 
         self._database.change(do)
 
+    def add(self, user: str, name: str, role: str, password: str, actor: Actor) -> None:
+        """Somebody who may log in as `role` (administrator or support) and is reached at no phone.
+
+        Raises UserNameRefusedError, UserExistsError, PasswordRefusedError.
+        """
+        if not USER_NAME.fullmatch(user):
+            right = "small letters, digits, '.', '_' and '-', at most 64, such as mia.meier"
+            raise UserNameRefusedError(f"{user[:64]!r} is no user name", hint=f"right is: {right}")
+        kept = passwords.hashed(password)
+
+        def do(connection: Connection) -> None:
+            if _accounts(connection, user):
+                hint = f"give that user the role: callisto user role {user} {role}"
+                raise UserExistsError(f"there is a user {user} already", hint=hint)
+            self._insert(connection, user, kept_text(name, 100))
+            _keep(connection, user, kept)
+            connection.execute(insert(tables.user_role).values(user=user, role=role))
+            audit.write(connection, self._clock(), actor, "user added", f"{user}, {role}")
+
+        self._database.change(do)
+
+    def set_role(self, user: str, role: str | None, actor: Actor) -> None:
+        """As what that user may log in: administrator, support, or not at all (None). What he is in the
+        office stays. Raises UnknownUserError, LastAdministratorError."""
+
+        def do(connection: Connection) -> None:
+            if not _accounts(connection, user):
+                raise UnknownUserError(user)
+            if role != ADMINISTRATOR and administrators(connection) == {user}:
+                hint = "make somebody else an administrator with a password first"
+                raise LastAdministratorError(f"{user} is the only administrator who can log in", hint=hint)
+            of = tables.user_role
+            entrances = of.c.role.in_((ADMINISTRATOR, SUPPORT))
+            connection.execute(delete(of).where(of.c.user == user, entrances))
+            if role is not None:
+                connection.execute(insert(of).values(user=user, role=role))
+            audit.write(connection, self._clock(), actor, "role set", f"{user}: {role or 'no login'}")
+
+        self._database.change(do)
+
     def all(self) -> tuple[Account, ...]:
         """By user name."""
         return tuple(account for account, _ in self._database.read(_accounts))
@@ -79,11 +119,7 @@ class Accounts:
             return False
         user = FIRST_ADMINISTRATOR
         if connection.scalar(select(tables.users.c.user).where(tables.users.c.user == user)) is None:
-            row = {"user": user, "name": "Administrator", "address": "", "number": "", "password_hash": ""}
-            connection.execute(insert(tables.users).values({**row, "created_at": self._clock()}))
-            connection.execute(
-                insert(tables.presence).values(user=user, state="available", message="", since=self._clock())
-            )
+            self._insert(connection, user, "Administrator")
         _keep(connection, user, kept)
         role = tables.user_role
         connection.execute(delete(role).where(role.c.user == user, role.c.role == ADMINISTRATOR))
@@ -91,6 +127,13 @@ class Accounts:
         actor = Actor("system", "", "system")
         audit.write(connection, self._clock(), actor, "administrator made", f"{user}, on the first start")
         return True
+
+    def _insert(self, connection: Connection, user: str, name: str) -> None:
+        now = self._clock()
+        row = {"user": user, "name": name, "address": "", "number": "", "password_hash": ""}
+        connection.execute(insert(tables.users).values({**row, "created_at": now}))
+        present = {"user": user, "state": "available", "message": "", "since": now}
+        connection.execute(insert(tables.presence).values(present))
 
 
 def administrators(connection: Connection) -> frozenset[str]:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 
 from db import passwords
-from db.office import ROLES, USER, Office, Team, User
+from db.office import ROLES, USER, USER_NAME, Office, Team, User
 from db.transfer.fields import Section, Value, nearest
 from db.variables.values import brief, host_problem
 from router import numbers
@@ -15,7 +15,6 @@ from router.model import Forward, ForwardKind, Presence
 LONGEST_NUMBER = 32
 PHONE = "a number such as 201 or +41441234567, or a SIP address such as sip:anna@192.0.2.7:5060"
 
-_USER = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 _SIP = re.compile(
     r"sip:[A-Za-z0-9_.!~*'()&=+$,;?/%-]+@(?P<host>\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]+)"
     r"(:(?P<port>[0-9]{1,5}))?(;transport=(udp|tcp))?"
@@ -30,7 +29,7 @@ def read_users(users: Value | None) -> tuple[User, ...]:
     read: list[User] = []
     lines: dict[str, int] = {}
     for name, value in _entries(users):
-        if not _USER.fullmatch(name):
+        if not USER_NAME.fullmatch(name):
             value.wrong(f"{brief(name)} is no user name: small letters, digits, '.', '_' and '-', at most 64")
         user = _user(name, value.section())
         if user.number and user.number in lines:

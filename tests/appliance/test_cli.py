@@ -257,6 +257,24 @@ def test_users_are_listed_and_a_lost_password_is_replaced(
     assert "nobody" in complaint
 
 
+def test_somebody_of_support_is_added_made_administrator_and_put_out(
+    office: Callisto, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def listed() -> str:
+        return next((line for line in office("user", "list")[1].splitlines() if line.startswith("mia")), "")
+
+    monkeypatch.setattr(sys, "stdin", io.StringIO("mias-password\n"))
+    assert office("user", "add", "mia", "--name", "Mia Meier")[:2] == (0, "mia may log in: support\n")
+    assert listed().split() == ["mia", "support", "Mia", "Meier"]
+    assert office("user", "role", "mia", "administrator")[0] == 0
+    assert "administrator" in listed()
+    assert office("user", "role", "mia", "none")[:2] == (0, "mia may not log in any more\n")
+    assert listed().split() == ["mia", "-", "Mia", "Meier"]
+    code, _, complaint = office("user", "role", "admin", "support")
+    assert code == 1
+    assert "only administrator" in complaint
+
+
 def test_a_state_directory_that_cannot_be_made_is_refused_by_name(
     callisto: Callisto, monkeypatch: pytest.MonkeyPatch
 ) -> None:

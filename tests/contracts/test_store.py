@@ -16,6 +16,7 @@ from sqlalchemy import Connection
 from db.errors import (
     AmbiguousVariableError,
     InvalidValueError,
+    LastAdministratorError,
     NotInEditionError,
     NotOnTrialError,
     OnTrialError,
@@ -26,11 +27,14 @@ from db.errors import (
     UndoRefusedError,
     UnknownUserError,
     UnknownVariableError,
+    UserExistsError,
+    UserNameRefusedError,
 )
 from db.office import Office, Team, User
 from db.sample import sample_office
 from db.schema import MIGRATIONS, head
 from db.store import Store, prepare
+from db.stores.accounts import Account
 from db.stores.calls import Step
 from db.stores.jobs import JobRun
 from db.stores.office_read import read as read_office
@@ -384,6 +388,59 @@ class StoreContract:
         store.office.write(sample_office(), ANNA)
         assert store.accounts.ensure_admin("first")
         assert store.accounts.verify("admin", "first")
+
+    def test_somebody_is_added_who_may_only_log_in(self, store: Store) -> None:
+        store.accounts.ensure_admin("first")
+        store.accounts.add("mia.m", "Mia Meier", "support", "mias password", ANNA)
+        account = store.accounts.verify("mia.m", "mias password")
+        assert account == Account("mia.m", "Mia Meier", frozenset({"support"}))
+        note = store.audit.latest(1)[0]
+        assert (note.actor, note.action, note.detail) == (ANNA, "user added", "mia.m, support")
+        assert "mia.m" in {user.user for user in store.office.read().users}
+
+    @pytest.mark.parametrize("name", ["", "Mia", "mia meier", "-mia", "mia\n", "m" * 65])
+    def test_a_name_that_no_user_can_have_is_refused(self, store: Store, name: str) -> None:
+        with pytest.raises(UserNameRefusedError) as refused:
+            store.accounts.add(name, "", "support", "mias password", ANNA)
+        assert "small letters" in refused.value.hint
+        assert store.accounts.all() == ()
+
+    def test_a_second_user_of_a_name_is_refused_and_the_first_stays(self, store: Store) -> None:
+        store.office.write(sample_office(), ANNA)
+        before = store.accounts.all()
+        with pytest.raises(UserExistsError) as refused:
+            store.accounts.add("berta", "", "support", "another", ANNA)
+        assert "user role berta support" in refused.value.hint
+        assert store.accounts.all() == before
+
+    def test_a_role_is_given_and_taken_and_the_person_of_the_office_stays(self, store: Store) -> None:
+        store.office.write(sample_office(), ANNA)
+        store.accounts.ensure_admin("first")
+        office = store.office.read()
+
+        def roles() -> frozenset[str]:
+            return next(account.roles for account in store.accounts.all() if account.user == "berta")
+
+        was = roles()
+        for role, now in (
+            ("support", was | {"support"}),
+            ("administrator", was | {"administrator"}),
+            (None, was),
+        ):
+            store.accounts.set_role("berta", role, ANNA)
+            assert roles() == now
+        assert store.office.read() == office
+        with pytest.raises(UnknownUserError):
+            store.accounts.set_role("nobody", "support", ANNA)
+
+    @pytest.mark.parametrize("role", ["support", None])
+    def test_the_last_administrator_stays_one(self, store: Store, role: str | None) -> None:
+        store.accounts.ensure_admin("first")
+        with pytest.raises(LastAdministratorError):
+            store.accounts.set_role("admin", role, ANNA)
+        store.accounts.add("eva", "", "administrator", "evas password", ANNA)
+        store.accounts.set_role("admin", role, ANNA)
+        assert store.accounts.verify("eva", "evas password")
 
     def test_a_password_is_changed_and_noted_without_the_password(self, store: Store) -> None:
         store.accounts.ensure_admin("first")
