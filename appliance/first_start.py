@@ -16,18 +16,22 @@ _LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"
 
 
 def furnish(store: Store, password: str | None) -> str | None:
-    """Import the sample office if there is no office, and make sure that an administrator can log in, with
-    `password` or a new one. Returns the new password if one was made: it is kept nowhere else. Once there is
-    an administrator, changes nothing. Raises StoreError."""
-    if (
-        not store.office.read().users
-    ):  # so nobody has ever administrated it: an import leaves no store like that
+    """Import the sample office if there has never been one, and make sure that an administrator can log in,
+    with `password` or a new one. Returns the new password if one was made: it is kept nowhere else. Once
+    there is an administrator, changes nothing. Raises StoreError."""
+    if _is_new(store):
         _import_sample(store)
     new = password or generated_password()
     made = store.accounts.ensure_admin(new)
     if made:
         log.info("first start: %s is the administrator", FIRST_ADMINISTRATOR)
     return new if made and password is None else None
+
+
+def _is_new(store: Store) -> bool:
+    """A repair may leave a store without users; what else there is of that office must stay."""
+    office = store.office.read()
+    return not (office.users or office.groups or office.contacts or store.audit.latest(1))
 
 
 def generated_password() -> str:

@@ -96,7 +96,9 @@ class NotOnTrialError(RefusedError):
 
 class UnknownUserError(RefusedError):
     def __init__(self, user: str) -> None:
-        super().__init__(f"there is no user {user!r}", hint="users come from the office file, or from callisto user add")
+        super().__init__(
+            f"there is no user {user!r}", hint="users come from the office file, or from callisto user add"
+        )
         self.user = user
 
 

@@ -23,7 +23,7 @@ from appliance.store_keeper import StoreKeeper
 from appliance.supervisor import Supervisor
 from appliance.trace.hub import SELF
 from appliance.trace.past import Past, Remembered
-from db.errors import StoreError, StoreUnavailableError
+from db.errors import RefusedError, StoreError, StoreUnavailableError
 from db.repair.job import Folder
 from db.repair.work import recover
 from db.stores.accounts import FIRST_ADMINISTRATOR
@@ -124,7 +124,7 @@ class _Foreground:
             await store.open()
             self._password = await store.do(lambda opened: furnish(opened, config.admin_password))
         except StoreError as exc:
-            if isinstance(exc, StoreUnavailableError) and config.routing_file.exists():
+            if isinstance(exc, (StoreUnavailableError, RefusedError)) and config.routing_file.exists():
                 log.error("%s; calls are routed as they were last (%s)", exc, exc.hint)
                 return
             raise ConfigError(f"store_url: {exc}; {exc.hint}") from exc

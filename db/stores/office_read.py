@@ -38,11 +38,12 @@ def _users(connection: Connection) -> tuple[User, ...]:
     for row in connection.execute(select(tables.forwarding)):
         forwards.setdefault(row.user, []).append(Forward(ForwardKind(row.kind), row.target))
     people, presence = tables.users.c, tables.presence.c
-    # By position, and no column more: there may be a hundred thousand people.
+    # By position, and no column more: there may be a hundred thousand people. A repair may have saved one
+    # without his presence.
     query = select(
         people.user, people.name, people.address, people.number, people.password_hash,
         presence.state, presence.message,
-    ).join_from(tables.users, tables.presence)  # fmt: skip
+    ).join_from(tables.users, tables.presence, isouter=True)  # fmt: skip
     states = {state.value: state for state in Presence}
     return tuple(
         User(
@@ -51,8 +52,8 @@ def _users(connection: Connection) -> tuple[User, ...]:
             address,
             number,
             frozenset(roles.get(user, ())),
-            states[state],
-            message,
+            states[state] if state else Presence.AVAILABLE,
+            message or "",
             tuple(forwards.get(user, ())),
             password_hash,
         )

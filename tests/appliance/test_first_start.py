@@ -67,3 +67,14 @@ def test_generated_passwords_differ_and_can_be_typed() -> None:
     for password in passwords:
         assert len(password) == 14
         assert not set("0O1lIo") & set(password)
+
+
+def test_what_a_repair_has_left_of_an_office_is_not_replaced_by_the_sample(store: Store) -> None:
+    """All people lost, and everything that refers to them: the numbers of the contacts are still worth a lot."""
+    whole = sample_office()
+    store.office.write(replace(whole, users=(), groups=(), variables={}), Actor("system", "", "system"))
+    password = furnish(store, None)
+    assert password
+    assert store.accounts.verify("admin", password)
+    assert store.office.read().contacts == whole.contacts
+    assert store.office.read().groups == ()

@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection
+from sqlalchemy import Connection, delete
 
+from db import tables
 from db.errors import (
     AmbiguousVariableError,
     InvalidValueError,
@@ -388,6 +389,18 @@ class StoreContract:
         store.office.write(sample_office(), ANNA)
         assert store.accounts.ensure_admin("first")
         assert store.accounts.verify("admin", "first")
+
+    def test_people_whose_presence_is_lost_are_available_and_can_be_changed(self, store: Store) -> None:
+        """A repair may have saved the one without the other."""
+        office = sample_office()
+        store.office.write(office, ANNA)
+        store._database.record(lambda connection: connection.execute(delete(tables.presence)))
+        people = store.office.read().users
+        assert [user.user for user in people] == [user.user for user in office.users]
+        assert {(user.presence, user.message) for user in people} == {(Presence.AVAILABLE, "")}
+        away = tuple(replace(user, presence=Presence.AWAY) for user in people)
+        store.office.write(replace(store.office.read(), users=away), ANNA)
+        assert {user.presence for user in store.office.read().users} == {Presence.AWAY}
 
     def test_somebody_is_added_who_may_only_log_in(self, store: Store) -> None:
         store.accounts.ensure_admin("first")
