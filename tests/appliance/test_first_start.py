@@ -70,7 +70,7 @@ def test_generated_passwords_differ_and_can_be_typed() -> None:
 
 
 def test_what_a_repair_has_left_of_an_office_is_not_replaced_by_the_sample(store: Store) -> None:
-    """All people lost, and everything that refers to them: the numbers of the contacts are still worth a lot."""
+    """All people lost, and what refers to them: the numbers of the contacts are still worth a lot."""
     whole = sample_office()
     store.office.write(replace(whole, users=(), groups=(), variables={}), Actor("system", "", "system"))
     password = furnish(store, None)
