@@ -221,6 +221,8 @@ def _said(choice: Choice) -> list[str]:
         found.append("errors")
     elif choice.level != LEVELS[0]:
         found.append(f"{choice.level} and worse")
+    if not found and (choice.processes or choice.last_s):
+        found.append("everything")
     if choice.processes:
         found.append(f"from {' or '.join(choice.processes)}")
     if choice.last_s:

@@ -194,6 +194,8 @@ def test_the_limits_are_those_of_a_capture() -> None:
 
 def test_a_choice_is_said_for_people() -> None:
     assert Choice().title == "everything"
+    assert parse("process web").choice.title == "everything · from web"
+    assert parse("last 5min").choice.title == "everything · with the last 5min"
     said = parse("sip number 044 number 200 warn router last 60s").choice.title
     assert said == "SIP messages · number 044 or 200 · warning and worse · from router · with the last 1min"
 
