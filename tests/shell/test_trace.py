@@ -363,7 +363,7 @@ async def test_processes_are_shown_once_on_a_line_terminal_and_as_data() -> None
 
 async def test_a_process_by_name_is_a_choice_all_the_same() -> None:
     async with watching(Office(), "trace process web") as one:
-        assert "Trace of from web" in one.term.shown or "from web" in one.term.shown
+        assert "Trace of everything · from web" in one.term.shown
 
 
 # -- captures
