@@ -12,14 +12,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from appliance.supervisor import ONE_HEAP
+from appliance.supervisor import FEW_HEAPS
 from tests.bench.figures import percentile
 from tests.bench.page import Mark, Section, at_most, number, table
 from tests.bench.processes import cpu_s, pss_mb
 from tests.bench.systems import AbsentError
 from tests.bench.typists import LINES, RICH, all_type, leave, seat
 
-ENVIRONMENT = {**ONE_HEAP, **os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+ENVIRONMENT = {**FEW_HEAPS, **os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
 KEYS_S = 5.0
 TYPING_S = 20.0
 RICH_CROWD, LINE_CROWD, GUESSERS, BYSTANDERS = 8, 300, 300, 4

@@ -21,7 +21,7 @@ from typing import Any
 
 import pytest
 
-from appliance.supervisor import ONE_HEAP
+from appliance.supervisor import FEW_HEAPS
 from tests.bench.processes import pss_mb
 from tests.bench.typists import LINES, Typist, connect
 from tests.shell.telnet.client import (
@@ -60,7 +60,7 @@ class Victim:
 def victim(tmp_path: Path) -> Iterator[Victim]:
     process = subprocess.Popen(
         [sys.executable, "-P", "-m", "tests.hostile.shell_server", str(tmp_path)],
-        env={**ONE_HEAP, **os.environ, "PYTHONPATH": str(ROOT)},  # as the supervisor starts it
+        env={**FEW_HEAPS, **os.environ, "PYTHONPATH": str(ROOT)},  # as the supervisor starts it
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
