@@ -63,7 +63,7 @@ PASSWORDS = frozenset({Unit.SHELL, Unit.WEB})
 """Services that look at passwords, in threads."""
 FEW_HEAPS = {"MALLOC_ARENA_MAX": "3", "MALLOC_TRIM_THRESHOLD_": str(64 << 20)}
 """For glibc's malloc (mallopt(3)): with any threshold set, that above which a block is given back at once
-stays at 128 KB, else each thread keeps the 19 MB that argon2 took of it. With fewer heaps than threads keys wait."""
+stays at 128 KB, else each thread keeps the 19 MB that argon2 took of it. Fewer heaps make keys wait."""
 
 CALLS = {Unit.ROUTER: "calls_now", Unit.MEDIA: "legs_in_use"}
 """The fact that tells how many calls a restart would end. These services have a limit of memory."""
