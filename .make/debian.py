@@ -52,6 +52,10 @@ FOR_TESTS = (
     Need("baresip-core", "the tests with baresip as a phone", program="baresip"),
     Need("linphone-cli", "the tests with Linphone as a phone", program="linphonec"),
     Need("kamailio", "the tests with Kamailio in front", program="kamailio"),
+    Need("p7zip-full", "the tests that open a backup with 7-Zip", program="7z"),
+    Need("libarchive-tools", "the tests that open a backup with bsdtar", program="bsdtar"),
+    Need("vsftpd", "the tests of backups to an FTP server", program="vsftpd"),
+    Need("openssh-server", "the tests of backups to an SFTP server", program="sshd"),
     Need("sipvicious", "the tests with a port scanner", program="svmap"),
 )
 FOR_BENCH = (SIPP, Need("kamailio", "the comparison with Kamailio", program="kamailio"))
