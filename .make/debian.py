@@ -56,6 +56,10 @@ FOR_TESTS = (
     Need("libarchive-tools", "the tests that open a backup with bsdtar", program="bsdtar"),
     Need("vsftpd", "the tests of backups to an FTP server", program="vsftpd"),
     Need("openssh-server", "the tests of backups to an SFTP server", program="sshd"),
+    Need("systemd", "the tests of the units with systemd's own checker", program="systemd-analyze"),
+    Need("dbus-daemon", "the tests with a bus such as systemd's", program="dbus-daemon"),
+    Need("openssl", "the tests of signed firmware", program="openssl"),
+    Need("zstd", "the tests of compressed firmware", program="zstd"),
     Need("sipvicious", "the tests with a port scanner", program="svmap"),
 )
 FOR_BENCH = (SIPP, Need("kamailio", "the comparison with Kamailio", program="kamailio"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import signal
 import time
 from collections.abc import Callable
@@ -11,6 +12,7 @@ from appliance import logs
 from appliance.config import Config
 from appliance.control.reporter import Reporter
 from appliance.roles.ending import end_within
+from appliance.services.notify import Notify
 from appliance.services.ports import Unit
 from router.pjsua.media import EngineError, MediaServer
 
@@ -39,7 +41,9 @@ def _serve(config: Config, stopping: Callable[[], bool]) -> int:
     server = MediaServer(
         config.listen, config.media_port, config.rtp_ports, copies=config.announcement_copies
     )
+    notify = Notify.taken(os.environ)
     try:
+        notify.ready(f"ready, {server.capacity} call legs")
         reporter.ready(server.facts())
         log.info("ready on 127.0.0.1:%d, %d call legs", config.media_port, server.capacity)
         next_facts = 0.0
@@ -50,10 +54,13 @@ def _serve(config: Config, stopping: Callable[[], bool]) -> int:
                 next_facts = now + FACTS_EVERY
                 reporter.facts(server.facts())
             reporter.turn(now)
+            notify.turn(now)
+        notify.stopping()
         end_within(STOP_WITHIN)
         log.info("stopping, %s call legs are ended", server.facts()["legs_in_use"])
     finally:
         server.close()
         reporter.turn(time.monotonic())
         reporter.close()
+        notify.close()
     return 0

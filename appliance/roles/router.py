@@ -6,6 +6,7 @@ No database, no asyncio: it reads the routing table from a file and leaves call 
 from __future__ import annotations
 
 import logging
+import os
 import resource
 import signal
 import time
@@ -20,6 +21,7 @@ from appliance.loop_log import LoopLog
 from appliance.roles.ending import end_within
 from appliance.roles.timers import TimerHeap
 from appliance.routing_file import RoutingFile
+from appliance.services.notify import Notify
 from appliance.tls_watch import TlsWatch
 from appliance.trace.sip_tap import SipTap, Topics
 from router.engine import Engine
@@ -90,11 +92,14 @@ def _serve(config: Config, log_lines: LoopLog, stopping: Callable[[], bool]) -> 
         peering.use(table.peers, table.networks)
         signalling.attach(engine)
         facts = _Facts(signalling, engine, table, file)
+        notify = Notify.taken(os.environ)
+        notify.ready(f"ready on {config.listen}:{config.sip_port}")
         reporter.ready(facts())
         log.info("ready on %s:%d, %d call legs", config.listen, config.sip_port, signalling.capacity)
         watch = _Watch(file, engine, peering, facts, TlsWatch(tls, signalling.renew))
         tap = SipTap(signalling, engine, topics, reporter)
-        _Loop(signalling, tap, timers, reporter, watch, facts, log_lines).turn_until(stopping)
+        _Loop(signalling, tap, timers, reporter, watch, facts, log_lines, notify).turn_until(stopping)
+        notify.stopping()
         end_within(STOP_WITHIN)
         log.info("stopping, %d calls are ended", engine.calls_now)
         engine.close()
@@ -206,6 +211,7 @@ class _Loop:
     watch: _Watch
     facts: _Facts
     log_lines: LoopLog
+    notify: Notify
 
     def turn_until(self, stopping: Callable[[], bool]) -> None:
         """Calls first: the chores have their turn when nothing comes, or every CHORES_EVERY seconds."""
@@ -223,6 +229,7 @@ class _Loop:
             if now >= next_facts:
                 next_facts = now + FACTS_EVERY
                 self.reporter.facts(self.facts())
+                self.notify.turn(now)
             self.tap.turn(now)
             self.reporter.turn(now)
             self.log_lines.turn(now)

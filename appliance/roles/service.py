@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import signal
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from appliance.config import Config
 from appliance.control.client import ControlClient
 from appliance.roles.announce import announce
 from appliance.roles.ending import end_within
+from appliance.services.notify import Notify
 from appliance.services.ports import Unit
 from appliance.trace.log_source import LogPublisher
 from db.errors import StoreError
@@ -71,12 +73,16 @@ async def _serve(unit: Unit, config: Config, start: Callable[[Backing], Awaitabl
     login = StoreLogin(store, otherwise=partial(verify, config.known_admins) if unit is Unit.SHELL else None)
     async with ControlClient(config.control_socket) as control:
         running = await start(Backing(config, store, login, control))
+        notify = Notify.taken(os.environ)
+        notify.ready(f"ready on {config.listen}:{running.port}")
         telling = [
+            asyncio.create_task(notify.live(), name="signs of life"),
             asyncio.create_task(announce(control, unit, running.facts), name="announce"),
             asyncio.create_task(LogPublisher(unit, config.control_socket).run(), name="tell the log"),
         ]
         log.info("ready on %s:%d", config.listen, running.port)
         await _until_stopped(stop, running)
+        notify.stopping()
         end_within(STOP_WITHIN)
         for task in telling:
             task.cancel()
