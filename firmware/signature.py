@@ -1,0 +1,94 @@
+"""Whose manifest it is: CMS signatures after RFC 5652, by the program `openssl`.
+
+The signer's certificate must come from an authority in the keyring and be meant for code (RFC 5280,
+4.2.1.12: id-kp-codeSigning). Its period is not looked at: a release stays good after its key has been
+replaced, and a machine without a clock of its own may believe that it is 1970.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+
+PROGRAM = "openssl"
+WITHIN = 30.0
+CODE = "1.3.6.1.5.5.7.3.3"
+"""id-kp-codeSigning."""
+_CODE_NAMES = ("Code Signing", CODE)
+
+
+class SignatureError(Exception):
+    """Not signed by whom it has to be; the text says what openssl found."""
+
+
+def verify(content: bytes, signature: bytes, keyring: Path) -> str:
+    """The name of the signer. `keyring`: PEM, the authorities and nobody else. Raises SignatureError."""
+    if not keyring.is_file():
+        raise SignatureError(
+            f"there is no keyring {keyring}; name the file with the authority of the releases"
+        )
+    with tempfile.TemporaryDirectory(prefix="callisto-verify-") as name:
+        folder = Path(name)
+        (folder / "content").write_bytes(content)
+        (folder / "signature").write_bytes(signature)
+        _run(
+            "cms",
+            "-verify",
+            "-binary",
+            *("-inform", "DER", "-in", str(folder / "signature"), "-content", str(folder / "content")),
+            *("-CAfile", str(keyring), "-no-CApath", "-no-CAstore"),
+            *("-purpose", "any", "-no_check_time", "-signer", str(folder / "signer"), "-out", os.devnull),
+        )
+        signer = ("x509", "-in", str(folder / "signer"), "-noout")
+        usage = _run(*signer, "-ext", "extendedKeyUsage")
+        if not any(name in usage for name in _CODE_NAMES):
+            raise SignatureError("the key that signed it is not meant for code")
+        return _run(*signer, "-subject", "-nameopt", "RFC2253").strip().removeprefix("subject=")
+
+
+def sign(content: bytes, certificate: Path, key: str) -> bytes:
+    """`key`: a file, or a URI such as pkcs11:… for which openssl has a provider. Raises SignatureError."""
+    with tempfile.TemporaryDirectory(prefix="callisto-sign-") as name:
+        folder = Path(name)
+        (folder / "content").write_bytes(content)
+        _run(
+            "cms",
+            "-sign",
+            "-binary",
+            *("-in", str(folder / "content"), "-outform", "DER", "-out", str(folder / "signature")),
+            *("-signer", str(certificate), "-inkey", key, "-md", "sha256", "-nosmimecap"),
+        )
+        return (folder / "signature").read_bytes()
+
+
+def _run(*args: str) -> str:
+    program = shutil.which(PROGRAM)
+    if program is None:
+        raise SignatureError(f"{PROGRAM} is not on this machine: apt-get install {PROGRAM}")
+    try:
+        done = subprocess.run(
+            (program, *args),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=WITHIN,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired) as exc:
+        raise SignatureError(f"{PROGRAM} could not say: {exc}") from exc
+    if done.returncode:
+        raise SignatureError(_reason(done.stderr.decode(errors="replace")))
+    return done.stdout.decode(errors="replace")
+
+
+def _reason(said: str) -> str:
+    """The last thing openssl complains of, without its numbers."""
+    for line in reversed(said.splitlines()):
+        if "Verify error:" in line:
+            return line.rpartition("Verify error:")[2]
+    lines = [line.split(":")[5] for line in said.splitlines() if line.count(":") >= 6]
+    if "content verify error" in lines:
+        return "the content is not what was signed"
+    return lines[-1] if lines else (said.strip()[:200] or "openssl refused it without a word")
