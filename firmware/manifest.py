@@ -1,8 +1,8 @@
 """What an image is made of: a signed list of its ranges and what it is for. Pure values.
 
-The manifest of `callisto-1.4.0.img` is `callisto-1.4.0.img.json`, its signature that name with `.p7s` (CMS, DER,
-detached). What no range covers is zero. A new field that an old program may overlook keeps `format`; any other
-raises it.
+The manifest of `callisto-1.4.0.img` is `callisto-1.4.0.img.json`, its signature that name with `.p7s` (CMS,
+DER, detached). What no range covers is zero. A new field that an old program may overlook keeps `format`; any
+other raises it.
 """
 
 from __future__ import annotations

@@ -15,8 +15,8 @@ GRAIN = 64 << 10
 
 def ranges(image: Path, tell: Callable[[int], None] = lambda _done: None) -> tuple[Range, ...]:
     """Each range of `image`, whose size is a multiple of BLOCK, that is not zero, whatever holes its file
-    has: the same bytes give the same ranges. `tell` gets the bytes read so far. Raises OSError, and ValueError
-    for another size."""
+    has: the same bytes give the same ranges. `tell` gets the bytes read so far. Raises OSError, and
+    ValueError for another size."""
     size = image.stat().st_size
     if size % BLOCK:
         raise ValueError(f"{image} has {size} bytes, no multiple of {BLOCK}")
