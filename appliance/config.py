@@ -181,6 +181,17 @@ class Config:
         return self.state / "admins.json"
 
     @property
+    def snapshots(self) -> Path:
+        """Of the store, which its journal goes on from: with the journal, so that losing the store's disk
+        costs neither."""
+        return self.journal_dir / "snapshots"
+
+    @property
+    def backups(self) -> Path:
+        """Backups that stay on this machine."""
+        return self.state / "backups"
+
+    @property
     def repairs(self) -> Path:
         """The present repair of the store, and the reports of those before."""
         return self.state / "repair"
