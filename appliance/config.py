@@ -82,6 +82,7 @@ class Config:
     web_port: int
     state: Path
     store_url: str = field(repr=False)
+    journal_dir: Path
     edition: str
     networks: tuple[str, ...]
     tls_certificate: Path | None
@@ -113,6 +114,7 @@ class Config:
             base = file.parent if file and from_file else folder
             found[setting.key] = (base / found[setting.key]).absolute() if found[setting.key] else None
         found["store_url"] = found["store_url"] or f"sqlite:///{found['state']}/callisto.db"
+        found["journal_dir"] = found["journal_dir"] or found["state"] / "journal"
         if found["networks"] is None:
             found["networks"] = LOOPBACK if ip_address(found["listen"]).is_loopback else ()
         if found["telnet_networks"] is None:
@@ -244,6 +246,7 @@ SETTINGS: tuple[Setting, ...] = (
         "",
         "sqlite:////path/to/file.db or postgresql://user:password@host/database",
     ),
+    Setting("journal_dir", values.path_or_none, "", "a directory, on another disk than the store at best"),
     Setting("edition", values.one_of(*values.EDITIONS), "ucm", f"one of {', '.join(values.EDITIONS)}"),
     Setting("networks", values.networks, None, 'networks such as "10.1.0.0/16", or "any"'),
     Setting("tls_certificate", values.path_or_none, "", f"{_PEM} with the certificate and its chain"),
