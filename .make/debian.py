@@ -60,6 +60,7 @@ FOR_TESTS = (
     Need("dbus-daemon", "the tests with a bus such as systemd's", program="dbus-daemon"),
     Need("openssl", "the tests of signed firmware", program="openssl"),
     Need("zstd", "the tests of compressed firmware", program="zstd"),
+    Need("gdisk", "the tests that check a partition table with sgdisk", program="sgdisk"),
     Need("sipvicious", "the tests with a port scanner", program="svmap"),
 )
 FOR_BENCH = (SIPP, Need("kamailio", "the comparison with Kamailio", program="kamailio"))
