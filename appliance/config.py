@@ -61,7 +61,7 @@ class Config:
     `peers`: the PBXes; their hosts may still be names. `networks`: from where calls are taken besides them.
     `telnet_port`, `telnets_port`: 0 is closed. `telnet_networks`: from where administrators may connect.
     `telnet_tls_certificate` None: one is made. `clock`: whether this machine's clock is ours to set
-    ("timedated") or not ("bare").
+    ("timedated") or not ("bare"). `services`: whether they are child processes or units of systemd.
     `memory_limit_mb`: of router and media server each, 0 for none (docs/decisions/0009). `keep_…_days`: what
     is older is deleted when the store is compacted; 0: nothing.
     """
@@ -93,6 +93,7 @@ class Config:
     keep_audit_days: int = 1095
     keep_jobs_days: int = 365
     clock: str = "bare"
+    services: str = "children"
     peers: tuple[Peer, ...] = ()
     admin_password: str | None = field(default=None, repr=False)
     file: Path | None = None
@@ -257,6 +258,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("keep_audit_days", values.whole(0, 36500), 1095, _DAYS),
     Setting("keep_jobs_days", values.whole(0, 36500), 365, _DAYS),
     Setting("clock", values.one_of("bare", "timedated"), "bare", "bare or timedated"),
+    Setting("services", values.one_of("children", "systemd"), "children", "children or systemd"),
 )
 _KEYS = [*(setting.key for setting in SETTINGS), peers_config.SHORT, peers_config.TABLE]
 

@@ -33,8 +33,10 @@ from appliance.machine import Machine, alarms
 from appliance.maintenance import Maintenance
 from appliance.memory import Limits
 from appliance.plans import Plans, keeper
-from appliance.services.children import Child, LocalChildren
+from appliance.services.children import Child
+from appliance.services.notify import Notify
 from appliance.services.ports import Unit, UnitFailedError, UnitState
+from appliance.services.steward import steward
 from appliance.sntp import TimeServers
 from appliance.status import About, Around, status
 from appliance.store_keeper import StoreKeeper
@@ -93,7 +95,7 @@ class Supervisor:
         self._past = past or Past()
         self._trace = Hub(Captures(config.state / "traces", version), self._past)
         self._output = output
-        self.services = LocalChildren(_children(config, env), self._said)
+        self.services, self._follow = steward(config.services, _children(config, env), env, self._said)
         memory = Limits(config.memory_limit_mb, 2 * config.memory_limit_mb)
         self._watchdog = Watchdog(self.services, self._calls, dict.fromkeys(CALLS, memory))
         self._planner = Planner(local_zone(), keeper(self._keep_run))
@@ -126,7 +128,11 @@ class Supervisor:
         """As published last."""
         return self._house.table
 
-    async def run(self, ready: Callable[[tuple[UnitState, ...]], None]) -> None:
+    async def run(
+        self,
+        ready: Callable[[tuple[UnitState, ...]], None],
+        notify: Notify | None = None,
+    ) -> None:
         """Until cancelled; then everything is stopped. `ready` is told the state of the services once each of
         them is ready or has failed."""
         async with AsyncExitStack() as undo:
@@ -137,6 +143,7 @@ class Supervisor:
             self._maintenance.publish = control.publish
             undo.callback(tell_own_log(SELF, control))
             undo.callback(self.services.watch(self._changed))
+            undo.callback(self._follow())
             undo.push_async_callback(self.services.close, within=STOP_WITHIN)
             undo.push_async_callback(self._planner.close)
             undo.push_async_callback(self._maintenance.close)
@@ -144,12 +151,15 @@ class Supervisor:
             undo.push_async_callback(self._support.close)
             undo.push_async_callback(self._compactor.close)
             await self._house.look()  # the routing table is there before the router
+            notify = notify or Notify()
+            notify.ready(f"Callisto {self._about.version}")  # units that come after us start now
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._start_all(ready), name="start services")
                 tasks.create_task(self._house.run(), name="housekeeping")
                 tasks.create_task(self._watchdog.run(), name="watchdog")
                 tasks.create_task(self._time.run(), name="time")
                 tasks.create_task(self._trace.run(), name="traces")
+                tasks.create_task(notify.live(), name="signs of life")
 
     # Services
 

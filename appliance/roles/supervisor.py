@@ -17,6 +17,7 @@ from appliance.first_start import furnish
 from appliance.logs import Outlet
 from appliance.preflight import banner, check_certificates, check_ports
 from appliance.roles.clock import host_clock
+from appliance.services.notify import Notify
 from appliance.services.ports import UnitState
 from appliance.state import claimed
 from appliance.store_keeper import StoreKeeper
@@ -41,7 +42,8 @@ def main(config: Config) -> int:
     check_certificates(config)
     banner(config)
     with claimed(config) as unclean:
-        check_ports(config, PATIENCE if unclean else 0.0)
+        if config.services == "children":  # units go on without us, and have them
+            check_ports(config, PATIENCE if unclean else 0.0)
         outlet = Outlet()
         past = Past()
         logs.set_up(SELF, Remembered(outlet, past, SELF))
@@ -64,6 +66,7 @@ class _Foreground:
         self._supervisor: Supervisor | None = None
         self._password: str | None = None
         self._stopping = False
+        self._notify = Notify.taken(os.environ)
 
     async def run(self) -> None:
         work = asyncio.create_task(self._work(), name="supervisor")
@@ -72,6 +75,7 @@ class _Foreground:
             if not self._stopping:
                 log.info("%s: stopping", number.name)
                 self._stopping = work.cancel()
+                self._notify.stopping()
             elif number is signal.SIGINT:
                 self._kill()
 
@@ -109,13 +113,13 @@ class _Foreground:
                 self._version,
                 store,
                 service_environment(),
-                self._outlet.child_lines,
+                self._outlet.child_lines if config.services == "children" else _kept_by_systemd,
                 clock=host_clock(config),
                 past=self._past,
                 started_because=self._because,
             )
             self._supervisor = supervisor
-            await supervisor.run(self._welcome)
+            await supervisor.run(self._welcome, self._notify)
 
     async def _open(self, store: StoreKeeper) -> None:
         """A store that cannot be had just now holds up nothing once there is a routing table: calls go on."""
@@ -159,6 +163,10 @@ class _Foreground:
             self._supervisor.services.kill()
         self._outlet.close()
         os._exit(1)
+
+
+def _kept_by_systemd(_service: str, _lines: str) -> None:
+    """What units write is in the journal already."""
 
 
 def _because(*, unclean: bool) -> str:

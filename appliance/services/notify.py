@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import os
 import socket
@@ -52,6 +51,8 @@ class Notify:
 
     async def live(self) -> None:
         """For an asyncio process: signs of life until cancelled, as long as its loop turns."""
+        import asyncio  # which a process that turns its own loop does not load
+
         while self.every:
             self._send("WATCHDOG=1")
             await asyncio.sleep(self.every)

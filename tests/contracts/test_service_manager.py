@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 
@@ -17,8 +18,10 @@ from appliance.lifecycle import Limits, State
 from appliance.services import leash
 from appliance.services.children import Child, LocalChildren
 from appliance.services.ports import ServiceManager, Unit, UnitFailedError, UnitState
+from appliance.services.systemd import SystemdUnits
 from tests.appliance.waiting import eventually
 from tests.fakes.services import FakeServices
+from tests.fakes.systemd import FakeSystemd
 
 
 class Contract:
@@ -287,6 +290,80 @@ class TestLocalChildren(Contract):
         supervisor.kill()
         await supervisor.wait()
         await eventually(lambda: not alive(child))
+
+
+class TestSystemdUnits(Contract):
+    """With what stands for systemd; the real one runs in the image."""
+
+    @pytest.fixture(autouse=True)
+    async def _services(self, tmp_path: Path) -> AsyncIterator[None]:
+        self.folder = tmp_path
+        limits = Limits(ready_within=5.0, stop_within=1.0)
+        self.children = LocalChildren([self.child(unit, limits) for unit in Unit], self.output)
+        self.systemd = FakeSystemd(self.children, tmp_path / "proc")
+        self.units = SystemdUnits(self.systemd, tmp_path / "proc")
+        self.systemd.changed = self.units.look
+        self.services = self.units
+        following = asyncio.create_task(self.units.run())
+        yield
+        following.cancel()
+        await self.units.close(within=1.0)
+        await self.children.close(within=5.0)
+
+    child, output, habit = TestLocalChildren.child, TestLocalChildren.output, TestLocalChildren.habit
+    lines: ClassVar[list[tuple[Unit, str]]] = []
+
+    def break_(self, unit: Unit) -> None:
+        self.habit("broken", unit)
+
+    def crash(self, unit: Unit) -> None:
+        pid = self.units.state(unit).pid
+        assert pid
+        os.kill(pid, signal.SIGKILL)
+
+    async def test_what_runs_before_us_is_found_running(self) -> None:
+        await self.children.start(Unit.WEB)
+        before = self.children.state(Unit.WEB)
+        await self.units.start(Unit.WEB)
+        now = self.units.state(Unit.WEB)
+        assert (now.state, now.pid, now.restarts) == (State.READY, before.pid, 0)
+        assert self.systemd.asked == []
+
+    async def test_what_systemd_refuses_is_told_in_its_words(self) -> None:
+        await self.units.start(Unit.WEB)
+        self.systemd.denies = True
+        with pytest.raises(UnitFailedError, match=r"does not stop it: .* Access denied"):
+            await self.units.stop(Unit.WEB)
+        assert self.units.state(Unit.WEB).state is State.READY
+        with pytest.raises(UnitFailedError, match="Access denied"):
+            await self.units.start(Unit.SHELL)
+
+    async def test_a_process_of_the_unit_is_ready_before_systemd_has_told(self) -> None:
+        await self.children.start(Unit.WEB)
+        pid = self.children.state(Unit.WEB).pid
+        assert pid
+        assert not self.units.ready(Unit.SHELL, pid)
+        assert not self.units.ready(Unit.WEB, os.getpid())
+        assert self.units.ready(Unit.WEB, pid)
+        assert (self.units.state(Unit.WEB).state, self.units.state(Unit.WEB).pid) == (State.READY, pid)
+
+    async def test_a_stalled_process_is_replaced_and_the_reason_told(self) -> None:
+        await self.units.start(Unit.ROUTER)
+        before = self.units.state(Unit.ROUTER)
+        os.kill(before.pid or 0, signal.SIGSTOP)
+        self.units.stalled(Unit.ROUTER, "stalled for 5 s")
+        await eventually(lambda: self.is_new(before), within=5.0)
+        assert self.units.state(Unit.ROUTER).last_exit == "stalled for 5 s"
+
+    async def test_a_reason_for_a_restart_is_told_as_the_end(self) -> None:
+        await self.units.start(Unit.ROUTER)
+        await self.units.restart(Unit.ROUTER, "restarted: it used 600 MB of memory")
+        assert self.units.state(Unit.ROUTER).last_exit == "restarted: it used 600 MB of memory"
+
+    async def test_units_go_on_without_a_supervisor(self) -> None:
+        await self.units.start(Unit.WEB)
+        await self.units.close(within=1.0)
+        assert self.children.state(Unit.WEB).state is State.READY
 
 
 def test_a_child_whose_supervisor_is_gone_ends_at_once() -> None:
