@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Mapping
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -61,20 +62,37 @@ def replay(snapshot: Path, folder: Path, target: Path, *, upto: Place | None = N
 
 def chain(folder: Path, place: Place, upto: Place | None = None) -> tuple[Header, ...]:
     """The generations that lead on from `place`, that one first. Raises BrokenChainError."""
-    headers = {}
-    for generation in files.generations(folder):
-        with suppress(OSError, FormatError):
-            headers[generation] = files.read_header(folder, generation)
+    headers = headers_of(folder)
     if place.generation not in headers:
         raise BrokenChainError(f"generation {place.generation} of the journal is missing or damaged")
     ends = [upto.generation] if upto else sorted(headers, reverse=True)
     for end in ends:
-        found = _back(headers, end, place.generation)
+        found = back(headers, end, place.generation)
         if found and (upto or not _is_void(folder, headers, found)):
             return tuple(headers[generation] for generation in found)
         if found is None and (upto or _counts(folder, end)):
             raise BrokenChainError(f"generation {end} of the journal does not follow {place.generation}")
     raise BrokenChainError(f"generation {place.generation} of the journal leads nowhere")
+
+
+def headers_of(folder: Path) -> dict[int, Header]:
+    """Of each generation that can be read."""
+    headers = {}
+    for generation in files.generations(folder):
+        with suppress(OSError, FormatError):
+            headers[generation] = files.read_header(folder, generation)
+    return headers
+
+
+def back(headers: Mapping[int, Header], end: int, begin: int) -> list[int] | None:
+    """The generations from `begin` to `end`; None when that is not where it comes from."""
+    found = [end]
+    while found[0] != begin:
+        header = headers.get(found[0])
+        if header is None or header.follows is None or header.follows.generation < begin:
+            return None
+        found.insert(0, header.follows.generation)
+    return found if begin in headers else None
 
 
 def _copy(snapshot: Path, target: Path) -> None:
@@ -135,8 +153,9 @@ def _one(  # noqa: PLR0917
         if waiting and goal is None:
             place = _take_in(raw, header, *waiting, count)
     if frames.damaged or (goal is not None and place != goal):
+        last = waiting[0].seq if waiting else place.seq
         raise BrokenChainError(
-            f"generation {header.generation} of the journal is damaged after change {place.seq}"
+            f"generation {header.generation} of the journal is damaged after change {last}"
         )
     count.torn = goal is None and not frames.whole
     return place
@@ -193,18 +212,7 @@ def _encoded(value: Value) -> bytes:
     return value.encode("utf-8", "surrogateescape")
 
 
-def _back(headers: dict[int, Header], end: int, begin: int) -> list[int] | None:
-    """From `begin` to `end`; None when that is not where it comes from."""
-    found = [end]
-    while found[0] != begin:
-        header = headers.get(found[0])
-        if header is None or header.follows is None or header.follows.generation < begin:
-            return None
-        found.insert(0, header.follows.generation)
-    return found if begin in headers else None
-
-
-def _is_void(folder: Path, headers: dict[int, Header], found: list[int]) -> bool:
+def _is_void(folder: Path, headers: Mapping[int, Header], found: list[int]) -> bool:
     """Whether the last generation is one whose beginning was never committed."""
     if len(found) < 2 or _counts(folder, found[-1]):
         return False

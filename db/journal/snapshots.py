@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import time
+from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -11,10 +13,12 @@ import pysqlite3
 
 from db.errors import StoreError
 from db.journal import files
-from db.journal.format import Place
+from db.journal.format import Header, Place
+from db.journal.replay import back, headers_of
 from db.journal.writer import place_of
 
 KEPT = 2
+STRANDED_DAYS = 30
 
 
 class UnsoundSnapshotError(StoreError):
@@ -60,17 +64,36 @@ def take(store: Path, folder: Path) -> Place:
     return copied
 
 
-def prune(folder: Path, journal: Path, keep: int = KEPT) -> None:
-    """Remove what is older than the `keep` newest snapshots."""
-    kept = generations(folder)[-keep:]
+def leading(folder: Path, journal: Path, place: Place) -> list[int]:
+    """The snapshots from which the journal leads to `place`, oldest first."""
+    headers = headers_of(journal)
+    return [each for each in generations(folder) if back(headers, place.generation, each)]
+
+
+def prune(folder: Path, journal: Path, place: Place, keep: int = KEPT, now: float | None = None) -> None:
+    """Remove what is older than the `keep` newest snapshots that lead to `place`, and not before there are so
+    many. What leads to somewhere else may have changes that the store has lost: it is kept for
+    STRANDED_DAYS."""
+    kept = leading(folder, journal, place)[-keep:]
     if len(kept) < keep:
         return
-    for generation in generations(folder):
-        if generation < kept[0]:
-            path_of(folder, generation).unlink(missing_ok=True)
-    for generation in files.generations(journal):
-        if generation < kept[0]:
-            files.path_of(journal, generation).unlink(missing_ok=True)
+    trail = _trail(headers_of(journal), place.generation)
+    before = (time.time() if now is None else now) - STRANDED_DAYS * 86400
+    for path in (
+        *(path_of(folder, each) for each in generations(folder) if each < kept[0]),
+        *(files.path_of(journal, each) for each in files.generations(journal) if each < kept[0]),
+    ):
+        if int(path.stem) in trail or path.stat().st_mtime < before:
+            path.unlink(missing_ok=True)
+
+
+def _trail(headers: Mapping[int, Header], end: int) -> set[int]:
+    """All generations that have led there, as far as they are known."""
+    found = {end}
+    while (header := headers.get(end)) and header.follows and header.follows.generation < end:
+        end = header.follows.generation
+        found.add(end)
+    return found
 
 
 def _looked_at(raw: Any) -> tuple[dict[str, int], Place]:
