@@ -4,8 +4,9 @@ SETUP := @$(PYTHON) .make
 BIN := .venv/bin
 ARGS ?=
 MINUTES ?= 30
+KERNEL ?= generic
 
-.PHONY: help run demo test check engine bench soak lock clean
+.PHONY: help run demo test check engine image repro test-image bench soak lock clean
 .DEFAULT_GOAL := help
 
 help:
@@ -14,6 +15,9 @@ help:
 	@echo "make engine   build the SIP engine for 2048 call legs, once for this machine"
 	@echo "make test     run the tests                     (ARGS='-k hunting' passes options to pytest)"
 	@echo "make check    everything that CI checks: lint, types, layers, packaging, tests with coverage"
+	@echo "make image    the appliance as a disk and as an update, in ./build/image   (KERNEL=generic or cloud, ARGS=--fast)"
+	@echo "make repro    build it twice from nothing: is it the same, byte for byte?"
+	@echo "make test-image  start the image in virtual machines and use it"
 	@echo "make bench    measure it beside others, into docs/benchmarks.md   (ARGS=--memory, --overload, --trace, --shell)"
 	@echo "make soak     mixed calls for MINUTES=30, and then: is anything left of them?"
 	@echo "make lock     lock the newest Python packages within the ranges of setup.cfg"
@@ -45,6 +49,18 @@ bench:
 soak:
 	$(SETUP) soak
 	@exec $(BIN)/python -P -m tests.nightly --minutes $(MINUTES) $(ARGS)
+
+image:
+	$(SETUP) image
+	@exec $(BIN)/python -P -m firmware.build image --kernel $(KERNEL) $(ARGS)
+
+repro:
+	$(SETUP) image
+	@exec $(BIN)/python -P -m firmware.build repro --kernel $(KERNEL) $(ARGS)
+
+test-image:
+	$(SETUP) test-image
+	@exec $(BIN)/python -P -m pytest tests/image -m image $(ARGS)
 
 lock:
 	$(SETUP) lock

@@ -29,6 +29,8 @@ GOALS = {
     "demo": Goal(("runtime",), (debian.SIPP,)),
     "test": Goal(("runtime", "development"), debian.FOR_TESTS, build_engine=True),
     "bench": Goal(("runtime", "development"), debian.FOR_BENCH, build_engine=True),
+    "image": Goal(("runtime", "development"), debian.FOR_IMAGE, build_engine=True),
+    "test-image": Goal(("runtime", "development"), debian.FOR_TEST_IMAGE, build_engine=True),
     "soak": Goal(("runtime", "development"), (debian.SIPP,), build_engine=True),
 }
 
