@@ -247,7 +247,7 @@ def test_the_other_python_is_one_that_really_runs(tmp_path: Path, monkeypatch: p
 def test_an_unknown_goal_names_the_known_ones(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         goals.main(["fly"])
-    assert "bench, check, demo, engine, lock, run, soak, test" in capsys.readouterr().err
+    assert "bench, check, demo, engine, image, lock, run, soak, test, test-image" in capsys.readouterr().err
 
 
 def test_every_goal_of_the_makefile_is_known_to_the_set_up() -> None:
