@@ -62,6 +62,10 @@ def parser() -> argparse.ArgumentParser:
     status.add_argument("--json", action="store_true", help="for programs")
     selftest = _add(commands, "selftest", _selftest, "check machine, network, PBX and store, with remedies")
     selftest.add_argument("--json", action="store_true", help="for programs")
+    health = _add(commands, "health", _health, "do all services answer? exit code 0 when they do")
+    health.add_argument("--within", type=float, default=0.0, metavar="S", help="ask again for S seconds")
+    console = _add(commands, "console", _console, "the page of the machine's own screen, kept up to date")
+    console.add_argument("--once", action="store_true", help="write it once")
     _add(commands, "support", _support, "all that is needed to find a fault, in one file without secrets")
     compact = _add(commands, "compact", _compact, "delete old records, and make the store small; calls go on")
     compact.add_argument("--json", action="store_true", help="for programs")
@@ -155,6 +159,18 @@ def _selftest(config: Config, args: argparse.Namespace) -> int:
     from appliance.commands import selftest
 
     return selftest.run(config, as_json=args.json)
+
+
+def _health(config: Config, args: argparse.Namespace) -> int:
+    from appliance.commands import health
+
+    return health.run(config, args.within)
+
+
+def _console(config: Config, args: argparse.Namespace) -> int:
+    from appliance.commands import console
+
+    return console.run(config, once=args.once)
 
 
 def _support(config: Config, _: argparse.Namespace) -> int:

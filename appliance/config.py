@@ -195,6 +195,11 @@ class Config:
         return self.state / "backups"
 
     @property
+    def first_password(self) -> Path:
+        """The one that has to be changed; there is none where somebody reads what we print."""
+        return self.state / "first-password"
+
+    @property
     def repairs(self) -> Path:
         """The present repair of the store, and the reports of those before."""
         return self.state / "repair"

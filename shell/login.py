@@ -21,6 +21,10 @@ ROLES = frozenset({"administrator", "support"})
 SCRIPT_SUFFIX = "+s"
 INCORRECT = "Login incorrect"
 VISIT_WITHIN_S = 2.0
+SHORTEST = 8
+"""Characters of a password that takes the place of the console's."""
+CHOICES = 5
+"""Attempts to choose another password."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +54,8 @@ async def log_in(term: Term, services: Services, host: str, peer: str, *, tries:
         user = name.removesuffix(SCRIPT_SUFFIX)
         verdict = await _check(services, host, user, password)
         if not isinstance(verdict, str):
+            if not await _another_password(term, services, Actor(verdict.user, peer, "telnet"), password):
+                return None
             visit = await _last_visit(services, verdict.user)
             await record(services.audit, Actor(verdict.user, peer, "telnet"), "login", "")
             return Entrance(verdict, name.endswith(SCRIPT_SUFFIX), visit)
@@ -57,6 +63,35 @@ async def log_in(term: Term, services: Services, host: str, peer: str, *, tries:
         await record(services.audit, Actor("", peer, "telnet"), "login failed", f"{hint_of(user)}: {verdict}")
         await term.show("", *failure_lines(verdict, ""), *([""] if failures < tries else []))
     return None
+
+
+async def _another_password(term: Term, services: Services, actor: Actor, password: str) -> bool:
+    """Whoever comes with the password that stood on the console chooses another one, here and now. False when
+    he does not. Raises EndOfInput."""
+    if services.first is None or not services.first.is_it(actor.user, password):
+        return True
+    await term.show("", "This password stood on the console: choose another one.")
+    for _ in range(CHOICES):
+        try:
+            chosen = await term.ask("New password: ", secret=True)
+            await term.show("")
+            again = await term.ask("Once more: ", secret=True)
+            await term.show("")
+            if chosen == password:
+                await term.show(*failure_lines("it is the one that stood on the console", ""))
+            elif len(chosen) < SHORTEST:
+                await term.show(*failure_lines(f"choose at least {SHORTEST} characters", ""))
+            elif chosen != again:
+                await term.show(*failure_lines("the two are not the same", ""))
+            else:
+                await services.first.change(actor.user, chosen, actor)
+                await term.show("The password is changed; the console shows none any more.")
+                return True
+        except (Interrupted, LineTooLongError):
+            continue
+        except StoreError as exc:
+            await term.show(*failure_lines(exc.message, exc.hint))
+    return False
 
 
 async def _check(services: Services, host: str, user: str, password: str) -> Account | str:

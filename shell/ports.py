@@ -51,6 +51,16 @@ class Login(Protocol):
         at a time, so that a flood of guesses costs neither memory nor calls."""
 
 
+class FirstPassword(Protocol):
+    """The password of a machine's first start, which stood on its console."""
+
+    def is_it(self, user: str, password: str) -> bool:
+        """Whether somebody whose password is right has that one: he has to choose another."""
+
+    async def change(self, user: str, password: str, actor: Actor) -> None:
+        """Raises PasswordRefusedError, which says what is right, and StoreError."""
+
+
 class Variables(Protocol):
     async def all(self) -> Sequence[VariableState]:
         """In the catalogue's order."""
@@ -154,6 +164,8 @@ class Services:
     office: OfficeView
     compact: Compact
     repair: Repair
+    first: FirstPassword | None = None
+    """None: nobody has to change a password."""
     rules: Rules = field(default_factory=Rules)
     """Edition and memory of this machine, for the ranges that are shown."""
     version: str = ""

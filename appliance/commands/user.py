@@ -8,7 +8,9 @@ import sys
 from appliance.commands.opened import DONE, REFUSED, actor, with_store
 from appliance.commands.say import complain
 from appliance.config import Config
+from appliance.first_password import FirstPassword
 from db.store import Store
+from db.stores.accounts import FIRST_ADMINISTRATOR
 
 
 def show(config: Config) -> int:
@@ -29,6 +31,8 @@ def set_password(config: Config, user: str) -> int:
             complain("the two are not the same; the password stays as it was")
             return REFUSED
         store.accounts.set_password(user, password, actor())
+        if user == FIRST_ADMINISTRATOR:
+            FirstPassword(config.first_password).forget()
         print(f"{user} has a new password")
         return DONE
 

@@ -14,6 +14,7 @@ from appliance.control.maintenance import ControlRepair
 from appliance.control.support import ControlSupport
 from appliance.control.system import ControlSystem
 from appliance.control.trace_client import ControlTrace
+from appliance.first_password import FirstPassword, ShellFirstPassword
 from appliance.preflight import banner
 from appliance.rehearsal import TableRehearsal
 from appliance.roles.service import Backing, Running, run
@@ -98,6 +99,7 @@ def _services(backing: Backing, trace: ControlTrace) -> Services:
             TableRehearsal(backing.config.routing_file, local_zone),
         ),
         repair=ControlRepair(backing.control),
+        first=ShellFirstPassword(backing.store, FirstPassword(backing.config.first_password)),
         rules=Rules(edition=backing.config.edition, ram_mb=memory_mb()),
         version=release().version,
         local_zone=local_zone,

@@ -9,10 +9,12 @@ import os
 import signal
 import time
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 
 from appliance import logs, welcome
 from appliance.config import PREFIX, Config, ConfigError
+from appliance.first_password import FirstPassword, furnish_machine
 from appliance.first_start import furnish
 from appliance.logs import Outlet
 from appliance.preflight import banner, check_certificates, check_ports
@@ -27,6 +29,7 @@ from appliance.trace.past import Past, Remembered
 from db.errors import RefusedError, StoreError, StoreUnavailableError
 from db.repair.job import Folder
 from db.repair.work import recover
+from db.store import Store
 from db.stores.accounts import FIRST_ADMINISTRATOR
 from firmware.release import running
 
@@ -126,7 +129,7 @@ class _Foreground:
         config = self._config
         try:
             await store.open()
-            self._password = await store.do(lambda opened: furnish(opened, config.admin_password))
+            self._password = await store.do(partial(_furnish, config))
         except StoreError as exc:
             if isinstance(exc, (StoreUnavailableError, RefusedError)) and config.routing_file.exists():
                 log.error("%s; calls are routed as they were last (%s)", exc, exc.hint)
@@ -163,6 +166,14 @@ class _Foreground:
             self._supervisor.services.kill()
         self._outlet.close()
         os._exit(1)
+
+
+def _furnish(config: Config, store: Store) -> str | None:
+    """A password that has to be told here."""
+    if config.services == "children":
+        return furnish(store, config.admin_password)
+    furnish_machine(store, FirstPassword(config.first_password), config.admin_password)
+    return None
 
 
 def _kept_by_systemd(_service: str, _lines: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from appliance.clock import local_zone
 from appliance.config import Config
 from appliance.control.system import ControlSystem
+from appliance.first_password import FirstPassword
 from appliance.roles.service import Backing, Running, run
 from appliance.services.ports import Unit
 from appliance.web.app import create_app
@@ -28,6 +29,7 @@ async def _start(backing: Backing) -> Running:
 def _services(backing: Backing) -> WebServices:
     return WebServices(
         accounts=backing.login,
+        must_change=FirstPassword(backing.config.first_password).is_it,
         variables=StoreVariables(backing.store),
         system=ControlSystem(backing.control),
         audit=StoreAudit(backing.store),

@@ -27,6 +27,7 @@ SESSION_COOKIE = "callisto_session"
 FORM_COOKIE = "callisto_form"
 INCORRECT = "User name or password is not right."
 TOO_OLD = "This page was too old. Please log in again."
+MUST_CHANGE = "This password stood on the console. Log in by Telnet first: there you choose another one."
 REASONS = {
     "idle": "You were logged out, or the web service was restarted. Please log in again.",
     "out": "You are logged out.",
@@ -134,6 +135,8 @@ class Door:
         if account is None:
             return _Refusal(403, INCORRECT)
         throttle.succeeded(address)
+        if self._services.must_change(account.user, password):
+            return _Refusal(403, MUST_CHANGE)
         if not account.roles & ROLES:
             return _Refusal(403, f"{account.user} has neither of the roles administrator and support.")
         return account

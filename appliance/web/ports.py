@@ -66,6 +66,8 @@ class WebServices:
     audit: Audit
     throttle: Throttle
     shelf: Shelf
+    must_change: Callable[[str, str], bool] = lambda _user, _password: False
+    """Whether that is a password to be changed before anything else."""
     version: str = ""
     local_zone: Callable[[], ZoneInfo] = lambda: ZoneInfo("UTC")
     """Asked each time: it may be changed while we run."""

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 
 import pytest
 
 from db.errors import StoreUnavailableError
+from db.variables.states import Actor
 from shell.login import Entrance, log_in
 from shell.ports import Services
 from shell.term import EndOfInput
@@ -112,3 +114,44 @@ async def test_success_makes_the_next_failures_free_again() -> None:
     services = Office(policy=Policy()).services()
     for _ in range(4):
         assert await enter(services, ScriptedTerm("admin", "wrong", "admin", "wrong", "admin", "secret"))
+
+
+class StoodOnTheConsole:
+    """shell.ports.FirstPassword in memory."""
+
+    def __init__(self) -> None:
+        self.changed: list[str] = []
+
+    def is_it(self, user: str, password: str) -> bool:
+        return (user, password) == ("admin", "secret") and not self.changed
+
+    async def change(self, user: str, password: str, actor: Actor) -> None:
+        assert (user, actor.user, actor.address) == ("admin", "admin", PEER)
+        self.changed.append(password)
+
+
+async def test_the_password_of_the_console_is_changed_before_anything_else() -> None:
+    first, office = StoodOnTheConsole(), Office()
+    refused = ["secret", "secret", "short", "short", "long enough", "long enoug"]
+    term = ScriptedTerm("admin", "secret", *refused, CTRL_C, "long enough", "long enough")
+    entrance = await enter(replace(office.services(), first=first), term)
+    assert entrance is not None
+    assert first.changed == ["long enough"]
+    assert "% it is the one that stood on the console" in term.shown
+    assert "% choose at least 8 characters" in term.shown
+    assert "% the two are not the same" in term.shown
+    assert [note.action for note in office.audit.notes] == ["login"]
+
+
+async def test_who_chooses_no_other_does_not_come_in() -> None:
+    first, office = StoodOnTheConsole(), Office()
+    term = ScriptedTerm("admin", "secret", *["short", "short"] * 5)
+    assert await enter(replace(office.services(), first=first), term) is None
+    assert first.changed == []
+    assert office.audit.notes == []
+
+
+async def test_another_password_is_nobodys_first() -> None:
+    first = StoodOnTheConsole()
+    first.changed.append("it")
+    assert await enter(replace(Office().services(), first=first), ScriptedTerm("admin", "secret")) is not None

@@ -99,6 +99,7 @@ class Office:
     state: Path = Path("/nonexistent")
     store_away: bool = False
     supervisor_away: bool = False
+    stood_on_console: tuple[str, str] = ("", "")
     status_now: dict[str, Any] = field(default_factory=status)
     at: float = 1000.0
     notes: list[tuple[str, str, str, str]] = field(default_factory=list)
@@ -133,6 +134,7 @@ class Office:
             audit=self,
             throttle=self.throttle,
             shelf=Shelf(self.state),
+            must_change=lambda user, password: (user, password) == self.stood_on_console,
             version="0.1.0",
             local_zone=lambda: ZoneInfo("Europe/Zurich"),
             now=lambda: NOW,

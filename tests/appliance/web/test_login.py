@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-from appliance.web.door import INCORRECT
+from appliance.web.door import INCORRECT, MUST_CHANGE
 from shell.throttle import Throttle, Verdict
 from tests.appliance.web.office import key_of, words
 
@@ -253,3 +253,12 @@ async def test_while_the_store_is_away_the_last_timeout_stays_in_force(office, b
 async def test_an_unknown_reason_says_nothing(browser):
     page = await browser.get("/login?reason=<b>you+won</b>")
     assert "you won" not in words(page)
+
+
+async def test_the_password_of_the_console_is_changed_by_telnet_first(browser, office):
+    office.stood_on_console = ("admin", "correct horse")
+    answer = await browser.log_in("admin", "correct horse")
+    assert answer.status_code == 403
+    assert MUST_CHANGE in words(answer)
+    office.stood_on_console = ("", "")
+    assert (await browser.log_in("admin", "correct horse")).status_code == 303

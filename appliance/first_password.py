@@ -1,0 +1,93 @@
+"""The password of an appliance's first start: shown on its console until somebody has chosen another one."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hmac
+import logging
+import os
+from pathlib import Path
+
+from appliance.first_start import furnish, generated_password
+from db.store import Store
+from db.stores.accounts import FIRST_ADMINISTRATOR
+from db.variables.states import Actor
+
+log = logging.getLogger(__name__)
+
+
+class FirstPassword:
+    """A file of the state, for its owner's eyes alone. It is there from before the password is in force until
+    it has been changed: whenever the power fails, the one that is shown is the one that is good."""
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+
+    def text(self) -> str | None:
+        """None when there is none to be changed."""
+        try:
+            return self._file.read_text(encoding="utf-8").strip() or None
+        except OSError:
+            return None
+
+    def is_it(self, user: str, password: str) -> bool:
+        """Whether somebody whose password is right has this one."""
+        text = self.text()
+        same = text is not None and hmac.compare_digest(text.encode(), password.encode("utf-8", "replace"))
+        return same and user == FIRST_ADMINISTRATOR
+
+    def keep(self, password: str) -> None:
+        neighbour = self._file.with_name(f".{self._file.name}.new")
+        with contextlib.suppress(FileNotFoundError):
+            neighbour.unlink()
+        with neighbour.open("x") as file:
+            os.fchmod(file.fileno(), 0o600)
+            file.write(f"{password}\n")
+            file.flush()
+            os.fsync(file.fileno())
+        neighbour.replace(self._file)
+        _sync(self._file.parent)
+
+    def forget(self) -> None:
+        with contextlib.suppress(FileNotFoundError):
+            self._file.unlink()
+            _sync(self._file.parent)
+
+
+def furnish_machine(store: Store, first: FirstPassword, given: str | None) -> None:
+    """As `furnish`, on a machine that has nothing but its console: the password stands in a file before it is
+    in force. `given`: one that need not be changed. Raises StoreError, OSError."""
+    if given is not None:
+        furnish(store, given)
+        return
+    kept = first.text()
+    password = kept or generated_password()
+    if kept is None:
+        first.keep(password)
+    furnish(store, password)
+    if not store.accounts.verify(FIRST_ADMINISTRATOR, password):
+        first.forget()  # there has long been an administrator
+
+
+class ShellFirstPassword:
+    """Fulfils `shell.ports.FirstPassword`."""
+
+    def __init__(self, store: Store, first: FirstPassword) -> None:
+        self._store = store
+        self._first = first
+
+    def is_it(self, user: str, password: str) -> bool:
+        return self._first.is_it(user, password)
+
+    async def change(self, user: str, password: str, actor: Actor) -> None:
+        await asyncio.to_thread(self._store.accounts.set_password, user, password, actor)
+        await asyncio.to_thread(self._first.forget)
+
+
+def _sync(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

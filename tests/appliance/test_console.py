@@ -1,0 +1,70 @@
+"""The page on the machine's own screen."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from appliance.checks.verdicts.on_network import Link
+from appliance.commands import console
+from appliance.config import Config
+from appliance.console import Machine, page
+from appliance.first_password import FirstPassword
+
+LO = Link("lo", True, ("127.0.0.1/8", "::1/128"))
+CARD = Link("eth0", True, ("192.0.2.20/24", "fe80::1/64"))
+MACHINE = Machine("1.4.0", "callisto", (LO, CARD), 23, 9923, 80)
+
+
+def test_it_says_where_to_log_in_and_with_what() -> None:
+    shown = page(replace(MACHINE, password="abcd-efgh-jkmn"))
+    assert shown == (
+        "Callisto 1.4.0   callisto",
+        "",
+        "  Log in         telnet 192.0.2.20",
+        "                 telnet-ssl -z ssl 192.0.2.20 9923",
+        "  Browser        http://192.0.2.20/",
+        "",
+        "  First login    admin, password abcd-efgh-jkmn",
+        "                 You will be asked to choose another password.",
+        "",
+    )
+
+
+def test_a_password_that_was_changed_is_nowhere() -> None:
+    assert not any("password" in line for line in page(MACHINE))
+
+
+def test_ports_that_are_not_the_usual_ones_are_told() -> None:
+    shown = page(replace(MACHINE, telnet_port=2323, telnets_port=0, web_port=8080))
+    assert "  Log in         telnet 192.0.2.20 2323" in shown
+    assert "  Browser        http://192.0.2.20:8080/" in shown
+    assert page(replace(MACHINE, telnet_port=0))[2] == "  Log in         telnet-ssl -z ssl 192.0.2.20 9923"
+
+
+@pytest.mark.parametrize(
+    ("links", "said"),
+    [
+        ((LO,), "No network card"),
+        ((LO, Link("eth0", False, ())), "is the cable in eth0?"),
+        ((LO, Link("eth0", True, ("fe80::1/64",))), "no DHCP server has answered"),
+    ],
+)
+def test_without_an_address_it_says_what_to_do(links: tuple[Link, ...], said: str) -> None:
+    assert said in "\n".join(page(replace(MACHINE, links=links)))
+
+
+def test_what_is_wrong_on_the_medium_is_shown() -> None:
+    assert "  ! network.conf: line 1: no" in page(replace(MACHINE, problems=["network.conf: line 1: no"]))
+
+
+def test_the_page_of_this_machine(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    config = Config.load({"CALLISTO_STATE": str(tmp_path)}, tmp_path)
+    FirstPassword(config.first_password).keep("abcd-efgh-jkmn")
+    (tmp_path / "problems").write_text("network.conf: \x1b[31mline 1\n")
+    assert console.run(config, once=True, problems=tmp_path / "problems") == 0
+    said = capsys.readouterr().out
+    assert "password abcd-efgh-jkmn" in said
+    assert "\x1b" not in said
