@@ -1,6 +1,6 @@
-"""The bytes of a SQLite file: numbers, records, pages. Pure.
+"""The bytes of a SQLite file: numbers, pages, cells. Pure.
 
-Source: sqlite.org/fileformat2.html, sections 1.6 (b-tree pages) and 2.1 (record format). All that is read
+Source: sqlite.org/fileformat2.html, section 1.6 (b-tree pages). All that is read
 may be damaged: whatever cannot be right raises FormatError.
 """
 
@@ -12,10 +12,6 @@ from typing import NamedTuple
 
 MAGIC = b"SQLite format 3\0"
 Value = None | int | float | str | bytes
-
-_INTEGER_BYTES = (0, 1, 2, 3, 4, 6, 8, 8, 0, 0)
-_LONGEST_HEADER = 200
-"""Bytes of a record's header: our widest table has 18 columns of at most 9 bytes."""
 
 
 class FormatError(ValueError):
@@ -56,6 +52,8 @@ def varint(data: bytes, at: int) -> tuple[int, int]:
     """The number at `at`, unsigned, and where it ends."""
     value = 0
     try:
+        if data[at] < 0x80:
+            return data[at], at + 1
         for end in range(at, at + 8):
             byte = data[end]
             value = value << 7 | byte & 0x7F
@@ -112,6 +110,11 @@ def cell(data: bytes, at: int, usable: int, kind: Kind) -> Cell:
         key = signed(key)
     if size < 2:
         raise FormatError("a record that short is none of ours")
+    if size <= usable // 8:  # such a record never goes on elsewhere
+        end = place + size
+        if end > usable:
+            raise FormatError("a cell runs over the page")
+        return Cell(at, max(end, at + 4), key, place, size, size)
     local = local_size(size, usable, table=table)
     end = place + local + (4 if local < size else 0)
     if end > usable:
@@ -122,56 +125,3 @@ def cell(data: bytes, at: int, usable: int, kind: Kind) -> Cell:
 def interior_cells(data: bytes, head: Head) -> list[tuple[int, int]]:
     """Left child and key of each cell of an interior page of a table."""
     return [(int.from_bytes(data[at : at + 4], "big"), signed(varint(data, at + 4)[0])) for at in head.cells]
-
-
-def serials(record: bytes, at: int, size: int) -> tuple[list[int], int]:
-    """The serial types of the record of `size` bytes at `at`, and where its values begin.
-
-    Raises FormatError unless they fill the record to the byte.
-    """
-    length, place = varint(record, at)
-    end = at + length
-    if length > _LONGEST_HEADER or length > size:
-        raise FormatError("no header of a record")
-    found: list[int] = []
-    total = length
-    while place < end:
-        serial = record[place] if place < len(record) else 0x80
-        if serial < 0x80:
-            place += 1
-        else:
-            serial, place = varint(record, place)
-        found.append(serial)
-        if serial >= 12:
-            total += (serial - 12) >> 1
-        elif serial < 10:
-            total += _INTEGER_BYTES[serial]
-        else:
-            raise FormatError("a serial type that does not exist")
-    if place != end or total != size:
-        raise FormatError("the values do not fill the record")
-    return found, end
-
-
-def values(record: bytes, kinds: list[int], at: int) -> list[Value]:
-    """The values of these serial types from `at` on. Raises FormatError for text that is no UTF-8."""
-    found: list[Value] = []
-    for kind in kinds:
-        if kind >= 12:
-            end = at + ((kind - 12) >> 1)
-            raw = record[at:end]
-            try:
-                found.append(raw.decode() if kind & 1 else raw)
-            except UnicodeDecodeError:
-                raise FormatError("a text that is no UTF-8") from None
-            at = end
-        elif kind in {0, 8, 9}:
-            found.append(None if kind == 0 else kind - 8)
-        else:
-            end = at + _INTEGER_BYTES[kind]
-            raw = record[at:end]
-            found.append(
-                struct.unpack(">d", raw)[0] if kind == 7 else int.from_bytes(raw, "big", signed=True)
-            )
-            at = end
-    return found

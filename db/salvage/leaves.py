@@ -14,9 +14,10 @@ from typing import NamedTuple
 from db.salvage import format as fmt
 from db.salvage.chains import payload
 from db.salvage.format import Cell, FormatError, Head, Kind, Value
+from db.salvage.forms import Forms, Record, values
 from db.salvage.pages import Pages
 from db.salvage.scanning import pattern, starts
-from db.salvage.shapes import IndexShape, Row, Schema, Shape
+from db.salvage.shapes import IndexShape, Row, Schema
 
 
 class Origin(IntEnum):
@@ -61,9 +62,7 @@ class Leaf:
 class _Typed(NamedTuple):
     cell: Cell
     owner: int
-    kinds: list[int]
-    record: bytes
-    values_at: int
+    record: Record
 
 
 @dataclass(slots=True)
@@ -74,14 +73,12 @@ class Leaves:
     schema: Schema
     chained: dict[int, tuple[int, int]] = field(default_factory=dict)
     clashes: set[tuple[int, int]] = field(default_factory=set)
-    _widths: dict[int, list[tuple[int, Shape]]] = field(default_factory=dict)
+    _forms: Forms = field(init=False)
     _patterns: list[tuple[int, re.Pattern[bytes]]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        for place, shape in enumerate(self.schema.shapes):
-            for width in range(shape.least, len(shape.fields) + 1):
-                self._widths.setdefault(width, []).append((place, shape))
-            self._patterns.append((place, pattern(shape)))
+        self._forms = Forms(self.schema)
+        self._patterns += [(place, pattern(shape)) for place, shape in enumerate(self.schema.shapes)]
 
     def table(self, number: int, data: bytes, head: Head) -> Leaf:
         """The rows of a leaf page of a table."""
@@ -142,20 +139,20 @@ class Leaves:
         """The entries of an index's page, the indexes they may belong to, and the children of the page."""
         entries, children = [], []
         fitting = list(self.schema.indexes)
-        seen: set[tuple[int, ...]] = set()
+        seen: set[tuple[int, int]] = set()
         for at in head.cells:
             found = self._entry(data, at, head.kind)
             if found is None:
                 continue
-            cell, kinds, values = found
-            form = tuple(kinds)
+            cell, record, key = found
+            form = id(record.form), record.last
             if form not in seen:
-                narrowed = [index for index in fitting if index.fits(form)]
+                narrowed = [index for index in fitting if index.fits(record.kinds)]
                 if not narrowed:
                     continue  # one wrong entry does not say what the others are
                 fitting = narrowed
                 seen.add(form)
-            entries.append(Entry(at, int(values[-1] or 0), tuple(values[:-1])))
+            entries.append(Entry(at, int(key[-1] or 0), tuple(key[:-1])))
             children.append(cell.key)
         return entries, fitting if entries else [], [*children, head.right]
 
@@ -165,39 +162,37 @@ class Leaves:
         found = self._entry(data, at, fmt.page_head(data, 0, self.pages.usable).kind)
         return tuple(found[2][:-1]) if found else ()
 
-    def _entry(self, data: bytes, at: int, kind: Kind) -> tuple[Cell, list[int], list[Value]] | None:
+    def _entry(self, data: bytes, at: int, kind: Kind) -> tuple[Cell, Record, list[Value]] | None:
         try:
             cell = fmt.cell(data, at, self.pages.usable, kind)
-            record, begin = self._record(data, cell)
-            kinds, values_at = fmt.serials(record, begin, cell.size)
-            values = fmt.values(record, kinds, values_at)
+            record = self._record(data, cell)
+            found = values(record)
         except FormatError:
             return None
-        return (cell, kinds, values) if isinstance(values[-1], int) else None
+        return (cell, record, found) if isinstance(found[-1], int) else None
 
     def _typed(self, data: bytes, at: int) -> _Typed | None:
         try:
             cell = fmt.cell(data, at, self.pages.usable, Kind.TABLE_LEAF)
-            record, begin = self._record(data, cell)
-            kinds, values_at = fmt.serials(record, begin, cell.size)
+            record = self._record(data, cell)
         except FormatError:
             return None
-        for owner, shape in self._widths.get(len(kinds), ()):
-            if shape.fits(kinds):
-                return _Typed(cell, owner, kinds, record, values_at)
-        return None
+        owner = self._forms.owner(record)
+        return None if owner is None else _Typed(cell, owner, record)
 
-    def _record(self, data: bytes, cell: Cell) -> tuple[bytes, int]:
-        """Where the record is: in the page, or by itself if it goes on elsewhere."""
-        return (data, cell.body) if cell.local == cell.size else (payload(self.pages, data, cell), 0)
+    def _record(self, data: bytes, cell: Cell) -> Record:
+        """From the page, or from all its pages if it goes on elsewhere."""
+        if cell.local == cell.size:
+            return self._forms.record(data, cell.body, cell.size)
+        return self._forms.record(payload(self.pages, data, cell), 0, cell.size)
 
     def _row(self, typed: _Typed, *, again: bool = False) -> Row | None:
         try:
-            values = fmt.values(typed.record, typed.kinds, typed.values_at)
+            found = values(typed.record)
         except FormatError:
             return None
         shape = self.schema.shapes[typed.owner]
-        row = shape.row(typed.cell.key, values)
+        row = shape.row(typed.cell.key, found)
         return row if again or shape.right(row) else None
 
     def _claim(self, number: int, data: bytes, cell: Cell) -> None:

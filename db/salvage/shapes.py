@@ -60,26 +60,6 @@ class Field:
     def takes(self, serial: int) -> bool:
         return serial in self.small or (13 <= serial <= self.text_to and serial % 2 == 1)
 
-    @property
-    def special(self) -> bool:
-        """There is more to look at than a text's characters."""
-        special = {Holds.MOMENT, Holds.JSON, Holds.REAL}
-        return self.domain is not None or self.holds in special
-
-    def right(self, value: Value) -> bool:
-        """Whether a value of the right type can be one of ours."""
-        if value is None:
-            return True
-        match self.holds:
-            case Holds.REAL:
-                return isinstance(value, float) and math.isfinite(value)
-            case Holds.MOMENT:
-                return _MOMENT.fullmatch(str(value)) is not None
-            case Holds.JSON:
-                return _is_json(str(value))
-            case _:
-                return self.domain is None or value in self.domain
-
 
 @dataclass(frozen=True, slots=True)
 class IndexShape:
@@ -128,36 +108,36 @@ class Shape:
     references: tuple[Reference, ...] = ()
     ours: bool = True
     _texts: tuple[int, ...] = field(init=False, default=())
+    _moments: tuple[int, ...] = field(init=False, default=())
     _reals: tuple[int, ...] = field(init=False, default=())
+    _jsons: tuple[int, ...] = field(init=False, default=())
     _rowids: tuple[int, ...] = field(init=False, default=())
-    _special: tuple[tuple[int, Field], ...] = field(init=False, default=())
+    _domains: tuple[tuple[int, frozenset[Value]], ...] = field(init=False, default=())
 
     def __post_init__(self) -> None:
+        fields = tuple(enumerate(self.fields))
+
         def where(holds: Holds) -> tuple[int, ...]:
-            return tuple(place for place, each in enumerate(self.fields) if each.holds is holds)
+            return tuple(place for place, each in fields if each.holds is holds)
 
         object.__setattr__(self, "_texts", where(Holds.TEXT))
+        object.__setattr__(self, "_moments", where(Holds.MOMENT))
         object.__setattr__(self, "_reals", where(Holds.REAL))
+        object.__setattr__(self, "_jsons", where(Holds.JSON))
         object.__setattr__(self, "_rowids", where(Holds.ROWID))
-        special = tuple((place, each) for place, each in enumerate(self.fields) if each.special)
-        object.__setattr__(self, "_special", special)
+        domains = tuple((place, each.domain | {None}) for place, each in fields if each.domain is not None)
+        object.__setattr__(self, "_domains", domains)
 
     @property
     def proves_itself(self) -> bool:
         """A record whose end is JSON cannot have been put together of two."""
         return self.fields[-1].holds is Holds.JSON
 
-    def fits(self, serials: Sequence[int]) -> bool:
-        if not self.least <= len(serials) <= len(self.fields):
-            return False
-        for each, serial in zip(self.fields, serials, strict=False):
-            if serial not in each.small and not (13 <= serial <= each.text_to and serial & 1):
-                return False
-        return True
-
     def row(self, rowid: int, values: Sequence[Value]) -> Row:
         """The row as SQLite reads it from a record that fits."""
-        found = [*values, *(each.default for each in self.fields[len(values) :])]
+        found = list(values)
+        if len(found) < len(self.fields):
+            found += [each.default for each in self.fields[len(values) :]]
         for place in self._rowids:
             found[place] = rowid
         for place in self._reals:
@@ -166,12 +146,21 @@ class Shape:
         return tuple(found)
 
     def right(self, row: Row) -> bool:
-        """Whether each value can be one of ours."""
+        """Whether each value, which has a type of its column, can be one of ours."""
         for place in self._texts:
             value = row[place]
-            if isinstance(value, str) and "\0" in value:  # no text of ours has one: db/text.py
+            if value and "\0" in value:  # type: ignore[operator]  # no text of ours has one: db/text.py
                 return False
-        return all(each.right(row[place]) for place, each in self._special)
+        for place in self._moments:
+            if (value := row[place]) is not None and _MOMENT.fullmatch(str(value)) is None:
+                return False
+        for place in self._reals:
+            if (value := row[place]) is not None and not math.isfinite(value):  # type: ignore[arg-type]
+                return False
+        for place, domain in self._domains:
+            if row[place] not in domain:
+                return False
+        return all(row[place] is None or _is_json(row[place]) for place in self._jsons)
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,9 +174,9 @@ class Schema:
         return tuple(index for shape in self.shapes for index in shape.indexes)
 
 
-def _is_json(text: str) -> bool:
+def _is_json(text: Value) -> bool:
     try:
-        json.loads(text)
+        json.loads(str(text))
     except (ValueError, RecursionError):
         return False
     return True

@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from db.salvage import format as fmt
-from db.salvage import salvage
+from db.salvage import forms, salvage
 from db.salvage.shapes import DOMAINS, Field, Holds, Shape
 from db.store import prepare
 from tests.db import big_store
@@ -107,8 +107,7 @@ def test_no_bytes_make_the_reader_fail_but_in_its_own_way(data: bytes) -> None:
             head = fmt.page_head(page, 0, 512)
             for at in head.cells:
                 cell = fmt.cell(page, at, 512, fmt.Kind.TABLE_LEAF)
-                kinds, begin = fmt.serials(page, cell.body, cell.size)
-                fmt.values(page, kinds, begin)
+                forms.values(forms.Forms(big_store.SCHEMA).record(page, cell.body, cell.size))
         except fmt.FormatError:
             continue
 
