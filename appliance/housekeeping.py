@@ -23,9 +23,9 @@ from router.model import RoutingTable
 
 log = logging.getLogger(__name__)
 
-POLL_EVERY = 0.25
+POLL_EVERY = 0.5
 AGAIN_AFTER = 2.0
-INGEST_EVERY = 1.0
+INGEST_EVERY = 2.0
 RESOLVE_EVERY = 60.0
 LAST_INGEST_WITHIN = 0.2
 OF_STORE = {"trace_group": "store"}

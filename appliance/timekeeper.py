@@ -19,7 +19,7 @@ from shell.clock_ports import ClockRefusedError, ClockState, ServerCheck
 log = logging.getLogger(__name__)
 
 LOOK_EVERY = 15.0
-ZONE_EVERY = 0.5
+ZONE_EVERY = 2.0
 FRESH_FOR = 10.0
 """Seconds for which an answer of a time server counts for whoever asks again."""
 

@@ -15,7 +15,7 @@ log = logging.getLogger(__name__)
 THRESHOLD = timedelta(seconds=1)
 """Smaller differences are left alone: they move a run by less than a second."""
 
-INTERVAL_S = 0.25
+INTERVAL_S = 0.5
 """How often the clocks are compared."""
 
 

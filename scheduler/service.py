@@ -21,7 +21,7 @@ from apscheduler.events import (
 from apscheduler.jobstores.memory import MemoryJobStore
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
-from scheduler.clockguard import Clock, ClockGuard, SystemClock
+from scheduler.clockguard import INTERVAL_S, Clock, ClockGuard, SystemClock
 from scheduler.days import WeeklyTime
 from scheduler.jobs import GRACE, JobState, Outcome, RunResult, due_after, is_too_late, missed_between
 from scheduler.trigger import DayMaskTrigger
@@ -55,7 +55,12 @@ class Planner:
     """
 
     def __init__(
-        self, zone: ZoneInfo, on_result: OnResult, *, clock: Clock | None = None, look_every_s: float = 0.25
+        self,
+        zone: ZoneInfo,
+        on_result: OnResult,
+        *,
+        clock: Clock | None = None,
+        look_every_s: float = INTERVAL_S,
     ) -> None:
         self._zone = zone
         self._on_result = on_result

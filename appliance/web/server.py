@@ -42,7 +42,7 @@ class WebServer:
 
     async def close(self) -> None:
         """Take no more connections, finish what is under way within its limit, return when all is closed."""
-        self._server.should_exit = True
+        self._server.end()
         await self._task
 
 
@@ -50,6 +50,18 @@ class _Server(uvicorn.Server):
     def __init__(self, config: Config) -> None:
         super().__init__(config)
         self.listening = asyncio.Event()
+        self._ending = asyncio.Event()
+
+    def end(self) -> None:
+        self.should_exit = True
+        self._ending.set()
+
+    async def main_loop(self) -> None:
+        """uvicorn's own wakes ten times a second. Once will do, for the date in our answers."""
+        while not await self.on_tick(0):
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(1.0):
+                    await self._ending.wait()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)

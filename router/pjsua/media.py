@@ -83,12 +83,16 @@ class MediaServer:
     def capacity(self) -> int:
         return self._endpoint.capacity
 
+    @property
+    def legs_in_use(self) -> int:
+        return len(self._legs)
+
     def facts(self) -> dict[str, object]:
         return {
             "engine": f"PJSUA2 {self._endpoint.version}",
             "build": self._endpoint.build,
             "capacity": self.capacity,
-            "legs_in_use": len(self._legs),
+            "legs_in_use": self.legs_in_use,
             "conferences": len(self._conferences),
             "refused_busy": self._endpoint.refused,
             "codecs": list(self._endpoint.codecs),
