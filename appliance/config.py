@@ -63,7 +63,7 @@ class Config:
     `telnet_tls_certificate` None: one is made. `clock`: whether this machine's clock is ours to set
     ("timedated") or not ("bare"). `services`: whether they are child processes or units of systemd.
     `memory_limit_mb`: of router and media server each, 0 for none (docs/decisions/0009). `keep_…_days`: what
-    is older is deleted when the store is compacted; 0: nothing.
+    is older is deleted when the store is compacted; 0: nothing. `keep_backups`: on this machine.
     """
 
     listen: str
@@ -92,6 +92,7 @@ class Config:
     keep_calls_days: int = 1095
     keep_audit_days: int = 1095
     keep_jobs_days: int = 365
+    keep_backups: int = 3
     clock: str = "bare"
     services: str = "children"
     peers: tuple[Peer, ...] = ()
@@ -262,6 +263,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("keep_calls_days", values.whole(0, 36500), 1095, _DAYS),
     Setting("keep_audit_days", values.whole(0, 36500), 1095, _DAYS),
     Setting("keep_jobs_days", values.whole(0, 36500), 365, _DAYS),
+    Setting("keep_backups", values.whole(1, 1000), 3, "a whole number of backups to 1000, at least 1"),
     Setting("clock", values.one_of("bare", "timedated"), "bare", "bare or timedated"),
     Setting("services", values.one_of("children", "systemd"), "children", "children or systemd"),
 )

@@ -12,11 +12,13 @@ from contextlib import AsyncExitStack
 from datetime import datetime
 
 from appliance import lifecycle
+from appliance.backups import Backups
 from appliance.checks.runner import Runner
 from appliance.checks.suite import Sources, suite
 from appliance.clock import local_zone
 from appliance.compacting import Compactor
 from appliance.config import Config
+from appliance.control.backup import handlers as backup_handlers
 from appliance.control.checks import handlers as checks_handlers
 from appliance.control.clock import handlers as clock_handlers
 from appliance.control.compact import handlers as compact_handlers
@@ -112,6 +114,9 @@ class Supervisor:
         )
         kept = Keep(config.keep_calls_days, config.keep_audit_days, config.keep_jobs_days)
         self._compactor = Compactor(store, kept, lambda: self._maintenance.runs)
+        self._backups = Backups(
+            config, env, store, lambda: "the store is being repaired" if self._maintenance.runs else ""
+        )
         contents = Contents(config, store, self._past, self._whole_status, self._checks.run)
         self._support = Desk(Bundles(config.state / "support"), contents.gather, contents.secrets().clean)
 
@@ -141,6 +146,7 @@ class Supervisor:
             await undo.enter_async_context(control)
             self._trace.attach(control)
             self._maintenance.publish = control.publish
+            self._backups.publish = control.publish
             undo.callback(tell_own_log(SELF, control))
             undo.callback(self.services.watch(self._changed))
             undo.callback(self._follow())
@@ -150,6 +156,7 @@ class Supervisor:
             undo.push_async_callback(self._checks.close)
             undo.push_async_callback(self._support.close)
             undo.push_async_callback(self._compactor.close)
+            undo.push_async_callback(self._backups.close)
             await self._house.look()  # the routing table is there before the router
             notify = notify or Notify()
             notify.ready(f"Callisto {self._about.version}")  # units that come after us start now
@@ -200,6 +207,7 @@ class Supervisor:
             **clock_handlers(self._time),
             **checks_handlers(self._checks),
             **compact_handlers(self._compactor),
+            **backup_handlers(self._backups),
             **support_handlers(self._support),
             **maintenance_handlers(self._maintenance),
             **trace_handlers(self._trace),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from shell.command_sets import (
+    backup,
     checks,
     clock,
     general,
@@ -19,6 +20,7 @@ from shell.registry import Command
 COMMANDS: tuple[Command, ...] = (
     *trace.COMMANDS,
     *repair.COMMANDS,
+    *backup.COMMANDS,
     *variables.COMMANDS,
     *information.COMMANDS,
     *clock.COMMANDS,

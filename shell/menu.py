@@ -52,6 +52,21 @@ async def _compact(context: Context, term: Term) -> None:
     await pause(term)
 
 
+async def _backup(context: Context, term: Term) -> None:
+    await heading(context, term, "Backup")
+    await obey(context, term, "show backups", above=HEADING_ROWS)
+    await term.show(
+        "",
+        *((Span(f"  {number}", Style.KEY), Span(f"  {title}")) for number, title, _ in _BACKUPS),
+        (Span("  0", Style.KEY), Span("  Back")),
+    )
+    answer = await choice(term, "Number, 0 to go back: ")
+    for number, _, command in _BACKUPS:
+        if answer == number:
+            await obey(context, term, command)
+            await pause(term)
+
+
 async def _repair(context: Context, term: Term) -> None:
     await heading(context, term, "Repair Database")
     state = await _repair_state(context)
@@ -83,6 +98,12 @@ _REPAIRS = (
 )
 
 
+_BACKUPS = (
+    ("1", "Make one now", "backup"),
+    ("2", "How far it is, or what came of the last one", "backup status"),
+)
+
+
 async def _trace(context: Context, term: Term) -> None:
     await trace_menu.open_trace(context, term)
 
@@ -95,6 +116,7 @@ ENTRIES = (
     Entry("Set Date/Time", "the clock, its zone, its time server", "show clock", _clock),
     Entry("Self Test", "what to look at before a bug report", "self test", _self_test),
     Entry("Sessions", "who is logged in, and what he does", "show sessions", _sessions),
+    Entry("Backup", "everything in one file, proven", "backup", _backup),
     Entry("Compact Database", "delete old records, shrink the store", "compact", _compact),
     Entry("Exit", "leave", "exit", None),
 )

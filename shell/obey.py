@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 
 from db.errors import StoreError
+from shell.backup_ports import BackupRefusedError
 from shell.clock_ports import ClockRefusedError
 from shell.compact_ports import CompactRefusedError
 from shell.layout import folded
@@ -32,6 +33,7 @@ WIDEST = 100
 REFUSALS = (
     CommandError,
     StoreError,
+    BackupRefusedError,
     ClockRefusedError,
     CompactRefusedError,
     RepairRefusedError,

@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo
 from db.variables.states import Actor, Change, VariableState
 from db.variables.trials import Trial
 from db.variables.values import Context as Rules
+from shell.backup_ports import Backup
 from shell.checks_ports import SelfTest
 from shell.clock_ports import DateTime
 from shell.compact_ports import Compact
@@ -164,6 +165,7 @@ class Services:
     office: OfficeView
     compact: Compact
     repair: Repair
+    backup: Backup
     first: FirstPassword | None = None
     """None: nobody has to change a password."""
     rules: Rules = field(default_factory=Rules)

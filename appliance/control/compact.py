@@ -10,14 +10,15 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncGenerator, Sequence
-from typing import Any, get_args
+from typing import Any
 
 from appliance.compacting import Compactor
+from appliance.control.actors import actor_of
 from appliance.control.client import ControlClient, ControlUnavailableError
 from appliance.control.protocol import RefusedError, Request
 from appliance.control.server import Handler, Peer
 from db.compacted import Old
-from db.variables.states import Actor, Channel
+from db.variables.states import Actor
 from shell.compact_data import decode, decode_old, encode, encode_old
 from shell.compact_ports import Compacting, CompactRefusedError
 from shell.ports import SystemUnavailableError
@@ -26,7 +27,6 @@ from shell.reading import number, table, text
 WITHIN = 35.0
 """The store may be busy for half a minute before it is refused."""
 WAIT = 2.0
-LONGEST = 200
 
 
 class ControlCompact:
@@ -73,7 +73,7 @@ def handlers(compactor: Compactor) -> dict[str, Handler]:
 
     def begin(request: Request, _: Peer) -> object:
         try:
-            return {"run": compactor.begin(_actor(request)).number}
+            return {"run": compactor.begin(actor_of(request)).number}
         except CompactRefusedError as exc:
             raise RefusedError(exc.message, exc.hint) from exc
 
@@ -90,13 +90,3 @@ def handlers(compactor: Compactor) -> dict[str, Handler]:
         return {"doing": run.now.doing, "result": encode(run.now.result) if run.now.result else None}
 
     return {"compact_old": old, "compact": begin, "compact_run": follow}
-
-
-def _actor(request: Request) -> Actor:
-    channel = request.text("channel")
-    known: tuple[Channel, ...] = get_args(Channel)
-    found = next((each for each in known if each == channel), None)
-    if found is None:
-        raise RefusedError(f"there is no channel {channel[:40]!r}", f"known are {', '.join(known)}")
-    address = request.args.get("address")
-    return Actor(request.text("user")[:LONGEST], str(address or "")[:LONGEST], found)

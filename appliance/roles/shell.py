@@ -7,6 +7,7 @@ import logging
 
 from appliance.clock import local_zone
 from appliance.config import LOOPBACK, Config, ConfigError
+from appliance.control.backup import ControlBackup
 from appliance.control.checks import ControlSelfTest
 from appliance.control.clock import ControlDateTime
 from appliance.control.compact import ControlCompact
@@ -99,6 +100,7 @@ def _services(backing: Backing, trace: ControlTrace) -> Services:
             TableRehearsal(backing.config.routing_file, local_zone),
         ),
         repair=ControlRepair(backing.control),
+        backup=ControlBackup(backing.control),
         first=ShellFirstPassword(backing.store, FirstPassword(backing.config.first_password)),
         rules=Rules(edition=backing.config.edition, ram_mb=memory_mb()),
         version=release().version,

@@ -21,16 +21,16 @@ class ChildProcess:
 
     @staticmethod
     async def start(
-        argv: Sequence[str], env: Mapping[str, str], output: Callable[[str], None]
+        argv: Sequence[str], env: Mapping[str, str], output: Callable[[str], None], given: bytes | None = None
     ) -> ChildProcess:
         """Raises OSError if the program cannot be started. `output` gets what it writes: whole lines, one or
-        more at once, without the last newline."""
+        more at once, without the last newline. `given`: all that it can read, a few KB at most."""
         pipe = ChildOutput(output)
         try:
             process = await asyncio.create_subprocess_exec(
                 *argv,
                 env={**env, PARENT: str(os.getpid())},
-                stdin=asyncio.subprocess.DEVNULL,
+                stdin=asyncio.subprocess.DEVNULL if given is None else asyncio.subprocess.PIPE,
                 stdout=pipe.writing,
                 stderr=asyncio.subprocess.STDOUT,
                 start_new_session=True,
@@ -40,6 +40,9 @@ class ChildProcess:
             await pipe.close(0.0)
             raise
         pipe.started()
+        if process.stdin is not None:
+            process.stdin.write(given or b"")  # the pipe holds 64 KB: nobody waits
+            process.stdin.close()
         return ChildProcess(process, pipe)
 
     @property

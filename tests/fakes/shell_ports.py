@@ -21,6 +21,7 @@ from shell.ports import Services, SystemUnavailableError
 from shell.sessions_ports import Standing, Visit
 from shell.term import EndOfInput, Interrupted, Line, Suggest, plain
 from shell.throttle import Policy, Throttle
+from tests.fakes.backup import FakeBackup
 from tests.fakes.compact import FakeCompact
 from tests.fakes.host_clock import FakeHostClock
 from tests.fakes.office_ports import FakeCalls, FakeOffices, FakeRehearsal
@@ -404,6 +405,7 @@ class Office:
         self.standings.audit = self.audit
 
     repair: FakeRepair = field(default_factory=FakeRepair)
+    backup: FakeBackup = field(default_factory=FakeBackup)
     calls: FakeCalls = field(default_factory=FakeCalls)
     offices: FakeOffices = field(default_factory=FakeOffices)
     rehearsal: FakeRehearsal = field(default_factory=FakeRehearsal)
@@ -423,6 +425,7 @@ class Office:
             OfficeView(self.calls, self.offices, self.rehearsal),
             self.compact,
             self.repair,
+            self.backup,
             rules=Rules(ram_mb=2048),
             version="0.1.0",
             local_zone=lambda: ZoneInfo(self.clock.zone),
