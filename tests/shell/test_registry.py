@@ -174,6 +174,9 @@ def test_no_word_of_a_command_stands_where_another_takes_an_argument() -> None:
             # Its words are known; of `process` the other command knows that it may be meant.
             shortened = {word for word in SPELLINGS if other.words[len(one.words)].startswith(word)}
             assert shortened <= {"process", "processes", "proc"}, (one.name, other.name)
+        elif one.arguments and one.arguments[0].words:
+            word = other.words[len(one.words)]
+            assert not any(word.startswith(each[0]) for each in one.arguments[0].words), (one.name, word)
         else:
             assert not one.arguments, (one.name, other.name)
 
