@@ -82,6 +82,7 @@ def parser() -> argparse.ArgumentParser:
         "--at", metavar="TIME", help='such as "2026-12-24 14:30", "14:30" or "sunday 03:00"; else now'
     )
     explain.add_argument("--json", action="store_true", help="for programs")
+    _add_flash(commands)
     _add_user(commands)
     _add(commands, "version", lambda _config, _args: _version(), "print the version")
     return top
@@ -114,6 +115,23 @@ def _add_trace(commands: Any) -> None:
     form.add_argument("--json", action="store_true", help="for programs")
     form.add_argument("--ladder", action="store_true", help="draw who sent what to whom")
     form.add_argument("--pcap", type=Path, metavar="FILE", help="packets for Wireshark; - for standard out")
+
+
+def _add_flash(commands: Any) -> None:
+    flash = _add(commands, "flash", _flash, "write an image to a disk, read it back, make it boot")
+    verify = _add(commands, "verify", _verify, "is a flashed disk still what was signed? nothing is written")
+    for command in (flash, verify):
+        command.add_argument(
+            "image", type=Path, metavar="IMAGE", help="with manifest and signature beside it"
+        )
+        command.add_argument(
+            "device", type=Path, metavar="DEVICE", help="a whole disk such as /dev/sdb, or a file"
+        )
+        command.add_argument("--keyring", type=Path, metavar="FILE", help="PEM: whose signatures are good")
+    text = "instead of typing it: the serial number of the disk, or the name of the file"
+    flash.add_argument("--yes", metavar="SERIAL", help=text)
+    text = "also to a disk that is not plugged in by USB or as a card"
+    flash.add_argument("--allow-fixed", action="store_true", help=text)
 
 
 def _add_user(commands: Any) -> None:
@@ -219,6 +237,25 @@ def _traces(config: Config, args: argparse.Namespace) -> int:
     from appliance.commands import trace
 
     return trace.show(config, args.name, as_json=args.json, draw=args.ladder, packets_to=args.pcap)
+
+
+def _flash(_: Config, args: argparse.Namespace) -> int:
+    from appliance.commands import flash
+
+    return flash.write(
+        args.image,
+        args.device,
+        yes=args.yes,
+        allow_fixed=args.allow_fixed,
+        keyring=args.keyring,
+        ask=input,
+    )
+
+
+def _verify(_: Config, args: argparse.Namespace) -> int:
+    from appliance.commands import flash
+
+    return flash.check(args.image, args.device, keyring=args.keyring)
 
 
 def _user_list(config: Config, _: argparse.Namespace) -> int:

@@ -1,0 +1,135 @@
+"""A disk or a file as what is written to, and what is read back past the page cache."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import errno
+import fcntl
+import mmap
+import os
+import stat
+import struct
+from pathlib import Path
+from types import TracebackType
+
+_BLKRRPART, _BLKZEROOUT = 0x125F, 0x127F
+"""linux/fs.h"""
+_PUNCH = 0x01 | 0x02
+"""fallocate(2): FALLOC_FL_KEEP_SIZE and FALLOC_FL_PUNCH_HOLE."""
+CHUNK = 4 << 20
+ALIGNED = 4096
+
+
+class MediumError(Exception):
+    """It cannot be written or read; the text says what the kernel said."""
+
+
+class Medium:
+    """Nobody else has it while it is open, where the kernel sees to that. Raises MediumError throughout."""
+
+    def __init__(self, path: Path, size: int = 0, *, read_only: bool = False) -> None:
+        """`size`: of an empty file, which is made that long."""
+        self._path = path
+        exclusive = os.O_EXCL if path.is_block_device() and not read_only else 0
+        try:
+            flags = os.O_RDONLY if read_only else os.O_RDWR
+            self._fd = os.open(path, flags | os.O_CLOEXEC | exclusive)
+        except OSError as exc:
+            busy = "somebody else has it" if exc.errno == errno.EBUSY else exc.strerror
+            raise MediumError(f"{path} cannot be opened: {busy}") from exc
+        self._direct: int | None = None
+        self.is_block = stat.S_ISBLK(os.fstat(self._fd).st_mode)
+        try:
+            if not read_only:
+                fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if size and not self.is_block and os.fstat(self._fd).st_size == 0:
+                os.ftruncate(self._fd, size)
+            self.size = os.lseek(self._fd, 0, os.SEEK_END)
+        except OSError as exc:
+            os.close(self._fd)
+            raise MediumError(f"{path} cannot be had: {exc.strerror}") from exc
+
+    def write(self, at: int, data: bytes) -> None:
+        view = memoryview(data)
+        try:
+            while view:
+                done = os.pwrite(self._fd, view, at)
+                at, view = at + done, view[done:]
+        except OSError as exc:
+            raise MediumError(f"{self._path} cannot be written at byte {at}: {exc.strerror}") from exc
+
+    def zero(self, at: int, size: int) -> None:
+        """By the device or the file system itself where it can."""
+        try:
+            if self.is_block:
+                fcntl.ioctl(self._fd, _BLKZEROOUT, struct.pack("=QQ", at, size))
+            else:
+                self._punch(at, size)
+        except OSError:
+            zeros = bytes(min(size, CHUNK))
+            for offset in range(0, size, CHUNK):
+                self.write(at + offset, zeros[: size - offset])
+
+    def sync(self) -> None:
+        try:
+            os.fsync(self._fd)
+        except OSError as exc:
+            raise MediumError(f"{self._path} has not kept what was written: {exc.strerror}") from exc
+
+    def read(self, at: int, size: int) -> bytes:
+        """As it is on the medium: what the page cache has is not asked. `at` and `size`: multiples of 512;
+        only multiples of ALIGNED are sure to go past the cache."""
+        first = at // ALIGNED * ALIGNED
+        last = min(-(-(at + size) // ALIGNED) * ALIGNED, self.size)
+        data = self._read_direct(first, last - first)
+        return data[at - first : at - first + size]
+
+    def renew_table(self) -> None:
+        """Have the kernel read the partition table; it does so by itself when the medium is plugged in."""
+        if self.is_block:
+            with contextlib.suppress(OSError):
+                fcntl.ioctl(self._fd, _BLKRRPART)
+
+    def __enter__(self) -> Medium:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        os.close(self._fd)
+        if self._direct is not None:
+            os.close(self._direct)
+
+    def _punch(self, at: int, size: int) -> None:
+        libc = ctypes.CDLL(None, use_errno=True)
+        if libc.fallocate64(self._fd, _PUNCH, ctypes.c_int64(at), ctypes.c_int64(size)):
+            raise OSError(ctypes.get_errno(), "no hole can be made here")
+
+    def _read_direct(self, at: int, size: int) -> bytes:
+        parts: list[bytes] = []
+        with mmap.mmap(-1, CHUNK) as buffer:
+            while size:
+                room = min(size, CHUNK)
+                done = self._fill(buffer, at, room)
+                if not done:
+                    raise MediumError(f"{self._path} ends at byte {at}")
+                parts.append(buffer[:done])
+                at, size = at + done, size - done
+        return b"".join(parts)
+
+    def _fill(self, buffer: mmap.mmap, at: int, size: int) -> int:
+        whole = size // ALIGNED * ALIGNED
+        try:
+            if self._direct is None:
+                self._direct = os.open(self._path, os.O_RDONLY | os.O_DIRECT | os.O_CLOEXEC)
+            if whole:
+                return os.preadv(self._direct, [memoryview(buffer)[:whole]], at)
+        except OSError as exc:
+            if exc.errno != errno.EINVAL:  # a file system without O_DIRECT
+                raise MediumError(f"{self._path} cannot be read at byte {at}: {exc.strerror}") from exc
+        os.posix_fadvise(self._fd, at, size, os.POSIX_FADV_DONTNEED)
+        try:
+            return os.preadv(self._fd, [memoryview(buffer)[:size]], at)
+        except OSError as exc:
+            raise MediumError(f"{self._path} cannot be read at byte {at}: {exc.strerror}") from exc
