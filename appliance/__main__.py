@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-SERVICES = ("media", "router", "shell", "web", "repairer", "diagnoser", "archivist")
+SERVICES = ("media", "router", "shell", "web", "repairer", "diagnoser", "snapshotter", "archivist")
 """Started by the supervisor, and so in no help."""
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from appliance.services.ports import ServiceManager, Unit
@@ -73,16 +73,27 @@ class Plans:
             since=max(times, default=None),
         )
 
+    def add(self, name: str, weekly: WeeklyTime, action: Action) -> None:
+        """Plan what no variable plans. Runs that were missed are not told of."""
+        self._planner.plan(name, weekly, action)
+
+    def ran(self, run: JobRun | None) -> None:
+        """For `states`: what the store knows of a run, or one that the planner has not carried out."""
+        if run is not None:
+            self._last[run.name] = run
+
     def states(self) -> list[dict[str, object]]:
         """For the status: as promised in the control socket's interface."""
         return [self._state(state) for state in self._planner.states()]
 
     def _state(self, state: JobState) -> dict[str, object]:
         before = self._last.get(state.name)
+        if before and state.last_run and before.due > state.last_run:
+            state = replace(state, last_run=None, last_result=None)
         last_run = state.last_run or (before.due if before else None)
         return {
             "name": state.name,
-            "variable": _VARIABLES[state.name],
+            "variable": _VARIABLES.get(state.name, ""),
             "next_run": state.next_run.isoformat() if state.next_run else None,
             "last_run": last_run.isoformat() if last_run else None,
             "last_result": state.last_result or (before.result if before else None),

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
+from types import MappingProxyType
 
 from appliance.lifecycle import State
 from appliance.processes import Figures
@@ -68,6 +69,7 @@ def status(
     around: Around,
     now: float,
     clock: ClockState | None = None,
+    journal: Mapping[str, object] = MappingProxyType({}),
 ) -> dict[str, object]:
     """The reply to the request "status". `services` with their facts; `now`: monotonic seconds. `clock`: None
     while it is not known."""
@@ -88,6 +90,7 @@ def status(
         },
         "jobs": list(jobs),
         "store": _store(store),
+        "journal": dict(journal),
         "spool": {"pending": pending},
         "host": dict(around.host),
         "network": dict(around.network),

@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TypeVar
 
 from appliance.errands import Errands
@@ -27,7 +28,10 @@ class StoreKeeper:
     replaced by an empty one for the calls too.
     """
 
-    def __init__(self, url: str, url_shown: str, edition: str, *, make: bool = True) -> None:
+    def __init__(
+        self, url: str, url_shown: str, edition: str, *, make: bool = True, journal: Path | None = None
+    ) -> None:
+        self._journal = journal
         self._make = make
         self._url = url
         self._url_shown = url_shown
@@ -100,7 +104,7 @@ class StoreKeeper:
 
     def _open(self) -> Store:
         prepare(self._url, make=self._make)
-        self._store = Store.open(self._url, self._edition)
+        self._store = Store.open(self._url, self._edition, journal=self._journal)
         return self._store
 
     def _present(self) -> Store:

@@ -30,6 +30,7 @@ from appliance.control.trace import handlers as trace_handlers
 from appliance.hostclock.bare import BareClock
 from appliance.hostclock.ports import OwnedClock
 from appliance.housekeeping import Housekeeping
+from appliance.journal_keeper import JournalKeeper
 from appliance.lifecycle import State
 from appliance.machine import Machine, alarms
 from appliance.maintenance import Maintenance
@@ -107,6 +108,7 @@ class Supervisor:
         )
         self._house = Housekeeping(config, store, self._plans, self._time.follow)
         self._maintenance = Maintenance(config, env, self.services, lambda: store.state().revision)
+        self._journal = JournalKeeper(config, env, store, self._plans, lambda: self._maintenance.runs)
         self._machine = Machine(config)
         self._began = time.monotonic()
         self._checks = Runner(
@@ -153,6 +155,7 @@ class Supervisor:
             undo.push_async_callback(self.services.close, within=STOP_WITHIN)
             undo.push_async_callback(self._planner.close)
             undo.push_async_callback(self._maintenance.close)
+            undo.push_async_callback(self._journal.close)
             undo.push_async_callback(self._checks.close)
             undo.push_async_callback(self._support.close)
             undo.push_async_callback(self._compactor.close)
@@ -166,6 +169,7 @@ class Supervisor:
                 tasks.create_task(self._watchdog.run(), name="watchdog")
                 tasks.create_task(self._time.run(), name="time")
                 tasks.create_task(self._trace.run(), name="traces")
+                tasks.create_task(self._journal.run(), name="journal")
                 tasks.create_task(notify.live(), name="signs of life")
 
     # Services
@@ -230,6 +234,7 @@ class Supervisor:
             self._about,
             services=units,
             jobs=jobs,
+            journal=self._journal.facts(),
             store=self._store.state(),
             pending=self._house.pending,
             around=around,

@@ -17,6 +17,7 @@ from db import compact, soundness, tables
 from db.compacted import Compacted, Keep, Old
 from db.engine import Database, parse_url, sqlite_path, url_shown
 from db.errors import StoreError, StoreUnavailableError
+from db.journal.format import Place
 from db.prepare import prepare
 from db.schema import MIGRATIONS, head, must_be_current
 from db.soundness import Soundness
@@ -112,6 +113,10 @@ class Store:
         """Look the store through; nothing is changed, and others go on. Raises NotInTimeError."""
         return soundness.look(self._database, within_s)
 
+    def journal_place(self) -> Place:
+        """Where the store is in its journal."""
+        return self._database.read(_journal_place)
+
     def size_bytes(self) -> int:
         """Of a SQLite store with its log, without asking it; 0 where only a server knows."""
         return soundness.size_of_files(self._database)
@@ -148,6 +153,11 @@ class Store:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def _journal_place(connection: Connection) -> Place:
+    row = connection.execute(select(tables.journal)).one()
+    return Place(row.generation, row.seq, row.crc, row.end)
 
 
 def _revision(connection: Connection) -> int:

@@ -47,6 +47,8 @@ def problems(status: Status) -> tuple[str, ...]:
         found.append(f"store: {error}{_routing(status)}")
     if store.get("sound") is False:
         found.append("the store is damaged: self test says how")
+    if problem := text(table(status, "journal"), "problem"):
+        found.append(f"journal: {problem}")
     found.extend(_certificates(status))
     host = table(status, "host")
     for what, limit in (("disk", DISK_FULL), ("memory", MEMORY_FULL)):
@@ -56,7 +58,7 @@ def problems(status: Status) -> tuple[str, ...]:
     found.extend(
         f"{text(job, 'name')} {text(job, 'last_result')}"
         for job in tables(status, "jobs")
-        if text(job, "last_result").lower().startswith(("fail", "error"))
+        if text(job, "last_result").lower().startswith(("fail", "error")) and text(job, "name") != "journal"
     )
     return tuple(found)
 

@@ -73,6 +73,7 @@ def info(status: Status, sight: Sight) -> Data:
             _peer(each, raw) for each, raw in zip(peers.peers(status), tables(status, "peers"), strict=True)
         ],
         "store": _store(table(status, "store")),
+        "journal": _journal(table(status, "journal")),
         "spool": {"pending": _whole(table(status, "spool"), "pending")},
         "certificates": [_certificate(each) for each in tables(status, "certificates")],
         "jobs": [{key: _word(each, key) for key in _JOB} for each in tables(status, "jobs")],
@@ -182,6 +183,18 @@ def _store(store: Mapping[str, Any]) -> Data:
         "sound": sound if isinstance(sound, bool) else None,
         "looked_at": _word(store, "looked_at"),
         "error": _word(store, "error"),
+    }
+
+
+def _journal(found: Mapping[str, Any]) -> Data | None:
+    """None where the store has none of ours."""
+    if not found:
+        return None
+    return {
+        **{key: _whole(found, key) for key in ("generation", "snapshots")},
+        **{key: _word(found, key) for key in ("snapshot_at", "looked_at", "problem", "remedy")},
+        **{key: number(found, key) for key in ("snapshot_mb", "journal_mb")},
+        "compared": found.get("compared") is True,
     }
 
 

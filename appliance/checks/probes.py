@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import os
 import secrets
+import shutil
 import socket
 import ssl
 import time
@@ -120,6 +121,13 @@ def write_and_read_back(folder: Path) -> str:
     except OSError as exc:
         return f"{folder} cannot be written: {exc.strerror or exc}"
     return ""
+
+
+def free_mb(folder: Path) -> int:
+    """On the disk of a folder that may not be there yet."""
+    while not folder.exists():
+        folder = folder.parent
+    return shutil.disk_usage(folder).free >> 20
 
 
 def inodes(folder: Path) -> tuple[int, int]:

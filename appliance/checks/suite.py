@@ -63,6 +63,7 @@ def suite(sources: Sources) -> tuple[Check, ...]:
         Check("routing table", ours.routing_table),
         Check("store", ours.store, STORE_WITHIN + 2, late),
         Check("foreign keys", ours.foreign_keys, STORE_WITHIN + 2, late),
+        Check("journal", ours.journal),
         Check("call records", ours.call_records),
         Check("time", ours.time),
         Check("certificates", ours.certificates),
@@ -185,6 +186,16 @@ class _Checks:
             return skipped(f"{exc}: a large store, or a slow disk")
         except StoreError as exc:
             return Finding("fail", exc.message, exc.hint)
+
+    async def journal(self) -> Finding:
+        found = table(self._from.status(), "journal")
+        if not found:
+            return skipped("the store has no journal of ours: PostgreSQL has one of its own")
+        free = await asyncio.to_thread(probes.free_mb, self._config.journal_dir)
+        size = number(found, "snapshot_mb") or 0
+        return on_store.journal(
+            text(found, "problem"), text(found, "remedy"), instant(found, "looked_at"), free, size
+        )
 
     async def call_records(self) -> Finding:
         status = self._from.status()

@@ -26,7 +26,7 @@ def show(config: Config, *, group: str, caller: str, at: str | None, as_json: bo
     file = RoutingFile(config.routing_file)
     published = _published(file)
     try:
-        with Store.open(config.store_url, config.edition) as store:
+        with Store.open(config.store_url, config.edition, journal=config.journal_dir) as store:
             table = _table(config, store, published)
     except StoreError as exc:
         if published is None or file.written is None:

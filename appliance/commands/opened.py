@@ -20,7 +20,7 @@ def with_store(config: Config, work: Callable[[Store], int], *, make: bool = Fal
     try:
         if make:
             prepare(config.store_url)
-        with Store.open(config.store_url, config.edition) as store:
+        with Store.open(config.store_url, config.edition, journal=config.journal_dir) as store:
             return work(store)
     except StoreError as exc:
         complain(str(exc), exc.hint)

@@ -68,7 +68,7 @@ async def _serve(unit: Unit, config: Config, start: Callable[[Backing], Awaitabl
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     # The shell is the way in for whoever repairs a store that cannot be opened.
-    open_store = partial(Store.open, at_once=unit is not Unit.SHELL)
+    open_store = partial(Store.open, at_once=unit is not Unit.SHELL, journal=config.journal_dir)
     store = await asyncio.to_thread(open_store, config.store_url, config.edition)
     login = StoreLogin(store, otherwise=partial(verify, config.known_admins) if unit is Unit.SHELL else None)
     async with ControlClient(config.control_socket) as control:

@@ -101,6 +101,7 @@ class _Foreground:
             config.store_url_shown,
             config.edition,
             make=not config.routing_file.exists(),
+            journal=config.journal_dir,
         )
         await asyncio.to_thread(_after_a_kill, config)
         with contextlib.closing(store):

@@ -172,7 +172,8 @@ class Journal:
         return StoreUnavailableError(
             f"nothing has been changed: the journal in {self.folder} cannot be written: "
             f"{exc.strerror or exc}",
-            hint="make room there; the folder must belong to the user who runs the appliance",
+            hint="make room there, or give journal_dir (CALLISTO_JOURNAL_DIR) a folder that belongs to"
+            " the user who runs the appliance",
         )
 
 

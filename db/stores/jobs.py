@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import insert, select
+from sqlalchemy import Row, insert, select
 
 from db import tables
 from db.engine import Database
@@ -50,12 +51,21 @@ class JobRuns:
         }
         self._database.record(lambda connection: connection.execute(insert(tables.job_run).values(row)))
 
+    def last(self, name: str) -> JobRun | None:
+        """Of the job of that name."""
+        query = select(tables.job_run).where(tables.job_run.c.name == name)
+        newest = query.order_by(tables.job_run.c.id.desc()).limit(1)
+        row = self._database.read(lambda connection: connection.execute(newest).one_or_none())
+        return _run_of(row) if row else None
+
     def latest(self, limit: int = 50, variable: str | None = None) -> tuple[JobRun, ...]:
         """Newest first; of one variable, or of all."""
         query = select(tables.job_run).order_by(tables.job_run.c.id.desc()).limit(limit)
         if variable is not None:
             query = query.where(tables.job_run.c.variable == variable)
         rows = self._database.read(lambda connection: connection.execute(query).all())
-        return tuple(
-            JobRun(row.name, row.variable, row.due, row.started, row.finished, row.result) for row in rows
-        )
+        return tuple(map(_run_of, rows))
+
+
+def _run_of(row: Row[Any]) -> JobRun:
+    return JobRun(row.name, row.variable, row.due, row.started, row.finished, row.result)

@@ -83,7 +83,29 @@ def data(context: Context, data: Data) -> list[tuple[str, Cell]]:
         ("Size", UNKNOWN if store["size_mb"] is None else mb_words(store["size_mb"])),
         ("Schema", f"{say(store, 'schema')}, revision {say(store, 'revision')}"),
         ("Sound", _sound(context, store)),
+        *_journal(context, data["journal"]),
         ("Spool", f"{say(data['spool'], 'pending')} calls to store"),
+    ]
+
+
+def _journal(context: Context, journal: Mapping[str, Any] | None) -> list[tuple[str, Cell]]:
+    """When the store was compared with it, and the snapshot that it goes on from."""
+    if journal is None:
+        return []
+    zone = context.services.zone
+    at, taken = instant(journal, "looked_at"), instant(journal, "snapshot_at")
+    if at is None:
+        said: Cell = "not looked at yet"
+    elif journal["problem"]:
+        said = Span(f"NOT GOOD, {moment(at, zone)}", Style.BAD)
+    elif journal["compared"]:
+        said = Span(f"same, {moment(at, zone)}", Style.GOOD)
+    else:
+        said = f"begun, {moment(at, zone)}"
+    number = f"{say(journal, 'generation')}, {mb_words(journal['snapshot_mb'] or 0)}"
+    return [
+        ("Journal", said),
+        ("Snapshot", f"{number}, {moment(taken, zone)}" if taken else "none yet"),
     ]
 
 

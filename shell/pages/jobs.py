@@ -48,7 +48,7 @@ def plan_table(context: Context, planned: Sequence[Mapping[str, Any]]) -> tuple[
         rows.append((text(job, "name"), day_and_time(due, zone) if due else "never", when))
     if not rows:
         return ("No restart is planned; gWebServerRestart plans one.",)
-    return table(rows, context.table_width, heading=("Restart", "Next", "Last"))
+    return table(rows, context.table_width, heading=("Job", "Next", "Last"))
 
 
 def _not_yet(job: Mapping[str, Any], *, planned: bool) -> str:

@@ -47,6 +47,17 @@ FULL: dict[str, Any] = {
         }
     ],
     "alarms": [{"at": NOON.isoformat(), "process": "web", "level": "error", "text": "it fell over"}],
+    "journal": {
+        "generation": 7,
+        "snapshots": 2,
+        "snapshot_at": NOON.isoformat(),
+        "looked_at": NOON.isoformat(),
+        "problem": "",
+        "remedy": "",
+        "snapshot_mb": 1.2,
+        "journal_mb": 0.1,
+        "compared": True,
+    },
     "store": {**STATUS["store"], "size_mb": 1.5, "sound": True, "looked_at": NOON.isoformat()},
 }
 
@@ -127,7 +138,8 @@ async def test_the_page_has_it_all_within_80_columns() -> None:
     assert body.startswith("OK\n")
     for part in (
         "Callisto 0.1.0", "192.0.2.2, fd00::2 (eth0)", "192.0.2.1 (eth0)", "192.0.2.53", "1.5 MB",
-        "revision 42", "yes, 2026-11-24", "supervisor  ready  4700", "60 MB", "1.5 %", "asked to restart",
+        "revision 42", "yes, 2026-11-24", "same, 2026-11-24", "7, 1.2 MB",
+        "supervisor  ready  4700", "60 MB", "1.5 %", "asked to restart",
         "tls_certificate", "2027-06-12, in 200 days", "pbx1", "it fell over", "gWebTimeout: 20 -> 30",
     ):  # fmt: skip
         assert part in body, part
@@ -138,6 +150,7 @@ async def test_the_page_has_it_all_within_80_columns() -> None:
     ("part", "value", "said"),
     [
         ("store", {"sound": False}, "the store is damaged: self test says how"),
+        ("journal", {"problem": "table audit, id 1: gone"}, "journal: table audit, id 1: gone"),
         ("certificates", [{"setting": "tls_ca", "days_left": -1}], "tls_ca has expired"),
         ("certificates", [{"setting": "tls_ca", "days_left": 12}], "tls_ca ends in 12 days"),
         ("certificates", [{"setting": "tls_ca", "problem": "gone"}], "tls_ca: gone"),

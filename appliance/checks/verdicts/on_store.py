@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from appliance.checks.verdicts.finding import Finding, ok
 
+JOURNAL_LEAST_MB = 100
 SPOOL_WARN = 1000
 """Call records that wait: some wait for a second in ordinary work."""
 
@@ -29,6 +31,20 @@ def foreign_keys(broken: Sequence[str]) -> Finding:
         f"rows refer to what is not there: {', '.join(broken[:3])}",
         "callisto export writes what can be read; import of the mended file makes it whole",
     )
+
+
+def journal(
+    problem: str, remedy: str, looked_at: datetime | None, free_mb: int, snapshot_mb: float
+) -> Finding:
+    """`free_mb`: on its disk."""
+    if problem:
+        return Finding("fail", problem, remedy)
+    if free_mb < JOURNAL_LEAST_MB + 2 * snapshot_mb:
+        room = "make room there: a change that cannot be written down in the journal is refused"
+        return Finding("warn", f"{free_mb} MB free on its disk", room)
+    if looked_at is None:
+        return ok("begun; its first snapshot comes soon")
+    return ok(f"compared with the store at {looked_at.astimezone():%Y-%m-%d %H:%M}")
 
 
 def call_records(pending: int, failed: int, error: str) -> Finding:

@@ -100,6 +100,15 @@ async def test_the_store_by_what_was_found(
     assert states(await one.check("store", "foreign keys")) == expected
 
 
+async def test_the_journal_by_what_its_last_round_found(place: Make) -> None:
+    one = place()
+    assert states(await one.check("journal")) == {"journal": "skipped"}
+    one.status["journal"] = {"problem": "the row is missing", "remedy": "repair start force"}
+    assert (await one.check("journal"))["journal"].remedy == "repair start force"
+    one.status["journal"] = {"problem": "", "looked_at": NOW.isoformat()}
+    assert states(await one.check("journal")) == {"journal": "ok"}
+
+
 async def test_the_time_server_that_counts_is_asked_and_none_is_not(place: Make) -> None:
     one = place()
     assert states(await one.check("time")) == {"time": "skipped"}

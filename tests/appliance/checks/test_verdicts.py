@@ -166,6 +166,19 @@ def test_a_damaged_store_names_the_damage() -> None:
 
 
 @pytest.mark.parametrize(
+    ("problem", "looked_at", "free_mb", "expected"),
+    [
+        ("", datetime(2026, 11, 22, tzinfo=UTC), 500, "ok"),
+        ("", None, 500, "ok"),
+        ("", None, 130, "warn"),
+        ("table audit, id 1: the row is missing", None, 500, "fail"),
+    ],
+)
+def test_the_journal(problem: str, looked_at: datetime | None, free_mb: int, expected: str) -> None:
+    assert state_of(on_store.journal(problem, "repair start force", looked_at, free_mb, 20.0)) == expected
+
+
+@pytest.mark.parametrize(
     ("pending", "failed", "error", "expected"),
     [(0, 0, "", "ok"), (3, 0, "", "ok"), (5000, 0, "", "warn"), (0, 2, "", "fail"), (7, 0, "locked", "warn")],
 )
