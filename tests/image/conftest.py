@@ -1,0 +1,71 @@
+"""The image under test: that of `make image KERNEL=cloud ARGS=--fast`, brought up to date once for a run.
+
+Tests with a mark `image` take minutes and run with `make test-image`; the others run where there is a root
+file system already.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests import needs
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+OUTPUT = CHECKOUT / "build" / "image"
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    """The raw disk and what lies beside it."""
+
+    disk: Path
+    manifest: Path
+    bundle: Path
+    keyring: Path
+
+
+@pytest.fixture(scope="session")
+def image() -> Built:
+    """CALLISTO_IMAGE names another disk, with its files beside it."""
+    named = os.environ.get("CALLISTO_IMAGE")
+    if named:
+        disk = Path(named)
+    else:
+        if os.geteuid() != 0:
+            needs.missing("the image is built as root here")
+        argv = [sys.executable, "-P", "-m", "firmware.build", "image", "--kernel", "cloud", "--fast"]
+        subprocess.run(argv, cwd=CHECKOUT, env={**os.environ, "PYTHONPATH": str(CHECKOUT)}, check=True)
+        disk = next(OUTPUT.glob("callisto-*-cloud-fast.img"))
+    return Built(
+        disk,
+        disk.with_name(f"{disk.name}.json"),
+        disk.with_suffix(".raucb"),
+        disk.with_name("keyring.pem"),
+    )
+
+
+@pytest.fixture(scope="session")
+def tree() -> Path:
+    """The newest root file system that has been built here."""
+    trees = built_trees()
+    if not trees:
+        needs.missing("no root file system has been built here: make image")
+    return trees[-1]
+
+
+def built_trees() -> list[Path]:
+    found = (OUTPUT / "cache").glob("root-*/tree")
+    return sorted((one for one in found if one.is_dir()), key=lambda one: one.parent.stat().st_mtime)
+
+
+def pytest_report_header() -> str:
+    trees = built_trees()
+    if trees:
+        return f"image: the root file system of {trees[-1].parent.name} is started in a namespace"
+    return "image: no root file system has been built here (make image), so none is started"

@@ -1,0 +1,125 @@
+"""A virtual machine that runs an image: one at a time, without KVM, killed by its own process at the end."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tests import needs
+from tests.sip.engine import free_port
+
+HOST = "127.0.0.1"
+MEMORY_MB = 1024
+WITHIN = 300.0
+"""An emulated processor beside other tests: some ten times slower than a real one."""
+LOOK_EVERY = 0.2
+
+OVMF = Path("/usr/share/OVMF")
+CODE, VARIABLES = "OVMF_CODE_4M.fd", "OVMF_VARS_4M.fd"
+PROCESSOR = "qemu64,+ssse3,+sse4.1,+sse4.2,+popcnt,+cx16"
+PASSWORD = re.compile(r"password ([a-z0-9]{4}(?:-[a-z0-9]{4})+)")
+
+
+@dataclass
+class Machine:
+    """Where its ports are here. `began`: when it was switched on."""
+
+    process: subprocess.Popen[bytes]
+    folder: Path
+    telnet: int
+    web: int
+    sip: int
+    began: float = field(default_factory=time.monotonic)
+
+    def console(self) -> str:
+        """All that it has written to its serial line, without colours."""
+        path = self.folder / "serial"
+        text = path.read_text(errors="replace") if path.exists() else ""
+        return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]|\r", "", text)
+
+    def until_banner(self, within: float = WITHIN) -> float:
+        """Seconds from power to the first text of the Telnet service."""
+        while True:
+            self._running()
+            with contextlib.suppress(OSError), self._telnet_connection() as connection:
+                if b"Callisto" in _read_some(connection):
+                    return time.monotonic() - self.began
+            self._before(within, "no banner on the Telnet port")
+            time.sleep(LOOK_EVERY)
+
+    def first_password(self, within: float = WITHIN) -> str:
+        """As the console shows it to whoever stands there."""
+        while not (found := PASSWORD.search(self.console())):
+            self._running()
+            self._before(within, "no password on the console")
+            time.sleep(LOOK_EVERY)
+        return found[1]
+
+    def _telnet_connection(self) -> socket.socket:
+        return socket.create_connection((HOST, self.telnet), timeout=6)
+
+    def _running(self) -> None:
+        assert self.process.poll() is None, (self.folder / "qemu").read_text()
+
+    def _before(self, within: float, what: str) -> None:
+        if time.monotonic() - self.began > within:
+            raise AssertionError(f"{what} within {within:g} s; its console: {self.console()[-3000:]}")
+
+
+@contextlib.contextmanager
+def machine(image: Path, *, uefi: bool = False, forward: Sequence[str] = ()) -> Iterator[Machine]:
+    """Started from a copy of `image`. `forward`: further host ports, as qemu's hostfwd and guestfwd."""
+    program = needs.program("qemu-system-x86_64", "qemu-system-x86")
+    with tempfile.TemporaryDirectory(prefix="callisto-vm-") as name:
+        folder = Path(name)
+        disk = folder / "disk"
+        subprocess.run(["cp", "--sparse=always", image, disk], check=True)
+        telnet, web, sip = free_port(), free_port(), free_port()
+        ports = (f"tcp:{HOST}:{telnet}-:23", f"tcp:{HOST}:{web}-:80", f"udp:{HOST}:{sip}-:5060")
+        network = ",".join(["user", "model=virtio-net-pci", *(f"hostfwd={one}" for one in ports), *forward])
+        argv = [
+            *(program, "-machine", "q35", "-accel", "tcg,thread=multi,tb-size=256", "-cpu", PROCESSOR),
+            *("-smp", "2", "-m", str(MEMORY_MB), "-display", "none", "-no-user-config", "-monitor", "none"),
+            *("-serial", f"file:{folder / 'serial'}", "-device", "virtio-rng-pci"),
+            *("-drive", f"file={disk},format=raw,if=virtio,cache=unsafe", "-nic", network),
+            *(_firmware(folder) if uefi else ()),
+        ]
+        with (folder / "qemu").open("wb") as said:
+            process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=said, stderr=said)
+        try:
+            yield Machine(process, folder, telnet, web, sip)
+        finally:
+            process.kill()
+            process.wait()
+
+
+def _firmware(folder: Path) -> tuple[str, ...]:
+    if not (OVMF / CODE).exists():
+        needs.missing("no UEFI for virtual machines: apt-get install ovmf")
+    variables = folder / "uefi"
+    shutil.copyfile(OVMF / VARIABLES, variables)
+    code = f"if=pflash,format=raw,unit=0,readonly=on,file={OVMF / CODE}"
+    return ("-drive", code, "-drive", f"if=pflash,format=raw,unit=1,file={variables}")
+
+
+def _read_some(connection: socket.socket) -> bytes:
+    """What comes within some seconds, until it is enough for a banner."""
+    data = b""
+    with contextlib.suppress(TimeoutError):
+        while b"Username" not in data and (part := connection.recv(4096)):
+            data += part
+    return data
+
+
+def host_address() -> str:
+    """Where the machine finds us: qemu's own network."""
+    return os.environ.get("CALLISTO_VM_HOST", "10.0.2.2")
