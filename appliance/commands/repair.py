@@ -16,6 +16,7 @@ from appliance.config import Config, ConfigError
 from appliance.control.client import ControlClient
 from appliance.control.maintenance import ControlRepair
 from appliance.maintenance import SERVER
+from appliance.roles.repairer import sources
 from appliance.state import claimed
 from db.errors import StoreError
 from db.location import sqlite_file
@@ -80,7 +81,7 @@ def _here(config: Config, path: Path, *, check: bool, as_json: bool, yes: bool) 
         who = actor().user or "the command line"
         job = jobs.new(who, path, _last_revision(config.routing_file), datetime.now(UTC), force=False)
         folder.keep_job(job)
-        repair(folder, job, _tell)
+        repair(folder, job, _tell, sources(config))
         done = recover(folder) or folder.job() or job
         reports = [each for each in folder.reports() if each.get("stamp") == job.stamp]
         return _end(reports, done.result, done.hint, failed=done.failed, as_json=as_json)

@@ -9,6 +9,8 @@ import sys
 from appliance import logs
 from appliance.config import Config
 from db.repair.job import Folder, Job
+from db.repair.kept import Kept
+from db.repair.sources import Sources
 from db.repair.work import repair
 
 DONE, REFUSED = 0, 1
@@ -23,8 +25,13 @@ def main(config: Config) -> int:
     job = folder.job()
     if job is None:
         return REFUSED
-    done = repair(folder, job, tell)
+    done = repair(folder, job, tell, sources(config))
     return REFUSED if done.failed else DONE
+
+
+def sources(config: Config) -> Sources:
+    """What this machine has beside the store."""
+    return Kept(config.journal_dir, config.snapshots, config.backups)
 
 
 def tell(job: Job) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -175,8 +175,7 @@ def _from(file: Any, header: Header, place: Place) -> tuple[Frames, Place]:
 def _take_in(raw: Any, header: Header, record: Record, here: Place, count: _Count) -> Place:
     for op, table, rows in record.changes:
         for row in rows:
-            marks = ["?" if _is_plain(value) else _AS_TEXT for value in row]
-            values = [value if _is_plain(value) else _encoded(value) for value in row]
+            marks, values = bound(row)
             raw.execute(_statement(header, op, table, marks), values)
     move(raw, here)
     count.records += 1
@@ -193,6 +192,12 @@ def _statement(header: Header, op: str, table: str, marks: list[str]) -> str:
         return f'UPDATE "{table}" SET {values} WHERE {where}'
     names = ", ".join(f'"{name}"' for name in columns)
     return f'INSERT INTO "{table}" ({names}) VALUES ({", ".join(marks)})'
+
+
+def bound(row: Sequence[Value]) -> tuple[list[str], list[Value]]:
+    """The marks of a statement for these values, and what is bound to them."""
+    marks = ["?" if _is_plain(value) else _AS_TEXT for value in row]
+    return marks, [value if _is_plain(value) else _encoded(value) for value in row]
 
 
 _AS_TEXT = "CAST(? AS TEXT)"

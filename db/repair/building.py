@@ -6,7 +6,7 @@ import os
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
@@ -17,8 +17,10 @@ from sqlalchemy import URL
 from db.errors import StoreError, StoreUnavailableError
 from db.prepare import prepare
 from db.repair.found import Diagnosis
+from db.repair.kept import clear
 from db.repair.sources import Sources
 from db.salvage import Rebuilt, Salvaged, rebuild, salvage, schema_of
+from db.salvage.place import said_place
 from db.salvage.rebuild import Turned
 from db.salvage.report import NAMED_AT_MOST, Range
 from db.salvage.shapes import Row, Shape
@@ -62,8 +64,11 @@ class Built:
     notes: tuple[str, ...] = field(default=())
 
 
-def build(damaged: Path, log: Path | None, into: Path, found: Diagnosis, sources: Sources) -> Built:
-    """Make the store `into`, by the way that keeps most. Raises StoreError and OSError: nothing is built."""
+def build(
+    damaged: Path, log: Path | None, into: Path, found: Diagnosis, sources: Sources, *, floor: int = 0
+) -> Built:
+    """Make the store `into`, by the way that keeps most. `floor`: the last revision of the store that is
+    known. Raises StoreError and OSError: nothing is built."""
     clear(into)
     notes: list[str] = []
     if found.verdict == "indexes":
@@ -72,15 +77,15 @@ def build(damaged: Path, log: Path | None, into: Path, found: Diagnosis, sources
         except (pysqlite3.DatabaseError, StoreError) as exc:
             notes.append(f"new indexes alone do not do: {exc}")
             clear(into)
-    if sources.replay(into):
-        return Built("journal", _counted(into), notes=tuple(notes))
+    place = said_place(damaged, log if log and log.is_file() else None, schema_of(metadata))
+    if sources.replay(into, place):
+        revision = _revision(into)
+        if revision >= floor:
+            tables = tuple(replace(each, from_journal=each.rows) for each in _counted(into))
+            return Built("journal", tables, notes=tuple(notes))
+        notes.append(f"the journal ends with revision {revision}, and the store had {floor}")
     clear(into)
     return _salvaged(damaged, log, into, sources, notes)
-
-
-def clear(into: Path) -> None:
-    for each in into.parent.glob(into.name + "*"):
-        each.unlink(missing_ok=True)
 
 
 def finish(into: Path, floor: int) -> int:
@@ -120,6 +125,11 @@ def _with_new_indexes(damaged: Path, log: Path | None, into: Path) -> Built:
     return Built("indexes", _counted(into))
 
 
+def _revision(path: Path) -> int:
+    with closing(_raw(path)) as raw:
+        return int(raw.execute("SELECT max(number) FROM revision").fetchone()[0] or 0)
+
+
 def _counted(path: Path) -> tuple[Table, ...]:
     with closing(_raw(path)) as raw:
         return tuple(
@@ -133,17 +143,18 @@ def _salvaged(damaged: Path, log: Path | None, into: Path, sources: Sources, not
         rebuilt = rebuild(found, into)
         with closing(_raw(into)) as raw:
             raw.execute("PRAGMA foreign_keys=ON")
-            gaps = _Gaps(raw, found, rebuilt, sources)
+            gaps = _Gaps(raw, found, rebuilt, sources, into)
             gaps.fill()
-            return Built("salvage", tuple(gaps.tables()), notes=tuple(notes))
+            return Built("salvage", tuple(gaps.tables()), notes=(*notes, *sources.notes()))
 
 
 class _Gaps:
     """What the salvage has not kept, and what the sources still have of it. Only tables that are not whole
     are filled: of the others a source could only bring back what has been deleted."""
 
-    def __init__(self, raw: Any, found: Salvaged, rebuilt: Rebuilt, sources: Sources) -> None:
+    def __init__(self, raw: Any, found: Salvaged, rebuilt: Rebuilt, sources: Sources, into: Path) -> None:
         self._raw = raw
+        self._into = into
         self._found = found
         self._rebuilt = rebuilt
         self._sources = sources
@@ -159,7 +170,7 @@ class _Gaps:
             turned = [each.row for each in self._rebuilt.rejected if each.table == shape.name]
             if self._reports[shape.name].whole and not turned:
                 continue
-            for row, origin in self._sources.rows(shape.name):
+            for row, origin in self._sources.rows(shape.name, self._into):
                 if not self._has(shape, row) and self._take(shape, row):
                     self._raw.execute("INSERT INTO filled VALUES (?, last_insert_rowid())", (shape.name,))
                     self._filled[shape.name][origin] += 1

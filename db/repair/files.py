@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -73,7 +74,10 @@ class Files:
     def _clear(self) -> None:
         """What comes with building a store. The shared memory of the kept one says nothing."""
         for each in (*self._scratch(), _beside(self.kept, "-shm")):
-            each.unlink(missing_ok=True)
+            if each.is_dir():
+                shutil.rmtree(each)
+            else:
+                each.unlink(missing_ok=True)
 
     def _scratch(self) -> Iterator[Path]:
         for each in self.path.parent.glob(self.new.name + "*"):

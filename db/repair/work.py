@@ -87,7 +87,7 @@ def _repair(folder: Folder, job: Job, files: Files, tell: Tell, sources: Sources
             found.findings[0], hint="put a copy of it back, or make a new one: callisto init"
         )
     job = at(Step.BUILD)
-    built = build(files.kept, files.kept_log, files.new, found, sources)
+    built = build(files.kept, files.kept_log, files.new, found, sources, floor=job.floor)
     job = at(Step.CHECK)
     built = replace(built, revision=finish(files.new, job.floor))
     if files.state() != job.was:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import pytest
 
 from db.errors import StoreUnavailableError
 from db.exchange import exchanging, writing
+from db.journal.format import Place
 from db.repair import report
 from db.repair.diagnosis import diagnose
 from db.repair.found import of_json
@@ -162,11 +164,14 @@ class LastKnown:
     def __init__(self, path: Path) -> None:
         self._path = path
 
-    def replay(self, into: Path) -> bool:
+    def replay(self, into: Path, place: Place | None) -> bool:
         return False
 
-    def rows(self, table: str) -> Iterable[Known]:
+    def rows(self, table: str, into: Path) -> Iterable[Known]:
         return (Known(row, "journal") for row in big_store.rows(self._path, table))
+
+    def notes(self) -> tuple[str, ...]:
+        return ()
 
 
 def test_gaps_are_filled_with_what_the_journal_knows(path: Path, folder: Folder, sound: Path) -> None:
@@ -181,12 +186,12 @@ def test_gaps_are_filled_with_what_the_journal_knows(path: Path, folder: Folder,
 
 def test_a_whole_chain_is_replayed_instead_of_a_salvage(path: Path, folder: Folder, sound: Path) -> None:
     class Whole(LastKnown):
-        def replay(self, into: Path) -> bool:
+        def replay(self, into: Path, place: Place | None) -> bool:
             shutil.copy(sound, into)
             return True
 
     damage(path, lambda p: corrupt.random_pages(p, 12), 3)
-    repair(folder, job(path), lambda _: None, Whole(sound))
+    repair(folder, replace(job(path), floor=1), lambda _: None, Whole(sound))
     assert told(folder)["how"] == "journal"
     assert big_store.truth(path)["audit"] == big_store.truth(sound)["audit"]
 

@@ -1,0 +1,174 @@
+"""With its journal a damaged store is what it was after its last answered change; without it, what is known."""
+
+from __future__ import annotations
+
+import random
+import shutil
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pysqlite3
+import pytest
+from sqlalchemy import Connection
+
+from db.engine import Database, parse_url
+from db.journal import files, snapshots
+from db.repair.job import Folder, Job, new
+from db.repair.kept import Kept
+from db.repair.steps import Step
+from db.repair.work import repair
+from db.salvage.shapes import Row
+from tests.db import big_store, corrupt
+
+NOON = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
+OWN = ("revision", "journal")
+
+
+class House:
+    """A store with its journal, snapshots and backups."""
+
+    def __init__(self, folder: Path) -> None:
+        self.store = folder / "store" / "callisto.db"
+        self.journal = folder / "journal"
+        self.snapshots = folder / "journal" / "snapshots"
+        self.backups = folder / "backups"
+        self.repairs = Folder(folder / "repair")
+
+    def work(self, *rounds: int) -> None:
+        """Whole rounds of changes, a snapshot before each but the first."""
+        database = Database(parse_url(f"sqlite:///{self.store}"), journal=self.journal)
+        try:
+            for number in rounds:
+                database.rotate()
+                snapshots.take(self.store, self.snapshots)
+                for step in range(6):
+                    database.change(lambda connection, at=10 * number + step: _changed(connection, at))
+        finally:
+            database.close()
+
+    def repair(self, *, force: bool = False) -> dict[str, Any]:
+        sources = Kept(self.journal, self.snapshots, self.backups)
+        job: Job = new("admin", self.store, 0, NOON, force=force)
+        done = repair(self.repairs, job, lambda _: None, sources)
+        assert done.step is Step.START_WEB, done
+        left = {each.name for each in self.store.parent.iterdir() if "repairing" in each.name}
+        assert not left
+        return next(each for each in self.repairs.reports() if each["stamp"] == job.stamp)
+
+    def rows(self) -> dict[str, set[Row]]:
+        return {name: rows for name, rows in big_store.truth(self.store).items() if name not in OWN}
+
+
+def _changed(connection: Connection, at: int) -> None:
+    dice = random.Random(at)
+    places = ", ".join("?" * 16)
+    for each in range(20):
+        row = big_store.call(dice, 10_000 * at + each)
+        connection.exec_driver_sql(f'INSERT INTO "call" VALUES ({places})', row)
+    connection.exec_driver_sql("UPDATE contact SET rank = ? WHERE id % 7 = ?", (at, at % 7))
+    connection.exec_driver_sql("DELETE FROM audit WHERE id % 31 = ?", (at % 31,))
+    connection.exec_driver_sql("UPDATE users SET name = ? WHERE number = ?", (f"Zoë {at}", "4101"))
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("house")
+    house = House(folder)
+    house.store.parent.mkdir()
+    big_store.make(house.store, 600)
+    house.work(1, 2)
+    return folder
+
+
+@pytest.fixture
+def house(made: Path, tmp_path: Path) -> Iterator[House]:
+    shutil.copytree(made, tmp_path / "house")
+    yield House(tmp_path / "house")
+
+
+def damage(house: House, how: Callable[[corrupt.Patient], None], seed: int = 1) -> None:
+    corrupt.damaged(house.store, house.store, how, seed)
+
+
+def table(report: dict[str, Any], name: str) -> dict[str, Any]:
+    found: dict[str, Any] = next(each for each in report["tables"] if each["table"] == name)
+    return found
+
+
+@pytest.mark.parametrize("name", corrupt.DAMAGES)
+def test_with_the_journal_every_answered_change_is_there(house: House, name: str) -> None:
+    truth = house.rows()
+    damage(house, corrupt.DAMAGES[name])
+    report = house.repair(force=True)
+    assert house.rows() == truth
+    assert report["whole"]
+    assert all(each["lost"] == 0 for each in report["tables"])
+
+
+def test_what_comes_from_snapshot_and_journal_is_told_to(house: House) -> None:
+    truth = house.rows()
+    damage(house, corrupt.random_pages)
+    report = house.repair()
+    assert report["how"] == "journal"
+    found = table(report, "call")
+    assert (found["kept"], found["from_journal"]) == (0, len(truth["call"]))
+
+
+def test_a_snapshot_that_is_damaged_too_is_passed_over_for_the_one_before(house: House) -> None:
+    truth = house.rows()
+    damage(house, corrupt.random_pages)
+    newest = snapshots.path_of(house.snapshots, max(snapshots.generations(house.snapshots)))
+    corrupt.damaged(newest, newest, corrupt.random_pages, 2)
+    assert house.repair()["how"] == "journal"
+    assert house.rows() == truth
+
+
+def test_gaps_are_filled_from_a_journal_that_has_one_itself(house: House) -> None:
+    truth = house.rows()
+    journal = files.path_of(house.journal, max(files.generations(house.journal)))
+    data = bytearray(journal.read_bytes())
+    data[len(data) // 2] ^= 1
+    journal.write_bytes(data)
+    damage(house, lambda p: corrupt.random_pages(p, 12), 3)
+    report = house.repair()
+    assert report["how"] == "salvage"
+    found = table(report, "call")
+    assert found["from_journal"] > 0
+    assert found["kept"] + found["from_journal"] == found["rows"]
+    assert len(truth["call"] - house.rows()["call"]) < 20  # those of the damaged record at most
+    assert any("damaged after change" in each for each in report["notes"])
+
+
+def test_without_a_snapshot_the_journal_alone_still_names_what_it_has(house: House) -> None:
+    truth = house.rows()
+    shutil.rmtree(house.snapshots)
+    damage(house, lambda p: corrupt.random_pages(p, 40), 5)
+    report = house.repair()
+    assert report["how"] == "salvage"
+    assert sum(each["from_journal"] for each in report["tables"]) > 0
+    assert not any(rows - truth[name] for name, rows in house.rows().items())
+
+
+def test_a_journal_that_ends_before_the_store_is_not_taken_for_it(house: House) -> None:
+    """Somebody has removed its last generation."""
+    truth = house.rows()
+    newest = max(files.generations(house.journal))
+    files.path_of(house.journal, newest).unlink()
+    damage(house, corrupt.header)
+    report = house.repair()
+    assert report["how"] == "salvage"
+    assert house.rows() == truth
+    assert any("not the store" in each for each in report["notes"])
+
+
+def test_a_store_that_changed_beside_its_journal_is_salvaged(house: House) -> None:
+    raw = pysqlite3.connect(str(house.store))
+    raw.execute("UPDATE journal SET generation = 0")  # as after a restore, before anybody writes
+    raw.commit()
+    raw.close()
+    truth = house.rows()
+    damage(house, corrupt.header)
+    assert house.repair()["how"] == "salvage"
+    assert house.rows() == truth
