@@ -75,7 +75,7 @@ def _here(config: Config, path: Path, *, check: bool, as_json: bool, yes: bool) 
     with claimed(config):
         folder = Folder(config.repairs)
         recover(folder)
-        found = diagnose(path)
+        found = diagnose(path, config.journal_dir)
         if not _wanted(found, check=check, as_json=as_json, yes=yes):
             return _verdict(found)
         who = actor().user or "the command line"

@@ -15,6 +15,6 @@ from db.repair.diagnosis import diagnose
 def main(config: Config) -> int:
     logs.set_up("repair")
     path = sqlite_file(config.store_url)
-    found = diagnose(path or Path())
+    found = diagnose(path or Path(), config.journal_dir)
     print(f"{MARK}{json.dumps(found.as_json())}", flush=True)
     return 0

@@ -12,6 +12,7 @@ from urllib.parse import quote
 import pysqlite3
 
 from db.repair.found import Diagnosis, Rows, Verdict
+from db.repair.lacking import lacking
 from db.salvage import salvage, schema_of
 from db.salvage import wal as log_reader
 from db.tables import metadata
@@ -23,10 +24,11 @@ _INDEX = re.compile(r"(row \d+ missing from index|wrong # of entries in index|no
 _TREE = re.compile(r"Tree (\d+)\b")
 
 
-def diagnose(path: Path, *, with_rows: bool = True) -> Diagnosis:
-    """Look through the store at `path`, while others may use it. `with_rows`: say of a damaged one how much
-    of each table a salvage would keep; rows that are being written meanwhile may count as lost. Not in a
-    process that has the store open: closing the file would take away its locks (POSIX). Raises OSError."""
+def diagnose(path: Path, journal: Path | None = None, *, with_rows: bool = True) -> Diagnosis:
+    """Look through the store at `path`, and compare its place with its `journal`, while others may use it.
+    `with_rows`: say of a damaged one how much of each table a salvage would keep; rows that are being written
+    meanwhile may count as lost. Not in a process that has the store open: closing the file would take away
+    its locks (POSIX). Raises OSError."""
     began = time.monotonic()
     if not path.is_file():
         return Diagnosis("missing", (f"there is no file {path}",))
@@ -39,6 +41,11 @@ def diagnose(path: Path, *, with_rows: bool = True) -> Diagnosis:
         findings += (
             f"the log beside it has {len(bad)} damaged pages, the first is number {bad[0]} of {frames}",
         )
+    missing = _missing(path, journal) if verdict == "sound" and journal is not None else 0
+    if missing:
+        verdict = "damaged"
+        changes = "a change that was" if missing == 1 else f"{missing} changes that were"
+        findings = (f"it lacks {changes} answered; the journal has what it lacks",)
     tables = _rows(path, log) if verdict == "damaged" and with_rows else ()
     return Diagnosis(verdict, findings, frames, bad, tables, size, time.monotonic() - began)
 
@@ -69,6 +76,13 @@ def _ask_sqlite(path: Path) -> tuple[Verdict, tuple[str, ...]]:
         dict.fromkeys(f"rows of {row[0]} refer to rows of {row[2]} that are not there" for row in broken)
     )
     return ("damaged" if told else "sound"), told
+
+
+def _missing(path: Path, journal: Path) -> int:
+    try:
+        return lacking(path, journal)
+    except (pysqlite3.Error, OSError):  # the journal is looked after by others
+        return 0
 
 
 def _said(raw: Any, question: str) -> tuple[str, ...]:

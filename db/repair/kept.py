@@ -12,6 +12,7 @@ from sqlalchemy import URL
 
 from db.backup.errors import ArchiveError, PasswordNeededError
 from db.backup.manifest import STORE
+from db.backup.names import SUFFIX, made_at_of
 from db.backup.reading import unpack
 from db.errors import StoreError
 from db.journal import snapshots
@@ -29,7 +30,7 @@ _FAILURES = (StoreError, FormatError, OSError, pysqlite3.Error)
 
 
 class Kept:
-    """Fulfils Sources. `backups`: a folder of archives, the newest name is the newest one."""
+    """Fulfils Sources. `backups`: a folder of archives."""
 
     def __init__(self, journal: Path, folder: Path, backups: Path) -> None:
         self._journal = journal
@@ -39,6 +40,10 @@ class Kept:
         self._known: Path | None = None
         self._origin: Origin = "journal"
         self._looked = False
+
+    @property
+    def journal(self) -> Path:
+        return self._journal
 
     def notes(self) -> Sequence[str]:
         return tuple(self._notes)
@@ -112,7 +117,9 @@ class Kept:
             path = snapshots.path_of(self._snapshots, generation)
             found.append((path.stat().st_mtime, path, "journal"))
         if self._backups.is_dir():
-            found += [(path.stat().st_mtime, path, "backup") for path in self._backups.glob("*.zip")]
+            for path in self._backups.glob(f"*{SUFFIX}"):
+                made_at = made_at_of(path.name)
+                found.append((made_at.timestamp() if made_at else path.stat().st_mtime, path, "backup"))
         for _, path, origin in sorted(found, reverse=True):
             if origin == "journal":
                 yield lambda into, path=path: _copied(path, into), origin, f"snapshot {path.stem}"

@@ -7,9 +7,10 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
-from db.repair.building import Built, Table
+from db.repair.building import Built
 from db.repair.files import Files
 from db.repair.found import Diagnosis
+from db.repair.gaps import Table
 from db.repair.job import Job
 
 FORMAT = 1

@@ -22,6 +22,10 @@ class Known(NamedTuple):
 class Sources(Protocol):
     """Whatever they need in between has a name that begins with that of `into`."""
 
+    @property
+    def journal(self) -> Path | None:
+        """The folder of the store's journal."""
+
     def replay(self, into: Path, place: Place | None) -> bool:
         """Make the store at `into`, exactly as it was after its last answered change. `place`: where the
         damaged one says that it was in its journal. False when a part of what that takes is missing: what is
@@ -36,6 +40,10 @@ class Sources(Protocol):
 
 class NoSources:
     """There is neither a journal nor a backup."""
+
+    @property
+    def journal(self) -> None:
+        return None
 
     def replay(self, into: Path, place: Place | None) -> bool:  # noqa: ARG002
         return False

@@ -79,7 +79,7 @@ def _repair(folder: Folder, job: Job, files: Files, tell: Tell, sources: Sources
     job = at(Step.KEEP)
     files.keep()
     job = at(Step.LOOK, was=files.state())
-    found = diagnose(files.path, with_rows=False)
+    found = diagnose(files.path, sources.journal, with_rows=False)
     if found.verdict == "sound" and not job.force:
         return _undone(folder, job, files, SOUND, "", failed=False)
     if found.verdict == "missing":

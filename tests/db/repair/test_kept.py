@@ -1,10 +1,10 @@
-"""With its journal a damaged store is what it was after its last answered change; without it, what is known."""
+"""With its journal a damaged store is what it was after its last answered change."""
 
 from __future__ import annotations
 
 import random
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -13,8 +13,12 @@ import pysqlite3
 import pytest
 from sqlalchemy import Connection
 
+from db.backup.making import make
+from db.backup.names import name_of
+from db.backup.source import Source
 from db.engine import Database, parse_url
 from db.journal import files, snapshots
+from db.repair.diagnosis import diagnose
 from db.repair.job import Folder, Job, new
 from db.repair.kept import Kept
 from db.repair.steps import Step
@@ -57,6 +61,19 @@ class House:
         assert not left
         return next(each for each in self.repairs.reports() if each["stamp"] == job.stamp)
 
+    def back_up(self, password: str = "") -> None:
+        work = self.backups / "work"
+        work.mkdir(parents=True)
+        make(
+            Source(f"sqlite:///{self.store}", self.backups.parent, work, "1.0"),
+            self.backups / name_of("here", datetime.now(UTC)),
+            password,
+        )
+
+    def forget(self) -> None:
+        """Neither journal nor snapshots."""
+        shutil.rmtree(self.journal)
+
     def rows(self) -> dict[str, set[Row]]:
         return {name: rows for name, rows in big_store.truth(self.store).items() if name not in OWN}
 
@@ -83,9 +100,9 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def house(made: Path, tmp_path: Path) -> Iterator[House]:
+def house(made: Path, tmp_path: Path) -> House:
     shutil.copytree(made, tmp_path / "house")
-    yield House(tmp_path / "house")
+    return House(tmp_path / "house")
 
 
 def damage(house: House, how: Callable[[corrupt.Patient], None], seed: int = 1) -> None:
@@ -171,4 +188,59 @@ def test_a_store_that_changed_beside_its_journal_is_salvaged(house: House) -> No
     truth = house.rows()
     damage(house, corrupt.header)
     assert house.repair()["how"] == "salvage"
+    assert house.rows() == truth
+
+
+def test_a_log_that_is_gone_is_noticed_by_the_journal_and_put_right(house: House) -> None:
+    before = house.store.read_bytes()
+    house.work(3)
+    truth = house.rows()
+    house.store.write_bytes(before)  # as if what was in the log had never come
+    assert diagnose(house.store).verdict == "sound"
+    found = diagnose(house.store, house.journal)
+    assert found.verdict == "damaged"
+    assert found.findings[0].startswith("it lacks 5 changes")
+    assert house.repair()["how"] == "journal"
+    assert house.rows() == truth
+
+
+def test_a_store_that_is_with_its_journal_is_sound(house: House) -> None:
+    assert diagnose(house.store, house.journal).verdict == "sound"
+    truncated = files.path_of(house.journal, max(files.generations(house.journal)))
+    with truncated.open("ab") as file:
+        file.write(b"\x50\0\0\0torn")
+    assert diagnose(house.store, house.journal).verdict == "sound"
+
+
+def test_without_a_journal_the_last_backup_fills_the_gaps(house: House) -> None:
+    truth = house.rows()
+    house.back_up()
+    house.forget()
+    damage(house, lambda p: corrupt.random_pages(p, 12), 3)
+    report = house.repair()
+    assert report["how"] == "salvage"
+    assert table(report, "call")["from_backup"] > 0
+    assert table(report, "call")["lost"] == 0
+    assert house.rows() == truth
+
+
+def test_a_backup_with_a_password_is_named_as_one_that_could_not_be_read(house: House) -> None:
+    house.back_up("a long password")
+    house.forget()
+    damage(house, lambda p: corrupt.random_pages(p, 12), 3)
+    report = house.repair()
+    assert table(report, "call")["from_backup"] == 0
+    assert any("it has a password" in each for each in report["notes"])
+
+
+def test_the_journal_goes_on_from_a_backup(house: House) -> None:
+    house.back_up()
+    house.work(3)
+    truth = house.rows()
+    shutil.rmtree(house.snapshots)
+    damage(house, lambda p: corrupt.random_pages(p, 40), 5)
+    report = house.repair()
+    assert report["how"] == "salvage"
+    assert table(report, "call")["from_journal"] > 0
+    assert table(report, "call")["from_backup"] > 0
     assert house.rows() == truth

@@ -161,6 +161,8 @@ def test_lost_rows_are_named_from_an_index(path: Path, folder: Folder, sound: Pa
 class LastKnown:
     """What a journal would know."""
 
+    journal = None
+
     def __init__(self, path: Path) -> None:
         self._path = path
 
