@@ -6,7 +6,7 @@ ARGS ?=
 MINUTES ?= 30
 KERNEL ?= generic
 
-.PHONY: help run demo test check engine image repro test-image bench soak lock clean
+.PHONY: help run demo test check engine image repro flash test-image bench soak lock clean
 .DEFAULT_GOAL := help
 
 help:
@@ -17,6 +17,7 @@ help:
 	@echo "make check    everything that CI checks: lint, types, layers, packaging, tests with coverage"
 	@echo "make image    the appliance as a disk and as an update, in ./build/image   (KERNEL=generic or cloud, ARGS=--fast)"
 	@echo "make repro    build it twice from nothing: is it the same, byte for byte?"
+	@echo "make flash    write it to a disk: DEVICE=/dev/sdb             (IMAGE=FILE for another than the last one built)"
 	@echo "make test-image  start the image in virtual machines and use it"
 	@echo "make bench    measure it beside others, into docs/benchmarks.md   (ARGS=--memory, --overload, --trace, --shell)"
 	@echo "make soak     mixed calls for MINUTES=30, and then: is anything left of them?"
@@ -57,6 +58,13 @@ image:
 repro:
 	$(SETUP) image
 	@exec $(BIN)/python -P -m firmware.build repro --kernel $(KERNEL) $(ARGS)
+
+IMAGE ?= $(lastword $(sort $(wildcard build/image/*.img.zst)))
+flash:
+	@test -n "$(DEVICE)" || { echo "name the disk: make flash DEVICE=/dev/sdb; lsblk lists them" >&2; exit 2; }
+	@test -n "$(IMAGE)" || { echo "there is no image: make image builds one, IMAGE=FILE names another" >&2; exit 2; }
+	$(SETUP) run
+	@exec $(BIN)/callisto flash --keyring $(dir $(IMAGE))keyring.pem $(IMAGE) $(DEVICE) $(ARGS)
 
 test-image:
 	$(SETUP) test-image
