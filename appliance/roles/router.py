@@ -42,7 +42,7 @@ SLICE = 0.002
 """Seconds that the reading of a new table may hold up calls at a time."""
 FACTS_EVERY = 1.0
 TURN = 0.1
-CHORES_EVERY = 0.02
+CHORES_EVERY = 0.05
 STOP_WITHIN = 4
 
 

@@ -29,7 +29,7 @@ from tests.sip.peer import ANSWER, HOST, Peer, call
 ROUNDS = 60
 CALLS = 12
 """Whole calls of each router in a round: they take turns, so that what else the machine does hits all."""
-CHORES_EVERY = 0.02
+CHORES_EVERY = 0.05
 MOST_MORE = 2.0
 """Per cent that a call may cost more while nobody looks."""
 
