@@ -37,8 +37,17 @@ class Need:
 
 
 SIPP = Need("sip-tester", "the tests and the demo that place calls", program="sipp")
+FOR_DISK = (
+    Need("mtools", "images: it fills what UEFI starts from", program="mcopy"),
+    Need("dosfstools", "images: it makes what UEFI starts from", program="mkfs.vfat"),
+    Need("e2fsprogs", "images: it makes the data partition", program="mke2fs"),
+    Need("grub-common", "images: it makes what starts", program="grub-mkimage"),
+    Need("grub-pc-bin", "images: what a BIOS starts", file="/usr/lib/grub/i386-pc/boot.img"),
+    Need("grub-efi-amd64-bin", "images: what UEFI starts", file="/usr/lib/grub/x86_64-efi/normal.mod"),
+)
 FOR_TESTS = (
     SIPP,
+    *FOR_DISK,
     Need("postgresql", "the tests of the store on PostgreSQL", file="/usr/lib/postgresql/*/bin/initdb"),
     Need("inetutils-telnet", "the tests with a real Telnet client", program="telnet"),
     Need("telnet-ssl", "the tests with another Telnet client", program="telnet-ssl"),
@@ -64,14 +73,9 @@ FOR_TESTS = (
     Need("sipvicious", "the tests with a port scanner", program="svmap"),
 )
 FOR_IMAGE = (
+    *FOR_DISK,
     Need("mmdebstrap", "images: it makes the root file system", program="mmdebstrap"),
     Need("squashfs-tools", "images: it packs the root file system", program="mksquashfs"),
-    Need("mtools", "images: it fills what UEFI starts from", program="mcopy"),
-    Need("dosfstools", "images: it makes what UEFI starts from", program="mkfs.vfat"),
-    Need("e2fsprogs", "images: it makes the data partition", program="mke2fs"),
-    Need("grub-common", "images: it makes what starts", program="grub-mkimage"),
-    Need("grub-pc-bin", "images: what a BIOS starts", file="/usr/lib/grub/i386-pc/boot.img"),
-    Need("grub-efi-amd64-bin", "images: what UEFI starts", file="/usr/lib/grub/x86_64-efi/normal.mod"),
     Need("rauc", "images: it makes updates", program="rauc"),
     Need("openssl", "images: it signs them", program="openssl"),
     Need("zstd", "images: it packs the disk", program="zstd"),
@@ -83,7 +87,6 @@ FOR_TEST_IMAGE = (
     Need("ovmf", "the test that starts it with UEFI", file="/usr/share/OVMF/OVMF_CODE_4M.fd"),
     Need("gdisk", "the test of its partition table", program="sgdisk"),
     Need("cryptsetup-bin", "the test of every block of an update", program="veritysetup"),
-    Need("fdisk", "the second opinion on its partition table", program="sfdisk"),
     Need("bmap-tools", "the second opinion on what is written", program="bmaptool"),
 )
 FOR_BENCH = (SIPP, Need("kamailio", "the comparison with Kamailio", program="kamailio"))
