@@ -69,6 +69,7 @@ def parser() -> argparse.ArgumentParser:
     _add(commands, "support", _support, "all that is needed to find a fault, in one file without secrets")
     compact = _add(commands, "compact", _compact, "delete old records, and make the store small; calls go on")
     compact.add_argument("--json", action="store_true", help="for programs")
+    _add_backup(commands)
     _add_repair(commands)
     _add_trace(commands)
     importing = _add(commands, "import", _import, "replace the office by the one in a YAML file")
@@ -94,6 +95,20 @@ def _add(commands: Any, name: str, command: Command, text: str) -> argparse.Argu
     )
     added.set_defaults(command=command)
     return added
+
+
+def _add_backup(commands: Any) -> None:
+    text = "everything in one file, with a password if you like, proven; also when nothing runs"
+    backup = _add(commands, "backup", _backup, text)
+    backup.add_argument(
+        "file",
+        nargs="?",
+        metavar="FILE",
+        help="a file or a folder, - for standard output; else it is kept here",
+    )
+    password = backup.add_mutually_exclusive_group()
+    password.add_argument("--password-file", type=Path, metavar="FILE", help="its first line is the password")
+    password.add_argument("--plain", action="store_true", help="without a password, and without asking")
 
 
 def _add_repair(commands: Any) -> None:
@@ -201,6 +216,12 @@ def _compact(config: Config, args: argparse.Namespace) -> int:
     from appliance.commands import compact
 
     return compact.run(config, as_json=args.json)
+
+
+def _backup(config: Config, args: argparse.Namespace) -> int:
+    from appliance.commands import backup
+
+    return backup.run(config, args.file, plain=args.plain, password_file=args.password_file)
 
 
 def _import(config: Config, args: argparse.Namespace) -> int:

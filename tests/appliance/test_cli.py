@@ -57,6 +57,7 @@ def test_the_help_offers_what_works_and_nothing_else(callisto: Callisto) -> None
         "run",
         "init",
         "status",
+        "backup",
         "import",
         "export",
         "explain",

@@ -18,7 +18,19 @@ from pathlib import Path
 
 from appliance.demo.local import NotReadyError
 from appliance.demo.phones import NoSippError, sipp
-from tests.bench import compact, crowd, decisions, memory, overload, rates, report, shell, speech, trace
+from tests.bench import (
+    backup,
+    compact,
+    crowd,
+    decisions,
+    memory,
+    overload,
+    rates,
+    report,
+    shell,
+    speech,
+    trace,
+)
 from tests.bench.page import Part, Section, all_met, compose, unmeasured
 from tests.bench.systems import AbsentError
 
@@ -91,6 +103,13 @@ PARTS = (
         "a store of 400 MB is cleaned of half of its calls and audit trail and written anew, while another"
         " process writes to it a hundred times a second. About two minutes.",
     ),
+    Part(
+        "backup",
+        "A large backup",
+        "make bench ARGS=--backup",
+        "a store and media of 200 MB, and a twentieth of it, are backed up with a password by the process"
+        " that the supervisor starts for it. About half a minute.",
+    ),
 )
 USUAL = ("rates", "crowd", "speech", "decisions")
 Measure = Callable[[str, Path, tuple[str, ...]], Section]
@@ -104,6 +123,7 @@ MEASURES: dict[str, Measure] = {
     "trace": trace.measure,
     "shell": shell.measure,
     "compact": compact.measure,
+    "backup": backup.measure,
 }
 
 
@@ -132,7 +152,7 @@ def options_of(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -P -m tests.bench", description=__doc__)
     parser.add_argument("parts", nargs="*", metavar="PART", help=f"of {', '.join(MEASURES)}")
     parser.add_argument("--quick", action="store_true", help="one short step of each system; no page")
-    for name in ("memory", "overload", "trace", "shell", "compact"):
+    for name in ("memory", "overload", "trace", "shell", "compact", "backup"):
         parser.add_argument(f"--{name}", dest="more", action="append_const", const=name, help="that part")
     parser.add_argument("--out", type=Path, default=PAGE, help="where the page goes")
     options = parser.parse_args(arguments)
