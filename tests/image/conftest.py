@@ -50,18 +50,18 @@ def image() -> Built:
     )
 
 
-@pytest.fixture(scope="session")
-def tree() -> Path:
-    """The newest root file system that has been built here."""
-    trees = built_trees()
-    if not trees:
-        needs.missing("no root file system has been built here: make image")
-    return trees[-1]
-
-
 def built_trees() -> list[Path]:
+    """Root file systems that have been built here, the newest last."""
     found = (OUTPUT / "cache").glob("root-*/tree")
     return sorted((one for one in found if one.is_dir()), key=lambda one: one.parent.stat().st_mtime)
+
+
+collect_ignore = [] if built_trees() else ["test_quick.py"]
+
+
+@pytest.fixture(scope="session")
+def tree() -> Path:
+    return built_trees()[-1]
 
 
 def pytest_report_header() -> str:
