@@ -30,6 +30,8 @@ CALLS = 550_000
 MOST_S_FOR_400_MB = 1.0
 FIRST = datetime(2024, 1, 1, 7, tzinfo=UTC)
 WRITER = "the writer"
+USUAL_FOR_S = 2.0
+"""How long the other process is watched while nothing else is done to the store."""
 
 
 def main() -> int:
@@ -45,7 +47,7 @@ def measure(_program: str, folder: Path, conditions: tuple[str, ...], calls: int
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "callisto.db"
     big_store.make(path, calls)
-    usual, _ = _watched(path, lambda store: time.sleep(2.0))
+    usual, _ = _watched(path, lambda _: time.sleep(USUAL_FOR_S))
     waited, done = _watched(path, lambda store: store.compact(_younger_half(calls)))
     return _section(conditions, usual, waited, done)
 

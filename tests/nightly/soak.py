@@ -22,6 +22,8 @@ from tests.bench.callisto import WELCOME, fill
 OWN = Path(__file__).parent / "scenarios"
 CALLERS_PATIENCE_S = 40.0
 """After the last call was to begin: SIP gives up within 32 s, and some calls ring and talk before."""
+LOOK_EVERY_S = 0.5
+"""While something is awaited: to look more often would be a load of its own."""
 PHONES = {
     "anna": load.SCENARIOS / "phone.xml",
     "bert": load.SCENARIOS / "busy.xml",
@@ -201,7 +203,7 @@ def _settled(appliance: LocalAppliance, kinds: Iterable[Kind], *, linger: bool) 
     while left := _left(appliance, linger=linger):
         if time.monotonic() > until:
             return left
-        time.sleep(0.5)
+        time.sleep(LOOK_EVERY_S)
     return []
 
 
@@ -243,7 +245,7 @@ def _leaked(appliance: LocalAppliance, before: Mapping[str, Sequence[str]]) -> l
     }:
         if time.monotonic() > until:
             return [f"the {name} has more files open than before: {files}" for name, files in more.items()]
-        time.sleep(1)
+        time.sleep(LOOK_EVERY_S)
     return []
 
 
@@ -253,7 +255,7 @@ def _records(appliance: LocalAppliance, wanted: int) -> int:
     try:
         until = time.monotonic() + 15
         while (found := store.calls.count()) != wanted and time.monotonic() < until:
-            time.sleep(0.5)
+            time.sleep(LOOK_EVERY_S)
         return found
     finally:
         store.close()

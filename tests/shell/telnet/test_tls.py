@@ -291,7 +291,7 @@ async def drip(where: House) -> None:
         async with stranger(where) as client:
             for byte in HELLO:
                 await client.send(bytes([byte]))
-                await asyncio.sleep(0.15)
+                await asyncio.sleep(0.15)  # the slowness is the attack: well within `handshake_s` each
 
 
 @pytest.mark.parametrize("kind", ["whole handshakes", "garbage", "nothing at all"])
