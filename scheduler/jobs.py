@@ -23,6 +23,8 @@ MOST_MISSED = 1000
 
 
 class Outcome(Enum):
+    """What became of a due time. MISSED: nothing ran within its grace. SKIPPED: the run before had not ended."""
+
     DONE = "done"
     FAILED = "failed"
     MISSED = "missed"

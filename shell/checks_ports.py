@@ -23,6 +23,8 @@ class CheckResult:
 
 
 class SelfTest(Protocol):
+    """The checks of this appliance; one run at a time, for whoever asks."""
+
     def run(self) -> AsyncIterator[CheckResult]:
         """Each check as soon as it is done. Whoever asks while one runs joins it and gets all of it. Whoever
         stops reading stops nothing. Raises SystemUnavailableError."""

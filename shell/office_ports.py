@@ -68,6 +68,8 @@ class CallRecord(Protocol):
 
 
 class Calls(Protocol):
+    """Finished calls, as recorded."""
+
     async def latest(self, limit: int) -> Sequence[CallRecord]:
         """Newest first."""
 
@@ -76,6 +78,8 @@ class Calls(Protocol):
 
 
 class Offices(Protocol):
+    """Users and groups as they are now; nothing is changed through it."""
+
     async def read(self) -> Office: ...
 
     async def numbers(self) -> Sequence[tuple[str, str]]:
@@ -92,6 +96,8 @@ class RehearsalRefusedError(Exception):
 
 
 class Rehearsal(Protocol):
+    """What would become of a call, without a phone ringing."""
+
     async def explain(self, called: str, caller: str, at: str) -> Explanation:
         """A call that is not made, by the table that calls are routed by. `called`: a manager number or the
         name of its group; `at`: as people write it, empty for now. Raises RehearsalRefusedError."""
@@ -99,6 +105,8 @@ class Rehearsal(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class OfficeView:
+    """All that the shell shows of the office and its calls; it changes nothing."""
+
     calls: Calls
     offices: Offices
     rehearsal: Rehearsal

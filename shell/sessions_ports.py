@@ -59,6 +59,8 @@ class Sessions(Protocol):
 
 
 class OwnSession(Protocol):
+    """The session that a page or command runs in."""
+
     @property
     def number(self) -> int:
         """As in the list; 0 when it is in none."""

@@ -109,6 +109,8 @@ class StoreAudit:
 
 
 class StoreStandings:
+    """Fulfils `shell.sessions_ports.Standings`: the store is asked in a thread."""
+
     def __init__(self, store: Store) -> None:
         self._store = store
 
@@ -125,6 +127,8 @@ class StoreStandings:
 
 
 class StoreCalls:
+    """Fulfils `shell.office_ports.Calls`: the store is asked in a thread."""
+
     def __init__(self, store: Store) -> None:
         self._calls = store.calls
 
@@ -136,6 +140,8 @@ class StoreCalls:
 
 
 class StoreOffices:
+    """Fulfils `shell.office_ports.Offices`: the store is asked in a thread."""
+
     def __init__(self, store: Store) -> None:
         self._office = store.office
 

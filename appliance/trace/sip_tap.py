@@ -36,6 +36,8 @@ Seen = tuple[float, Way, bytes, Flow]
 
 
 class Signalling(Protocol):
+    """The router's SIP side, as far as a trace looks at it."""
+
     def pump(self, max_wait_s: float) -> int: ...
 
     def observe(self, observer: Observer | None) -> None: ...

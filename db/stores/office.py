@@ -24,6 +24,8 @@ from db.variables.states import Actor
 
 
 class Offices:
+    """The office, read and replaced as a whole; each change is one commit and raises the revision."""
+
     def __init__(self, database: Database, machine: Machine, clock: Callable[[], datetime]) -> None:
         self._database = database
         self._machine = machine

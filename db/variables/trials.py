@@ -14,6 +14,8 @@ LONGEST = timedelta(days=1)
 
 
 class Outcome(StrEnum):
+    """What has become of a change on trial; all but WAITING are final."""
+
     WAITING = "waiting"
     CONFIRMED = "confirmed"
     UNDONE = "undone"

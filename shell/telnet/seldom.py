@@ -8,6 +8,8 @@ from collections.abc import Callable
 
 
 class Seldom:
+    """A log that others can make us write to: `most` warnings a minute, the rest counted."""
+
     def __init__(
         self, log: logging.Logger, most: int = 10, clock: Callable[[], float] = time.monotonic
     ) -> None:
