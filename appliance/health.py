@@ -38,7 +38,7 @@ def asked(config: Config) -> dict[str, Probe]:
 
     async def web() -> str:
         page = await probes.login_page(config.listen, config.web_port)
-        return "" if page.status == 200 and page.asks_password else f"it answers {page.status}"
+        return "" if page.status == 200 and page.has_form else f"it answers {page.status}"
 
     async def sip() -> str:
         status = await probes.sip_options(config.listen, config.sip_port)

@@ -53,6 +53,21 @@ def checks(one: LocalAppliance) -> tuple[int, dict[str, Any]]:
     return done.returncode, {each["name"]: each for each in found["checks"]}
 
 
+def test_health_asks_every_service_from_outside(appliance: Make) -> None:
+    needs.pjsua2()
+    one = appliance()
+    one.start()
+    well = one.callisto("health", "--within", "10")
+    assert well.returncode == 0, well.stdout
+    assert [line.split() for line in well.stdout.splitlines()] == [
+        [name, "answers"] for name in ("supervisor", "shell", "web", "router")
+    ]
+    one.stop()
+    ill = one.callisto("health")
+    assert ill.returncode == 1
+    assert "answers" not in ill.stdout
+
+
 def test_a_dead_pbx_is_found_with_a_remedy_and_a_living_one_passes(appliance: Make) -> None:
     needs.pjsua2()
     with peer() as pbx:
