@@ -23,7 +23,7 @@ MOST_MISSED = 1000
 
 
 class Outcome(Enum):
-    """What became of a due time. MISSED: nothing ran within its grace. SKIPPED: the run before had not ended."""
+    """What became of a due time. MISSED: nothing ran within its grace. SKIPPED: the run before still ran."""
 
     DONE = "done"
     FAILED = "failed"

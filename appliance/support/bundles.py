@@ -22,8 +22,8 @@ _UNFINISHED = ".unfinished"
 
 
 class Bundles:
-    """The files of `folder`, ours alone: one is seen under its name once it is whole, the oldest make room for
-    new ones, and the disk keeps SPARE bytes."""
+    """The files of `folder`, ours alone: one is seen under its name once it is whole, the oldest make room
+    for new ones, and the disk keeps SPARE bytes."""
 
     def __init__(
         self,
