@@ -47,6 +47,10 @@ async def test_a_clock_that_is_not_ours_is_shown_and_nothing_of_it_is_set() -> N
 def test_the_clock_is_not_ours_unless_the_configuration_says_so(tmp_path: Path) -> None:
     assert isinstance(host_clock(Config.load({}, tmp_path)), BareClock)
     assert isinstance(host_clock(Config.load({"CALLISTO_CLOCK": "timedated"}, tmp_path)), TimedatedClock)
+    units = {"CALLISTO_CLOCK": "timedated", "CALLISTO_SERVICES": "systemd"}
+    image = host_clock(Config.load(units, tmp_path))
+    assert isinstance(image, TimedatedClock)
+    assert image._drop_in.is_relative_to("/run")
     with pytest.raises(ConfigError, match='"ours" is refused; right would be bare or timedated'):
         Config.load({"CALLISTO_CLOCK": "ours"}, tmp_path)
 
