@@ -7,8 +7,8 @@ from typing import Any
 from router import announcing
 from router.commands import Result
 from router.model import Overflow, OverflowKind, Peer
+from tests.router.house import House
 from tests.router.office import AWAY, Script, group, person
-from tests.router.test_engine import House
 
 WELCOME: dict[str, Any] = {"announcement": "/var/lib/callisto/welcome.wav"}
 PLAY = "play /var/lib/callisto/welcome.wav"

@@ -11,8 +11,8 @@ from router.model import ForwardKind, Group
 from tests.fakes.clock import FakeClock
 from tests.fakes.records import KeptRecords, Published
 from tests.fakes.signalling import FakeSignalling
+from tests.router.house import House
 from tests.router.office import AWAY, Script, forwarded_to, group, office, overflow_to, person
-from tests.router.test_engine import House
 
 
 @pytest.mark.parametrize("skip", [Skip.IN_CALL, Skip.NOT_REGISTERED])

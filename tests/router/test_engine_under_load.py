@@ -10,8 +10,8 @@ import pytest
 from router.model import Group, Strategy
 from router.ports import LegId
 from tests.fakes.signalling import FakeSignalling
+from tests.router.house import House
 from tests.router.office import AGAIN, AWAY, forwarded_to, group, overflow_to, person
-from tests.router.test_engine import House
 
 OFFICES: list[Group] = [
     group(assistants=["B", "C"], ring_parallel=True, manager_timeout=10, assistant_timeout=5),

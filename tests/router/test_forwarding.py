@@ -8,6 +8,7 @@ import pytest
 
 from router.commands import Result
 from router.model import ForwardKind, Presence, Settings, VipRouting
+from tests.router.house import House
 from tests.router.office import (
     AVAILABLE,
     AWAY,
@@ -18,7 +19,6 @@ from tests.router.office import (
     overflow_to,
     person,
 )
-from tests.router.test_engine import House
 
 
 def boss(target: str, presence: Presence = AVAILABLE) -> dict[str, Any]:

@@ -7,8 +7,8 @@ import pytest
 from router import handover
 from router.commands import Result
 from router.model import Peer, Settings
+from tests.router.house import House
 from tests.router.office import Script, group, house, person
-from tests.router.test_engine import House
 
 PBX = Peer("pbx", "127.0.0.1", 5080)
 HANDS_OVER = house(bridges=False)

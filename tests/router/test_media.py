@@ -9,8 +9,8 @@ import pytest
 from router.media import Plan, plan, second_try
 from router.model import Peer
 from router.ports import NO_MEDIA_SERVER, Media
+from tests.router.house import House
 from tests.router.office import AWAY, Script, group, person
-from tests.router.test_engine import House
 
 PBX = Peer("pbx", "127.0.0.1", 5080)
 KEYS = "the two sides send key presses in different ways"

@@ -7,8 +7,8 @@ import json
 import pytest
 
 from router.model import Contact, VipEntry
+from tests.router.house import House
 from tests.router.office import AWAY, group, person
-from tests.router.test_engine import House
 
 NUMBER, NAME = "0791234567", "Frei"
 

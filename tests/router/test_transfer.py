@@ -9,8 +9,8 @@ from router.call import Call
 from router.commands import Result
 from router.model import Peer
 from router.ports import LegId, TransferRequest
+from tests.router.house import House
 from tests.router.office import AWAY, DND, Script, group, person
-from tests.router.test_engine import House
 
 TEAM = group(
     person("M", DND, number="20"),
