@@ -1,82 +1,22 @@
-"""The trace in the shell: what is shown while it runs, what its user may do meanwhile, and what is kept."""
+"""The trace in the shell: what is shown while it runs, and what its user may do meanwhile."""
 
 from __future__ import annotations
 
 import asyncio
-import base64
 import json
-import subprocess
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, replace
-from pathlib import Path
+from contextlib import suppress
 
 import pytest
 
-from shell.commands import COMMANDS
-from shell.completion import Known, suggest
 from shell.obey import obey
-from shell.pages.calls import latest_ids
 from shell.pages.trace_live import PAUSED
 from shell.ports import SystemUnavailableError
-from shell.session import converse
-from shell.term import EndOfInput, Line, Suggestion, plain
-from shell.trace.record import Record, Sip
-from shell.trace_ports import RING, Doing
-from tests import needs
+from shell.term import Line, plain
+from shell.trace_ports import RING
 from tests.fakes.shell_ports import CTRL_C, NOON, Office, ScriptedTerm
 from tests.shell.telnet.client import eventually
 from tests.shell.test_session import context, run
-
-WITHIN = 5.0
-CALL = "3f2a77c1-0000-4000-8000-000000000001"
-
-
-def record(text: str = "it rings", **given: object) -> Record:
-    values = {"at": NOON.timestamp(), "process": "router", "level": "info", "group": "call", "text": text}
-    return Record(**{**values, **given})  # type: ignore[arg-type]
-
-
-def invite(
-    call: str = CALL, raw: str = "INVITE sip:300@127.0.0.1 SIP/2.0\r\nFrom: <sip:044@x>\r\n\r\n"
-) -> Record:
-    sip = Sip("in", "127.0.0.1:5060", "192.0.2.1:5060", "udp", f"{call[:4]}@pbx", raw)
-    return record("INVITE sip:300@127.0.0.1", group="sip", call=call, numbers=("0441234567", "300"), sip=sip)
-
-
-@dataclass
-class Watching:
-    """Somebody in the middle of a command."""
-
-    office: Office
-    term: ScriptedTerm
-    task: asyncio.Task[object]
-
-    async def sees(self, text: str) -> None:
-        await eventually(lambda: text in self.term.shown or self.task.done(), f"{text!r} is shown")
-        assert text in self.term.shown, f"ended without {text!r}: {self.term.shown}"
-
-    async def end(self, *keys: str) -> str:
-        self.term.press(*(keys or (CTRL_C,)))
-        await asyncio.wait_for(self.task, WITHIN)
-        return self.term.shown
-
-
-@asynccontextmanager
-async def watching(
-    office: Office, line: str, *answers: str, rich: bool = True, role: str = "administrator"
-) -> AsyncIterator[Watching]:
-    term = ScriptedTerm(*answers, rich=rich)
-    about = context(office, role)
-    task: asyncio.Task[object] = asyncio.create_task(obey(about, term, line))
-    one = Watching(office, term, task)
-    try:
-        await one.sees("ends")
-        yield one
-    finally:
-        task.cancel()
-        with suppress(asyncio.CancelledError, EndOfInput):
-            await task
+from tests.shell.watching import WITHIN, invite, record, watching
 
 
 async def test_records_are_shown_as_they_come() -> None:
@@ -339,127 +279,9 @@ async def test_without_a_supervisor_it_is_said() -> None:
     assert "% the supervisor does not answer: nobody listens" in await run(office, "trace")
 
 
-# -- what the processes do
-
-
-async def test_processes_are_shown_every_second_until_a_key() -> None:
-    office = Office()
-    term = ScriptedTerm(rich=True)
-    task = asyncio.create_task(obey(context(office), term, "trace processes"))
-    await eventually(lambda: "3 calls now" in term.shown, "it is shown")
-    office.trace.doing = (Doing("router", "ready", 2, ("4 calls now",)),)
-    await eventually(lambda: "4 calls now" in term.shown, "it is shown anew")
-    term.press("x", "q")
-    await asyncio.wait_for(task, WITHIN)
-
-
-async def test_processes_are_shown_once_on_a_line_terminal_and_as_data() -> None:
-    office = Office()
-    assert "3 calls now" in await run(office, "trace processes")
-    shown = await run(office, "trace processes | json")
-    found = json.loads(shown[shown.index("[") : shown.rindex("]") + 1])
-    assert found[1] == {"process": "router", "state": "ready", "pid": 2, "doing": ["3 calls now"]}
-
-
 async def test_a_process_by_name_is_a_choice_all_the_same() -> None:
     async with watching(Office(), "trace process web") as one:
         assert "Trace of everything · from web" in one.term.shown
-
-
-# -- captures
-
-
-async def kept(office: Office, *records: Record, role: str = "administrator") -> str:
-    async with watching(office, "trace", role=role) as one:
-        office.trace.put(*records)
-        await one.sees(records[-1].text)
-        await one.end()
-    return (await office.trace.captures())[0].name
-
-
-async def test_captures_are_listed_and_shown() -> None:
-    office = Office()
-    name = await kept(office, record("it rings"), invite(), record("it burns", level="error"))
-    listed = await run(office, "show traces")
-    for part in (name, "everything", "admin has ended it"):
-        assert part in listed
-    shown = await run(office, "show trace last")
-    for part in (name, "it rings", "INVITE", "ERROR it burns", "by admin"):
-        assert part in shown
-    chosen = await run(office, f"show trace {name[:8]} level error")
-    assert "it burns" in chosen
-    assert "it rings" not in chosen
-    assert "No record of group job" in await run(office, "show trace last group job")
-
-
-async def test_what_a_capture_is_of_is_whole_on_a_screen() -> None:
-    office = Office()
-    await kept(office, record("it rings"))
-    shown = " ".join((await run(office, "show traces", rich=True)).split())
-    assert "everything" in shown
-    assert "Started" not in shown
-
-
-@pytest.mark.parametrize(
-    ("line", "key", "values"),
-    [
-        ("show trace last", "group", ["call", "sip"]),
-        ("show traces", "name", ["20261124-120000-admin"]),
-        ("trace ladder last", "text", ["INVITE sip:300@127.0.0.1"]),
-    ],
-)
-async def test_captures_are_given_as_data(line: str, key: str, values: list[str]) -> None:
-    office = Office()
-    await kept(office, record("it rings"), invite())
-    shown = await run(office, f"{line} | json")
-    found = json.loads(shown.partition("| json\n")[2].removesuffix("\ncallisto# "))
-    assert [one[key] for one in found] == values
-
-
-async def test_the_only_call_is_drawn_and_of_several_one_is_asked_for() -> None:
-    office = Office()
-    other = invite("77aa0000-0000-4000-8000-000000000002")
-    options = replace(invite(call=""), text="OPTIONS", sip=replace(invite().sip, call_id="ping"))  # type: ignore[type-var]
-    await kept(office, options, invite(), record("it rings", call=CALL))
-    drawn = await run(office, "trace ladder last")
-    assert f"Call {CALL}" in drawn
-    assert "INVITE" in drawn
-    await kept(office, invite(), other)
-    asked = await run(office, "trace ladder last")
-    assert "2 calls are in" in asked
-    assert "77aa0000" in asked
-    assert "Call 77aa" in await run(office, "trace ladder last 77AA")
-    assert "% no call 99 is in" in await run(office, "trace ladder last 99")
-
-
-async def test_a_name_that_can_mean_several_names_them() -> None:
-    office = Office()
-    await kept(office, record("one"))
-    await kept(office, record("two"))
-    assert "can mean 2 captures" in await run(office, "show trace admin")
-    assert "% there is no capture 'x'" in await run(office, "show trace x")
-
-
-async def test_support_may_trace_and_delete_its_own_captures_only() -> None:
-    office = Office()
-    name = await kept(office, record("of the administrator"))
-    term = ScriptedTerm()
-    await obey(context(office, "support"), term, f"trace delete {name}")
-    assert f"% trace delete: {name} is of admin" in term.shown
-    assert "is deleted" in await run(office, f"trace delete {name}")
-    own = await kept(office, record("of support"), role="support")
-    await obey(context(office, "support"), term, f"trace delete {own}")
-    assert f"{own} is deleted" in term.shown
-    assert await office.trace.captures() == []
-
-
-async def test_a_capture_without_a_view_is_begun_and_stopped() -> None:
-    office = Office()
-    assert "runs: SIP messages" in await run(office, "trace start sip for 1min")
-    office.trace.put(invite())
-    assert "% 20261124-120000-admin runs" in await run(office, "trace delete last")
-    assert "is stopped" in await run(office, "trace stop last")
-    assert "INVITE" in await run(office, "show trace last")
 
 
 async def test_peers_cannot_steer_the_terminal() -> None:
@@ -468,84 +290,3 @@ async def test_peers_cannot_steer_the_terminal() -> None:
     async with watching(office, "trace sip") as one:
         office.trace.put(invite(raw=f"INVITE sip:300@x SIP/2.0\r\nFrom: {name}\r\n\r\n"))
         await one.sees("^[]0;pwned^G")
-
-
-async def test_a_capture_is_exported_as_packets_that_tshark_reads(tmp_path: Path) -> None:
-    office = Office()
-    name = await kept(office, *(invite() for _ in range(150)), record("the end"))
-    shown = await run(office, "trace export last pcap")
-    text = shown.partition(f"-----BEGIN {name}.pcap-----")[2].partition(f"-----END {name}.pcap-----")[0]
-    (tmp_path / "it.pcap").write_bytes(base64.b64decode(text))
-    command = [needs.program("tshark"), "-r", str(tmp_path / "it.pcap"), "-Y", "sip.Method == INVITE"]
-    told = await asyncio.to_thread(subprocess.run, command, capture_output=True, text=True, timeout=60)
-    assert told.stdout.count("INVITE") == 150
-
-
-async def test_a_capture_is_exported_as_an_object_a_line() -> None:
-    office = Office()
-    await kept(office, invite(), record("the end"))
-    shown = await run(office, "trace export last json")
-    found = [json.loads(line) for line in shown.splitlines() if line.startswith("{")]
-    assert [one["text"] for one in found] == ["INVITE sip:300@127.0.0.1", "the end"]
-    assert "% trace export: 'doc' is no form" in await run(office, "trace export last doc")
-
-
-# -- the page of the menu
-
-
-async def play(
-    office: Office, *answers: str, keys: str = " " * 40
-) -> tuple[ScriptedTerm, asyncio.Task[None]]:
-    """A person at the menu, who ends the live view when it has begun."""
-    term = ScriptedTerm(*answers, rich=True, keys=keys)
-    return term, asyncio.create_task(converse(context(office), term))
-
-
-async def test_a_number_is_traced_by_numbers() -> None:
-    office = Office()
-    term, session = await play(office, "1", "2", "044 123 45 67", "", "0", "exit")
-    await eventually(lambda: "Trace of number 0441234567" in term.shown, "it looks")
-    office.trace.put(invite(), record("other"))
-    await eventually(lambda: "INVITE sip:300" in term.shown, "it is shown")
-    term.press("q")
-    await asyncio.wait_for(session, WITHIN)
-    assert "other" not in term.shown
-    assert "Looking now: nobody." in term.shown
-    assert "Captures: 1, 0 running" in term.shown
-    assert office.audit.said("command")[:2] == ["menu 1", 'trace number "044 123 45 67"']
-
-
-async def test_a_capture_is_drawn_and_deleted_by_numbers() -> None:
-    office = Office()
-    name = await kept(office, invite(), record("the end", call=CALL))
-    term, session = await play(office, "1", "8", "1", "2", "", "", "1", "4", "", "", "0", "exit")
-    await asyncio.wait_for(session, WITHIN)
-    assert f"Call {CALL}" in term.shown
-    assert f"{name} is deleted." in term.shown
-    assert "There are no captures" in term.shown
-    assert await office.trace.captures() == []
-
-
-async def test_the_page_says_when_there_is_no_supervisor() -> None:
-    office = Office()
-    office.trace.failure = SystemUnavailableError("nobody listens")
-    term, session = await play(office, "1", "", "exit")
-    await asyncio.wait_for(session, WITHIN)
-    assert "% the trace is not to be had: nobody listens" in term.shown
-
-
-async def test_a_wrong_number_is_said_and_asked_again() -> None:
-    term, session = await play(Office(), "1", "99", "", "0", "exit")
-    await asyncio.wait_for(session, WITHIN)
-    assert "% '99' is not one of the numbers" in term.shown
-
-
-# -- completion
-
-
-def test_a_choice_is_completed_with_the_newest_calls() -> None:
-    known = Known(words={latest_ids: [Suggestion(CALL, "from 0441234567")]})
-    assert [one.word for one in suggest(COMMANDS, "trace sip call ", known)] == [CALL]
-    assert [one.word for one in suggest(COMMANDS, "trace level w", known)] == ["warning"]
-    assert [one.word for one in suggest(COMMANDS, "show trace last number 200 gr", known)] == ["group"]
-    assert "processes" in [one.word for one in suggest(COMMANDS, "trace ", known)]
