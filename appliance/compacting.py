@@ -68,6 +68,15 @@ class Compactor:
     def runs(self) -> bool:
         return self.last is not None and not self.last.done
 
+    def busy(self) -> str:
+        """Who has the store compacted, in words; empty while nobody has."""
+        if self.last is None or self.last.done:
+            return ""
+        by = f"{self.last.actor.user or 'somebody'} ({self.last.actor.channel})"
+        return (
+            f"the store is being compacted, by {by} since {self.last.began:%H:%M:%S}: {self.last.now.doing}"
+        )
+
     async def old(self) -> Sequence[Old]:
         try:
             return await self._store.do(lambda store: store.old_rows(self._keep))
@@ -75,13 +84,8 @@ class Compactor:
             raise CompactRefusedError(exc.message, exc.hint) from exc
 
     def begin(self, actor: Actor) -> Run:
-        if self.last and not self.last.done:
-            by = f"{self.last.actor.user or 'somebody'} ({self.last.actor.channel})"
-            raise CompactRefusedError(
-                f"the store is being compacted already, by {by} since {self.last.began:%H:%M:%S}:"
-                f" {self.last.now.doing}",
-                "show audit tells what came of it",
-            )
+        if busy := self.busy():
+            raise CompactRefusedError(busy, "show audit tells what came of it")
         if self._repairs():
             raise CompactRefusedError("the store is being repaired", "repair status tells how far it is")
         self.last = Run(self.last.number + 1 if self.last else 1, actor, datetime.now().astimezone())

@@ -11,6 +11,7 @@ from contextlib import AsyncExitStack
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from appliance.config import Config
@@ -19,6 +20,7 @@ from appliance.errands import Errands
 from appliance.roles.repairer import MARK
 from appliance.services.ports import ServiceManager, Unit, UnitFailedError
 from appliance.services.process import ChildProcess, in_words
+from db.engine import parse_url, url_shown
 from db.errors import StoreError
 from db.location import sqlite_file
 from db.repair import job as jobs
@@ -31,10 +33,6 @@ from db.repair.work import recover
 log = logging.getLogger(__name__)
 
 TOPIC = "maintenance"
-SERVER = (
-    "this store is kept by a PostgreSQL server, which repairs its own: look with pg_amcheck, "
-    "make indexes anew with REINDEX DATABASE, and restore a backup of the server for the rest"
-)
 
 
 class Maintenance:
@@ -48,11 +46,14 @@ class Maintenance:
         services: ServiceManager,
         revision: Callable[[], int | None],
         publish: Callable[[str, Mapping[str, object]], None] = lambda _topic, _data: None,
+        busy: Callable[[], str] = lambda: "",
     ) -> None:
+        """`busy`: who else works on the whole store, in words; empty for nobody."""
         self._env = {**env, **config.environment()}
         self._services = services
         self._revision = revision
         self.publish = publish
+        self._busy = busy
         self._folder = Folder(config.repairs)
         self._store_url = config.store_url
         self._errands = Errands("repair")
@@ -73,7 +74,7 @@ class Maintenance:
     async def check(self) -> Diagnosis:
         """Look for damage, without stopping anything. Who asks while somebody looks gets the same answer.
         Raises RefusedError."""
-        self._file()
+        self._where()
         if self._looking is None or self._looking.done():
             self._looking = asyncio.create_task(self._check(), name="look for damage")
         return await asyncio.shield(self._looking)
@@ -81,13 +82,15 @@ class Maintenance:
     def begin(self, who: str, *, force: bool) -> Job:
         """Raises RefusedError, which says who repairs already; OSError when the job cannot be written
         down."""
-        path = self._file()
+        store = self._where()
         if self.runs and self._job is not None:
             raise RefusedError(
                 f"{self._job.who} has begun a repair already: {self._job.step}",
                 "repair status tells how far it is",
             )
-        job = jobs.new(who, path, self._revision() or 0, datetime.now(UTC), force=force)
+        if busy := self._busy():
+            raise RefusedError(busy, "begin the repair when that is done")
+        job = jobs.new(who, store, self._revision() or 0, datetime.now(UTC), force=force)
         self._folder.keep_job(job)
         self._see(job)
         log.warning("repair of the store, begun by %s", who)
@@ -118,8 +121,9 @@ class Maintenance:
     async def _run(self, job: Job) -> None:
         try:
             async with AsyncExitStack() as undo:
-                undo.push_async_callback(self._start_web)
-                await self._services.stop(Unit.WEB)
+                if not job.of_server:
+                    undo.push_async_callback(self._start_web)
+                    await self._services.stop(Unit.WEB)
                 code = await self._child("repairer", self._told)
                 if self._job is not None and not ended(self._job.step):
                     self._see(replace(self._job, step=Step.START_WEB))
@@ -177,11 +181,9 @@ class Maintenance:
         self._changed.set()
         self._changed = asyncio.Event()
 
-    def _file(self) -> Any:
+    def _where(self) -> Path | str:
+        """The store's file, or its server's URL without secrets."""
         try:
-            path = sqlite_file(self._store_url)
+            return sqlite_file(self._store_url) or url_shown(parse_url(self._store_url))
         except StoreError as exc:
             raise RefusedError(str(exc), exc.hint) from exc
-        if path is None:
-            raise RefusedError("there is nothing to repair from here", SERVER)
-        return path

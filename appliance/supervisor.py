@@ -107,7 +107,9 @@ class Supervisor:
             clock or BareClock(), TimeServers().ask, self._planner.look_at_clock, self._planner.replan
         )
         self._house = Housekeeping(config, store, self._plans, self._time.follow)
-        self._maintenance = Maintenance(config, env, self.services, lambda: store.state().revision)
+        self._maintenance = Maintenance(
+            config, env, self.services, lambda: store.state().revision, busy=lambda: self._compactor.busy()
+        )
         self._journal = JournalKeeper(config, env, store, self._plans, lambda: self._maintenance.runs)
         self._machine = Machine(config)
         self._began = time.monotonic()

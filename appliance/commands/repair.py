@@ -15,13 +15,13 @@ from appliance.commands.say import complain
 from appliance.config import Config, ConfigError
 from appliance.control.client import ControlClient
 from appliance.control.maintenance import ControlRepair
-from appliance.maintenance import SERVER
 from appliance.roles.repairer import sources
 from appliance.state import claimed
+from db.engine import parse_url, url_shown
 from db.errors import StoreError
 from db.location import sqlite_file
 from db.repair import job as jobs
-from db.repair import report
+from db.repair import report, server
 from db.repair.diagnosis import diagnose
 from db.repair.found import Diagnosis
 from db.repair.job import Folder, Job
@@ -38,9 +38,6 @@ def run(config: Config, *, check: bool, as_json: bool, yes: bool) -> int:
     """0: sound, or repaired; 1: damaged (`check`), refused or failed. `yes`: do not ask."""
     try:
         path = sqlite_file(config.store_url)
-        if path is None:
-            complain("there is nothing to repair from here", SERVER)
-            return REFUSED
         if not config.control_socket.exists():
             return _here(config, path, check=check, as_json=as_json, yes=yes)
         try:
@@ -70,18 +67,22 @@ async def _there(config: Config, *, check: bool, as_json: bool, yes: bool) -> in
         return _end(reports, last.result, last.hint, failed=last.failed, as_json=as_json)
 
 
-def _here(config: Config, path: Path, *, check: bool, as_json: bool, yes: bool) -> int:
+def _here(config: Config, path: Path | None, *, check: bool, as_json: bool, yes: bool) -> int:
     """No supervisor can start meanwhile."""
     with claimed(config):
         folder = Folder(config.repairs)
         recover(folder)
-        found = diagnose(path, config.journal_dir)
+        found = diagnose(path, config.journal_dir) if path else server.diagnose(config.store_url)
         if not _wanted(found, check=check, as_json=as_json, yes=yes):
             return _verdict(found)
         who = actor().user or "the command line"
-        job = jobs.new(who, path, _last_revision(config.routing_file), datetime.now(UTC), force=False)
+        store = path or url_shown(parse_url(config.store_url))
+        job = jobs.new(who, store, _last_revision(config.routing_file), datetime.now(UTC), force=False)
         folder.keep_job(job)
-        repair(folder, job, _tell, sources(config))
+        if path:
+            repair(folder, job, _tell, sources(config))
+        else:
+            server.repair(folder, job, _tell, config.store_url)
         done = recover(folder) or folder.job() or job
         reports = [each for each in folder.reports() if each.get("stamp") == job.stamp]
         return _end(reports, done.result, done.hint, failed=done.failed, as_json=as_json)
@@ -102,6 +103,8 @@ def _wanted(found: Diagnosis, *, check: bool, as_json: bool, yes: bool) -> bool:
             file=told,
         )
         for each in found.findings[:20]:
+            print(f"  {safe(each)}", file=told)
+        for each in found.notes:
             print(f"  {safe(each)}", file=told)
         for table in found.tables:
             counts = (

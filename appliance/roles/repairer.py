@@ -8,6 +8,7 @@ import sys
 
 from appliance import logs
 from appliance.config import Config
+from db.repair import server
 from db.repair.job import Folder, Job
 from db.repair.kept import Kept
 from db.repair.sources import Sources
@@ -25,7 +26,10 @@ def main(config: Config) -> int:
     job = folder.job()
     if job is None:
         return REFUSED
-    done = repair(folder, job, tell, sources(config))
+    if job.of_server:
+        done = server.repair(folder, job, tell, config.store_url)
+    else:
+        done = repair(folder, job, tell, sources(config))
     return REFUSED if done.failed else DONE
 
 

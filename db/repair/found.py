@@ -22,7 +22,8 @@ class Rows:
 
 @dataclass(frozen=True, slots=True)
 class Diagnosis:
-    """`findings`: what SQLite and we have found, in words; `tables`: of a damaged store only."""
+    """`findings`: what SQLite and we have found, in words; `tables`: of a damaged file only; `notes`: what
+    could not be looked at; `server`: the store is kept by PostgreSQL."""
 
     verdict: Verdict
     findings: tuple[str, ...] = ()
@@ -31,6 +32,8 @@ class Diagnosis:
     tables: tuple[Rows, ...] = field(default=())
     bytes: int = 0
     took_s: float = 0.0
+    notes: tuple[str, ...] = ()
+    server: bool = False
 
     def as_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -41,6 +44,7 @@ def of_json(found: Mapping[str, Any]) -> Diagnosis:
     try:
         tables = tuple(Rows(**each) for each in found["tables"])
         lists = {"findings": tuple(found["findings"]), "bad_frames": tuple(found["bad_frames"])}
+        lists["notes"] = tuple(found.get("notes", ()))
         return Diagnosis(**{**found, **lists, "tables": tables})
     except (KeyError, TypeError) as exc:
         raise ValueError(f"no diagnosis: {exc}") from exc

@@ -15,7 +15,8 @@ from db.repair.steps import Step
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """`stamp` names it and its files; `who` began it; `floor`: the store's last revision that is known.
+    """`stamp` names it and its files; `who` began it; `store`: its file, or the server's URL without
+    secrets; `floor`: the store's last revision that is known.
     `force`: also when the store is sound. `was`: the damaged files when they were kept. `result`: what came
     of it, in words; `failed`: that is bad news."""
 
@@ -32,11 +33,15 @@ class Job:
     failed: bool = False
     ended: str = ""
 
+    @property
+    def of_server(self) -> bool:
+        return "://" in self.store
+
     def as_json(self) -> dict[str, Any]:
         return {**asdict(self), "step": self.step.name}
 
 
-def new(who: str, store: Path, floor: int, at: datetime, *, force: bool) -> Job:
+def new(who: str, store: Path | str, floor: int, at: datetime, *, force: bool) -> Job:
     return Job(f"{at:%Y%m%d-%H%M%S}", who, at.isoformat(), str(store), floor, force)
 
 

@@ -18,6 +18,7 @@ _HOW = {
     "indexes": "its indexes were made anew; no row was touched",
     "journal": "it was made anew from snapshot and journal, exactly",
     "salvage": "its rows were saved page by page",
+    "server": "its indexes were made anew by the server; no row was touched",
 }
 
 
@@ -75,7 +76,8 @@ def lines(told: Mapping[str, Any], most: int = 20) -> Iterator[str]:
     """For people; of the rows of a table that are named, the first `most`."""
     yield f"Repair {told.get('stamp')}, begun by {told.get('who')}"
     yield f"  {in_a_line(told)}"
-    yield f"  {_HOW.get(str(told.get('how')), '')}; revision {told.get('revision')}"
+    revision = f"; revision {told['revision']}" if told.get("revision") else ""
+    yield f"  {_HOW.get(str(told.get('how')), '')}{revision}"
     for each in told.get("kept_as", ()):
         yield f"  as it was: {each}"
     for each in _findings(told, most):

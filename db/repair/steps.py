@@ -14,6 +14,8 @@ class Step(StrEnum):
     LOOK = "look for the damage"
     BUILD = "build the new store"
     CHECK = "check the new store"
+    REINDEX = "make the indexes anew"
+    """Of a server's store, in the place of KEEP, BUILD and EXCHANGE."""
     EXCHANGE = "put it in the place of the damaged one"
     START_WEB = "start the web server"
     DONE = "done"
@@ -34,6 +36,7 @@ _PERCENT = {
     Step.KEEP: 5,
     Step.LOOK: 10,
     Step.BUILD: 25,
+    Step.REINDEX: 30,
     Step.CHECK: 75,
     Step.EXCHANGE: 90,
     Step.START_WEB: 95,
@@ -55,7 +58,7 @@ def left_by(step: Step) -> Left:
     """Before the new store is checked there is nothing to finish with; from then on the damaged one may be
     half out of its place."""
     match step:
-        case Step.STOP_WEB | Step.KEEP | Step.LOOK | Step.BUILD | Step.CHECK:
+        case Step.STOP_WEB | Step.KEEP | Step.LOOK | Step.BUILD | Step.REINDEX | Step.CHECK:
             return Left.UNDO
         case Step.EXCHANGE:
             return Left.FINISH

@@ -24,6 +24,7 @@ from db.repair.steps import Left, Step, ended, left_by
 
 ALONE_WITHIN = 30.0
 SOUND = "the store is sound: nothing was done"
+AGAIN = "begin it again: repair start"
 Tell = Callable[[Job], None]
 
 
@@ -52,6 +53,11 @@ def recover(folder: Folder) -> Job | None:
     job = folder.job()
     if job is None or ended(job.step):
         return None
+    if job.of_server:  # an index that was not finished is the old one
+        killed = "it was killed: indexes that are not made anew are as they were"
+        done = replace(job, step=Step.UNDONE, result=killed, hint=AGAIN, failed=True, ended=_now())
+        folder.keep_job(done)
+        return done
     files = Files(Path(job.store), job.stamp)
     with exchanging(files.path, ALONE_WITHIN):
         job = folder.job() or job
@@ -60,9 +66,7 @@ def recover(folder: Folder) -> Job | None:
                 files.exchange()
                 done = replace(job, step=Step.DONE, result=_result(folder, job), ended=_now())
             case Left.UNDO | Left.FINISH:
-                return _undone(
-                    folder, job, files, "it was killed, and undone", "begin it again: repair start"
-                )
+                return _undone(folder, job, files, "it was killed, and undone", AGAIN)
             case Left.NOTHING:
                 done = replace(job, step=Step.DONE, result=job.result or _result(folder, job), ended=_now())
         folder.keep_job(done)

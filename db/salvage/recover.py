@@ -51,7 +51,7 @@ class Salvaged:
         survey.run()
         decide(survey, ledger, schema, self._leaves)
         self._ranges = {
-            name: tuple(Range(gap.low, gap.high) for gap in survey.trees.gaps if gap.owner == place)
+            name: tuple(Range(gap.low, gap.high) for gap in survey.gaps if gap.owner == place)
             for name, place in self._places.items()
         }
         self.report = Report(

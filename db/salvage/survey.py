@@ -12,7 +12,7 @@ from db.salvage.leaves import Leaves, Origin
 from db.salvage.ledger import Ledger
 from db.salvage.pages import Pages
 from db.salvage.shapes import Row
-from db.salvage.trees import Extent, Interior, Trees
+from db.salvage.trees import Extent, Gap, Interior, Trees
 
 _ENTRIES_ASKED = 24
 
@@ -20,7 +20,8 @@ _ENTRIES_ASKED = 24
 class Survey:
     """`damaged`: pages that are nothing we know. `roots`: of tables, by what the file's own schema says;
     `index_roots`: page to the table and name of an index. `indexes`: page of an index to those it may be of,
-    and its children. `free_known`: the store still says which of its pages are free."""
+    and its children. `free_known`: the store still says which of its pages are free. `gaps`: where rows were
+    that are lost."""
 
     def __init__(self, pages: Pages, leaves: Leaves, ledger: Ledger) -> None:
         self._pages = pages
@@ -31,6 +32,7 @@ class Survey:
         self._extents: dict[int, Extent] = {}
         self._interiors: dict[int, Interior] = {}
         self._empty: set[int] = set()
+        self._empty_indexes: set[int] = set()
         self._unknown = array("L")
         self._schema_rows: list[Row] = []
         self.flawed: set[int] = set()
@@ -39,6 +41,7 @@ class Survey:
         self.roots: dict[int, int] = {}
         self.index_roots: dict[int, tuple[str, str]] = {}
         self.trees = Trees({}, {}, {})
+        self.gaps: tuple[Gap, ...] = ()
 
     def run(self) -> None:
         wanted = self._walk()
@@ -47,6 +50,7 @@ class Survey:
         self._rest()
         self._read_schema()
         self.trees = Trees(self._extents, self._interiors, self.roots, frozenset(self._empty))
+        self.gaps = (*self.trees.gaps, *self._tables_gone())
         self._ledger.sort()
         self._ledger.page_origin(self.trees.astray, Origin.ASTRAY)
         self._ledger.page_origin(self._pages.overlay.suspect, Origin.SUSPECT)
@@ -105,6 +109,7 @@ class Survey:
     def _take_index(self, number: int, data: bytes, head: Head) -> None:
         if not (head.cells or head.bad):
             self._empty.add(number)
+            self._empty_indexes.add(number)
             return
         entries, fitting, children = self._leaves.entries(data, head)
         if not fitting or len(entries) * 2 < len(head.cells) + head.bad:
@@ -136,6 +141,18 @@ class Survey:
                 self.roots[page] = self._shapes[of]
             elif kind == "index":
                 self.index_roots[page] = of, "" if str(name).startswith("sqlite_autoindex_") else str(name)
+
+    def _tables_gone(self) -> Iterator[Gap]:
+        """Tables of one page, when it is lost: no other page refers to it. Where the schema is lost too, they
+        are among those without rows, if these are more than there are pages without any."""
+        seen = {extent.owner for extent in self._extents.values()}
+        ours = {place for place, shape in enumerate(self._leaves.schema.shapes) if shape.ours}
+        for page, owner in self.roots.items():
+            if owner in ours - seen and page not in self._empty and page not in self._interiors:
+                yield Gap(owner, page, None, None)
+        bare = ours - seen
+        if not self.roots and self.damaged and len(bare) > len(self._empty - self._empty_indexes):
+            yield from (Gap(owner, 0, None, None) for owner in sorted(bare))
 
     def index_owners(self) -> Iterator[tuple[int, int]]:
         """Page and index, for pages of which that can be said: by the tree from a root, or by the rows."""

@@ -9,7 +9,7 @@ from functools import partial
 
 from db.repair import report
 from db.repair.found import Diagnosis
-from shell.layout import Cell, table
+from shell.layout import Cell, paragraph, table
 from shell.listing import interrupted
 from shell.pipes import Pipe
 from shell.registry import Ask, Context, Live
@@ -20,6 +20,13 @@ from shell.trail import record
 
 GOES_ON = "It goes on. repair status looks in again."
 _BAR = 30
+_FILE = (
+    "The web server is stopped meanwhile and the store cannot be changed; calls go on.",
+    "The damaged store is kept as it is.",
+)
+_SERVER = (
+    "The PostgreSQL server makes the indexes anew; whoever writes to a table waits so long. Calls go on.",
+)
 _WORDS = {
     "sound": ("The store is sound.", Style.GOOD),
     "indexes": ("Indexes are damaged, rows are not: nothing will be lost.", Style.BAD),
@@ -44,9 +51,8 @@ async def start(context: Context, arguments: tuple[str, ...]) -> Ask | Live:
     if found.verdict in ("sound", "missing"):
         anew = "repair start force makes it anew all the same"
         raise CommandError(_WORDS[found.verdict][0], anew if found.verdict == "sound" else found.findings[0])
-    about = "The web server is stopped meanwhile and the store cannot be changed; calls go on."
     return Ask(
-        (*lines, "", about, "The damaged store is kept as it is."), "Repair it? (yes/no) ",
+        (*lines, "", *(_SERVER if found.server else _FILE)), "Repair it? (yes/no) ",
         {"yes": partial(_live, context)}, "repair start force",
     )  # fmt: skip
 
@@ -81,6 +87,7 @@ def found_lines(context: Context, found: Diagnosis) -> tuple[Line, ...]:
     lines: list[Line] = [(Span(words, style),), *(f"  {each}" for each in found.findings[:8])]
     if len(found.findings) > 8:
         lines.append(f"  and {len(found.findings) - 8} more of that kind")
+    lines += [line for each in found.notes for line in paragraph(each, context.width)]
     if found.verdict == "damaged" and found.tables:
         rows: list[tuple[Cell, ...]] = [
             (each.table, str(each.kept), str(each.doubtful), str(each.lost), str(each.pages))

@@ -6,14 +6,14 @@ import json
 import random
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pysqlite3
 import pytest
 
-from db.salvage import Report, Salvaged, salvage
+from db.salvage import Range, Report, Salvaged, salvage
 from db.salvage.format import Kind
 from db.salvage.shapes import Row
 from tests.db import big_store, corrupt
@@ -153,6 +153,21 @@ def test_rows_that_no_index_names_are_told_as_a_range(sound: Sound, tmp_path: Pa
     assert told.after < min(lost)
     assert max(lost) <= told.up_to
     assert not any(told.after < int(row[0] or 0) <= told.up_to for row in found.rows["audit"])
+
+
+@pytest.mark.parametrize("also", [lambda _: None, corrupt.schema])
+def test_a_table_whose_only_page_is_gone_is_told(
+    sound: Sound, tmp_path: Path, also: Callable[[corrupt.Patient], None]
+) -> None:
+    def its_page(p: corrupt.Patient) -> None:
+        p.write(p.roots["forwarding"], p.dice.randbytes(corrupt.SIZE))
+        also(p)
+
+    found = saved(corrupt.damaged(sound.path, tmp_path / "bad.db", its_page, 1))
+    told = {each.table: each for each in found.report.tables}
+    assert not told["forwarding"].whole
+    assert Range(None, None) in told["forwarding"].ranges
+    assert told["call"].whole
 
 
 def test_a_page_of_another_store_in_place_of_ours_adds_no_row(sound: Sound, tmp_path: Path) -> None:
