@@ -72,10 +72,9 @@ class Compactor:
         """Who has the store compacted, in words; empty while nobody has."""
         if self.last is None or self.last.done:
             return ""
-        by = f"{self.last.actor.user or 'somebody'} ({self.last.actor.channel})"
-        return (
-            f"the store is being compacted, by {by} since {self.last.began:%H:%M:%S}: {self.last.now.doing}"
-        )
+        run = self.last
+        by = f"{run.actor.user or 'somebody'} ({run.actor.channel})"
+        return f"the store is being compacted, by {by} since {run.began:%H:%M:%S}: {run.now.doing}"
 
     async def old(self) -> Sequence[Old]:
         try:

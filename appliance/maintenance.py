@@ -46,6 +46,7 @@ class Maintenance:
         services: ServiceManager,
         revision: Callable[[], int | None],
         publish: Callable[[str, Mapping[str, object]], None] = lambda _topic, _data: None,
+        *,
         busy: Callable[[], str] = lambda: "",
     ) -> None:
         """`busy`: who else works on the whole store, in words; empty for nobody."""

@@ -107,9 +107,6 @@ class Supervisor:
             clock or BareClock(), TimeServers().ask, self._planner.look_at_clock, self._planner.replan
         )
         self._house = Housekeeping(config, store, self._plans, self._time.follow)
-        self._maintenance = Maintenance(
-            config, env, self.services, lambda: store.state().revision, busy=lambda: self._compactor.busy()
-        )
         self._journal = JournalKeeper(config, env, store, self._plans, lambda: self._maintenance.runs)
         self._machine = Machine(config)
         self._began = time.monotonic()
@@ -118,6 +115,9 @@ class Supervisor:
         )
         kept = Keep(config.keep_calls_days, config.keep_audit_days, config.keep_jobs_days)
         self._compactor = Compactor(store, kept, lambda: self._maintenance.runs)
+        self._maintenance = Maintenance(
+            config, env, self.services, lambda: store.state().revision, busy=self._compactor.busy
+        )
         self._backups = Backups(
             config, env, store, lambda: "the store is being repaired" if self._maintenance.runs else ""
         )

@@ -85,9 +85,9 @@ def repair(folder: Folder, job: Job, tell: Callable[[Job], None], url: str) -> J
             return at(Step.UNDONE, result=SOUND, hint="; ".join(before.notes), ended=_now())
         job = at(Step.REINDEX)
         wanted = before.indexes if job.force or before.rows else tuple(before.bad)
-        refused = _made_anew(url, wanted)
+        done = _made_anew(url, wanted)
         job = at(Step.CHECK)
-        report = _report(job, diagnosis, before, look(url), wanted, refused, url)
+        report = _report(job, diagnosis, look(url), done, url)
     except StoreError as exc:
         return at(Step.UNDONE, result=str(exc), hint=exc.hint, failed=True, ended=_now())
     folder.keep_report(job.stamp, report)
@@ -112,8 +112,8 @@ def _extension(connection: Connection) -> list[str]:
         if getattr(exc.orig, "sqlstate", None) == _DENIED:
             user = connection.execute(text("SELECT quote_ident(current_user)")).scalar_one()
             return [
-                f"indexes and tables were not looked into: {user} may not use amcheck. Once, as a superuser in"
-                f" this database: CREATE EXTENSION IF NOT EXISTS amcheck; {_GRANT.format(user)}"
+                f"indexes and tables were not looked into: {user} may not use amcheck. Once, as a superuser"
+                f" in this database: CREATE EXTENSION IF NOT EXISTS amcheck; {_GRANT.format(user)}"
             ]
         return [
             "indexes and tables were not looked into: the server has no amcheck; it comes with the package"
@@ -141,24 +141,22 @@ def _asked(connection: Connection, question: str, name: str, notes: list[str]) -
 
 
 def _made_anew(url: str, names: tuple[str, ...]) -> list[str]:
-    """Writers to its table wait while one is made; what the server refuses, in words."""
-    refused = []
+    """Writers to its table wait while one is made. What was done, and what the server refuses, in words."""
+    made, refused = [], []
     with _connected(url) as connection:
         quote = connection.dialect.identifier_preparer.quote
         for name in names:
             try:
                 connection.execute(text(f"REINDEX INDEX {quote(name)}"))
+                made.append(name)
             except DBAPIError as exc:
                 refused.append(f"index {name} is as it was: {str(exc.orig).splitlines()[0]}")
-    return refused
+    return [f"made anew: {', '.join(made)}", *refused] if made else refused
 
 
-def _report(  # noqa: PLR0917
-    job: Job, diagnosis: Diagnosis, before: Looked, after: Looked, wanted: tuple[str, ...],
-    refused: list[str], url: str,
-) -> dict[str, Any]:  # fmt: skip
+def _report(job: Job, found: Diagnosis, after: Looked, done: list[str], url: str) -> dict[str, Any]:
+    """`done`: what was made anew, and what was refused, in words."""
     still = [f"index {name} is still bad: {why}" for name, why in after.bad.items()]
-    made = [f"made anew: {', '.join(wanted)}"] if wanted else []
     return {
         "format": FORMAT,
         "stamp": job.stamp,
@@ -167,14 +165,14 @@ def _report(  # noqa: PLR0917
         "ended": _now(),
         "store": job.store,
         "kept_as": [],
-        "verdict": diagnosis.verdict,
-        "findings": list(diagnosis.findings),
+        "verdict": found.verdict,
+        "findings": list(found.findings),
         "bad_log_pages": 0,
         "how": "server",
         "revision": 0,
-        "whole": not (after.rows or still or refused),
+        "whole": not (after.rows or still),
         "tables": list(_counted(url)),
-        "notes": [*made, *refused, *still, *after.rows, *after.notes],
+        "notes": [*done, *still, *after.rows, *after.notes],
     }
 
 

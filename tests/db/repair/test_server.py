@@ -40,7 +40,8 @@ def sql(url: str, *statements: str) -> None:
 def lame(url: str) -> None:
     """An index that has no entries of some rows, which its server believes to be whole."""
     ready = "UPDATE pg_index SET indisready = {} WHERE indexrelid = 'ix_audit_lame'::regclass"
-    row = "INSERT INTO audit (at, \"user\", address, channel, action, detail) VALUES (now(), 'a', '', '', '', '')"
+    columns = '(at, "user", address, channel, action, detail)'
+    row = f"INSERT INTO audit {columns} VALUES (now(), 'a', '', '', '', '')"
     sql(url, "CREATE INDEX ix_audit_lame ON audit (detail)", ready.format("false"), row, ready.format("true"))
 
 
@@ -81,12 +82,8 @@ def test_an_unusable_index_is_made_anew(url: str, tmp_path: Path) -> None:
 
 
 def test_a_right_that_is_missing_is_named_with_what_gives_it(url: str, tmp_path: Path) -> None:
-    sql(
-        url,
-        "DROP ROLE IF EXISTS plain",
-        "CREATE ROLE plain LOGIN",
-        "GRANT ALL ON ALL TABLES IN SCHEMA public TO plain",
-    )
+    grant = "GRANT ALL ON ALL TABLES IN SCHEMA public TO plain"
+    sql(url, "DROP ROLE IF EXISTS plain", "CREATE ROLE plain LOGIN", grant)
     as_plain = make_url(url).set(username="plain").render_as_string(hide_password=False)
     found = server.diagnose(as_plain)
     assert found.verdict == "sound"
