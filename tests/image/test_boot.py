@@ -1,41 +1,103 @@
-"""The image in a virtual machine, as an administrator meets it."""
+"""The image in a virtual machine, as an administrator and a caller meet it."""
 
 from __future__ import annotations
 
+import json
+import re
 import urllib.request
 from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
 
 import pytest
 
+from tests.image import stocked
 from tests.image.conftest import Built
-from tests.image.vm import HOST, Machine, machine
-from tests.journeys.telnet_admin import TelnetAdmin
+from tests.image.vm import HOST, SEEN_FROM_INSIDE, Machine, machine
+from tests.journeys.telnet_admin import PROMPT, TelnetAdmin
 from tests.journeys.waiting import eventually
+from tests.sip.sipp import Sipp, sipp
 
-pytestmark = [pytest.mark.image, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.image, pytest.mark.timeout(1200)]
 
-NEW = "Correct-Horse-7-Battery"
+MOST_MEMORY_MB = 300
+SLOW = 120.0
+"""Seconds for what a real machine does in a few."""
 
 
-@pytest.fixture(scope="module", params=["bios", "uefi"])
-def booted(request: pytest.FixtureRequest, image: Built) -> Iterator[Machine]:
-    with machine(image.disk, uefi=request.param == "uefi") as one:
-        print(f"\n{request.param}: banner after {one.until_banner():.1f} s")
+@dataclass(frozen=True, slots=True)
+class Office:
+    """A machine with an office, whose manager's phone is here."""
+
+    machine: Machine
+    phone: Sipp
+
+
+@pytest.fixture(scope="module")
+def fresh(image: Built) -> Iterator[Machine]:
+    """Just flashed, started by a BIOS."""
+    with machine(image.disk) as one:
+        print(f"\nBIOS, first start: banner after {one.until_banner():.1f} s")
         yield one
 
 
-def test_the_password_on_the_console_opens_the_telnet_shell(booted: Machine) -> None:
-    with TelnetAdmin(booted.telnet, within_s=60) as admin:
-        admin.login("admin", booted.first_password())
-        assert "Callisto" in admin.command("show info")
+@pytest.fixture(scope="module")
+def office(image: Built) -> Iterator[Office]:
+    """In use, started by UEFI."""
+    with sipp("phone_answers", calls=10, within=1000) as phone:
+        address = f"sip:anna@{SEEN_FROM_INSIDE}:{phone.port}"
+        with machine(image.disk, uefi=True, prepare=partial(stocked.stock, phone=address)) as one:
+            print(f"\nUEFI: banner after {one.until_banner():.1f} s")
+            yield Office(one, phone)
 
 
-def test_the_web_answers_with_its_login_page(booted: Machine) -> None:
+def login_page(one: Machine) -> str:
     def page() -> str:
         try:
-            with urllib.request.urlopen(f"http://{HOST}:{booted.web}/login", timeout=20) as answer:
+            with urllib.request.urlopen(f"http://{HOST}:{one.web}/login", timeout=20) as answer:
                 return str(answer.read().decode())
         except OSError:
             return ""
 
-    assert "password" in eventually(page, within_s=120, every_s=1).lower()
+    return eventually(page, within_s=SLOW, every_s=1)
+
+
+def test_the_password_on_the_console_of_a_fresh_one_opens_its_telnet_shell(fresh: Machine) -> None:
+    password = fresh.first_password()
+    with TelnetAdmin(fresh.telnet, within_s=SLOW) as admin:
+        admin.read_to("Username: ")
+        admin.type("admin")
+        admin.read_to("Password: ")
+        admin.type(password)
+        for question in ("New password: ", "Once more: "):
+            admin.read_to(question)
+            admin.type(stocked.PASSWORD)
+        admin.read_to(PROMPT)
+
+
+def test_the_console_tells_where_to_log_in(fresh: Machine) -> None:
+    fresh.first_password()
+    assert re.search(r"telnet 10\.0\.2\.15\b", fresh.console())
+
+
+def test_the_web_of_a_fresh_one_answers_with_its_login_page(fresh: Machine) -> None:
+    assert "password" in login_page(fresh).lower()
+
+
+def test_a_call_through_the_machine_reaches_the_managers_phone(office: Office) -> None:
+    login_page(office.machine)
+    with sipp("caller", to=f"{HOST}:{office.machine.sip}", dialled=stocked.NUMBER, within=60) as caller:
+        figures = caller.wait(SLOW)
+    assert (figures.successful, figures.failed) == (1, 0), caller.errors()
+    eventually(lambda: office.phone.figures().successful == 1)
+
+
+def test_an_office_in_use_is_found_again_and_its_memory_is_small(office: Office) -> None:
+    with TelnetAdmin(office.machine.telnet, within_s=SLOW) as admin:
+        admin.login("admin", stocked.PASSWORD)
+        assert "Sales" in admin.command("show groups")
+        said = admin.command("show info | json")
+    facts = json.loads(said[said.index("{") : said.rindex("}") + 1])["host"]
+    used = facts["memory_mb"] - facts["memory_free_mb"]
+    print(f"\nmemory in use: {used} MB")
+    assert used <= MOST_MEMORY_MB

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import re
 import shutil
 import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -18,6 +17,8 @@ from tests import needs
 from tests.sip.engine import free_port
 
 HOST = "127.0.0.1"
+SEEN_FROM_INSIDE = "10.0.2.2"
+"""Where the machine finds us: in qemu's own network."""
 MEMORY_MB = 1024
 WITHIN = 300.0
 """An emulated processor beside other tests: some ten times slower than a real one."""
@@ -76,16 +77,20 @@ class Machine:
 
 
 @contextlib.contextmanager
-def machine(image: Path, *, uefi: bool = False, forward: Sequence[str] = ()) -> Iterator[Machine]:
-    """Started from a copy of `image`. `forward`: further host ports, as qemu's hostfwd and guestfwd."""
+def machine(
+    image: Path, *, uefi: bool = False, prepare: Callable[[Path, Path], None] | None = None
+) -> Iterator[Machine]:
+    """Started from a copy of `image`, which `prepare` may change; it gets a folder to work in too."""
     program = needs.program("qemu-system-x86_64", "qemu-system-x86")
     with tempfile.TemporaryDirectory(prefix="callisto-vm-") as name:
         folder = Path(name)
         disk = folder / "disk"
         subprocess.run(["cp", "--sparse=always", image, disk], check=True)
+        if prepare is not None:
+            prepare(disk, folder)
         telnet, web, sip = free_port(), free_port(), free_port()
         ports = (f"tcp:{HOST}:{telnet}-:23", f"tcp:{HOST}:{web}-:80", f"udp:{HOST}:{sip}-:5060")
-        network = ",".join(["user", "model=virtio-net-pci", *(f"hostfwd={one}" for one in ports), *forward])
+        network = ",".join(["user", "model=virtio-net-pci", *(f"hostfwd={one}" for one in ports)])
         argv = [
             *(program, "-machine", "q35", "-accel", "tcg,thread=multi,tb-size=256", "-cpu", PROCESSOR),
             *("-smp", "2", "-m", str(MEMORY_MB), "-display", "none", "-no-user-config", "-monitor", "none"),
@@ -118,8 +123,3 @@ def _read_some(connection: socket.socket) -> bytes:
         while b"Username" not in data and (part := connection.recv(4096)):
             data += part
     return data
-
-
-def host_address() -> str:
-    """Where the machine finds us: qemu's own network."""
-    return os.environ.get("CALLISTO_VM_HOST", "10.0.2.2")

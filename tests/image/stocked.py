@@ -1,0 +1,73 @@
+"""A data partition that holds an office already, made without mounting anything."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from firmware import gpt
+from tests.image.conftest import CHECKOUT
+
+OWNER = 800
+"""The user `callisto` of the image."""
+PASSWORD = "Correct-Horse-7-Battery"
+NUMBER = "600"
+SETTINGS = """\
+listen = "0.0.0.0"
+telnet_port = 23
+web_port = 80
+networks = ["10.0.2.0/24"]
+"""
+OFFICE = """\
+format: 1
+users:
+  admin:
+    name: Administrator
+    roles: [administrator]
+  anna:
+    name: Anna Amsler
+    address: {phone}
+    number: '61'
+groups:
+  Sales:
+    manager_number: '{number}'
+    manager: anna
+contacts: []
+variables: {{}}
+"""
+
+
+def stock(disk: Path, folder: Path, phone: str) -> None:
+    """Put a store with the group NUMBER, whose manager has `phone`, onto the data partition of `disk`."""
+    state = folder / "data" / "callisto"
+    state.mkdir(parents=True)
+    office = folder / "office.yaml"
+    office.write_text(OFFICE.format(phone=phone, number=NUMBER))
+    environment = {
+        **{name: value for name, value in os.environ.items() if not name.startswith("CALLISTO_")},
+        "PYTHONPATH": str(CHECKOUT),
+        "CALLISTO_CONFIG": "",
+        "CALLISTO_STATE": str(state),
+        "CALLISTO_ADMIN_PASSWORD": PASSWORD,
+    }
+    for command in (["init"], ["import", str(office)]):
+        _run([sys.executable, "-P", "-m", "appliance", *command], environment)
+    (state / "callisto.toml").write_text(SETTINGS)
+    for one in (state, *state.rglob("*")):
+        os.chown(one, OWNER, OWNER)
+    with disk.open("rb") as file:
+        data = gpt.read(file.read(gpt.FIRST_USABLE * gpt.SECTOR)).named("data")
+    content = folder / "content"
+    with content.open("wb") as empty:
+        empty.truncate(data.size)
+    _run(["mke2fs", "-q", "-t", "ext4", "-L", "data", "-d", str(folder / "data"), str(content)], environment)
+    place = (f"of={disk}", "conv=notrunc", "bs=1M", f"seek={data.start >> 20}")
+    _run(["dd", f"if={content}", "status=none", *place], environment)
+
+
+def _run(argv: list[str], environment: Mapping[str, str]) -> None:
+    done = subprocess.run(argv, env=dict(environment), capture_output=True, text=True, check=False)
+    assert done.returncode == 0, f"{argv}: {done.stdout}{done.stderr}"
