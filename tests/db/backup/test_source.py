@@ -47,7 +47,8 @@ def call(number: int) -> dict[str, object]:
     return {
         "id": f"c{number}", "started": began.isoformat(), "ended": (began + timedelta(seconds=9)).isoformat(),
         "answered": None, "caller": "+41441234567", "caller_raw": "sip:x", "caller_name": "Jörg",
-        "dialled": "4000", "group": "Sales", "vip": number % 2 == 0, "result": "abandoned", "status": 487, "agent": None,
+        "dialled": "4000", "group": "Sales", "vip": number % 2 == 0, "result": "abandoned", "status": 487,
+        "agent": None,
         "talk_s": 0.0, "ring_s": 1.5, "steps": [{"at_s": 0.5, "text": "manager rings: größer"}],
     }  # fmt: skip
 
