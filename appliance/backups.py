@@ -18,7 +18,7 @@ from appliance.errands import Errands
 from appliance.roles.archivist import MARK
 from appliance.services.process import ChildProcess, in_words
 from appliance.store_keeper import StoreKeeper
-from db.backup.making import kept, pieces, thin
+from db.backup.making import kept, pieces, thin, tidy
 from db.backup.names import made_at_of, name_of
 from db.backup.password import checked
 from db.backup.progress import Progress, Tell
@@ -97,6 +97,11 @@ class Backups:
     def runs(self) -> bool:
         return self._task is not None and not self._task.done()
 
+    @property
+    def child(self) -> int | None:
+        """The process id of the one who makes it."""
+        return self._child.pid if self._child else None
+
     async def begin(self, actor: Actor, destination: str = HERE, password: str = "") -> BackupState:
         self._refuse()
         try:
@@ -140,11 +145,18 @@ class Backups:
     async def kept(self) -> Sequence[KeptBackup]:
         return await self._errands.do(_kept, self._config.backups)
 
+    async def tidy(self) -> None:
+        """Remove what was left by one that was killed."""
+        await self._errands.do(tidy, self._config.backups)
+
     async def close(self) -> None:
-        """One that is under way is cut short; the next one removes what it has left."""
+        """One that is under way is cut short, and nothing is left of it."""
         if self._task is not None:
             self._task.cancel()
             await asyncio.wait({self._task})
+            if self._child is not None:
+                await self._child.ended()  # it has been killed; its lock is free now
+            await self.tidy()
 
     def _refuse(self) -> None:
         state = self._state
@@ -217,6 +229,7 @@ class Backups:
             return made
         if "refused" in said:
             raise BackupRefusedError(said["refused"], said.get("hint", ""))
+        await self.tidy()
         raise BackupRefusedError(f"no backup was made: {in_words(code)}", "the log says why; try again")
 
     def _made(self, found: Mapping[str, Any], share: int) -> None:

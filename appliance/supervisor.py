@@ -162,6 +162,7 @@ class Supervisor:
             undo.push_async_callback(self._support.close)
             undo.push_async_callback(self._compactor.close)
             undo.push_async_callback(self._backups.close)
+            await self._backups.tidy()
             await self._house.look()  # the routing table is there before the router
             notify = notify or Notify()
             notify.ready(f"Callisto {self._about.version}")  # units that come after us start now

@@ -109,6 +109,13 @@ def _alone(folder: Path, who: str) -> Iterator[None]:
         os.close(lock)
 
 
+def tidy(folder: Path) -> None:
+    """Remove what is left of a backup whose process was killed, unless another one is being made."""
+    if folder.is_dir():
+        with suppress(BackupError, OSError), _alone(folder, "somebody who tidies up"):
+            pass
+
+
 def kept(folder: Path) -> tuple[Path, ...]:
     """The backups that are in a folder, newest first."""
     with suppress(FileNotFoundError):

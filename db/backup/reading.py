@@ -26,6 +26,7 @@ from db.backup.errors import (
     UnsafeNameError,
     WrongPasswordError,
 )
+from db.backup.headers import Headers
 from db.backup.manifest import MANIFEST, STORE, Entry, Manifest, is_member, is_safe, of_json
 from db.backup.progress import Progress, Tell, silent
 from db.backup.tail import Passed
@@ -76,7 +77,7 @@ class _Reader:
         self._passed = Passed()
 
     def read(self, chunks: Iterable[bytes]) -> Manifest:
-        first, stream = _begun(self._passed.through(chunks))
+        first, stream = _begun(self._passed.through(_seen(chunks)))
         encrypted = _is_encrypted(first)
         if encrypted and not self._password:
             raise PasswordNeededError
@@ -149,6 +150,13 @@ class _Reader:
         if self._found:
             raise ForeignArchiveError(f"{next(iter(self._found))} is not in its manifest")
         return self._manifest
+
+
+def _seen(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    headers = Headers()
+    for chunk in chunks:
+        headers.feed(chunk)
+        yield chunk
 
 
 def _begun(chunks: Iterator[bytes]) -> tuple[bytes, Iterator[bytes]]:

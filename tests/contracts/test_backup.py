@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing
 from dataclasses import dataclass, replace
@@ -18,7 +19,7 @@ from appliance.control.backup import ControlBackup, handlers
 from appliance.control.client import ControlClient
 from appliance.control.server import ControlServer
 from appliance.store_keeper import StoreKeeper
-from db.backup.making import kept, pieces
+from db.backup.making import LOCK, kept, pieces
 from db.backup.progress import Progress
 from db.backup.proof import prove
 from db.variables.states import Actor
@@ -228,7 +229,22 @@ async def test_cut_short_it_leaves_nothing_of_its_name(job: Backups, tmp_path: P
     state_now = await job.state()
     assert state_now is not None
     assert state_now.failed
-    assert kept(tmp_path / "backups") == ()
+    assert [each.name for each in (tmp_path / "backups").iterdir()] in ([], [LOCK])
+
+
+async def test_a_process_that_is_killed_is_told_and_leaves_nothing(job: Backups, tmp_path: Path) -> None:
+    await job.begin(ANNA)
+    async with asyncio.timeout(30), aclosing(job.follow()) as states:
+        async for state in states:
+            if state.doing != "begins":
+                break
+    assert job.child is not None
+    os.kill(job.child, signal.SIGKILL)
+    done = await last(job)
+    assert (done.failed, done.result) == (True, "no backup was made: killed by SIGKILL")
+    assert [each.name for each in (tmp_path / "backups").iterdir()] == [LOCK]
+    await job.begin(ANNA)
+    assert not (await last(job)).failed
 
 
 async def test_without_a_supervisor_it_is_said(tmp_path: Path) -> None:

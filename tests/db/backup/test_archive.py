@@ -6,6 +6,7 @@ import hashlib
 import io
 import random
 import subprocess
+import tracemalloc
 import zipfile
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -208,16 +209,18 @@ HOSTILE: dict[str, tuple[Callable[[], bytes], type[ArchiveError]]] = {
     "newer": (lambda: zipped((STORE, b"store"), last=told(S, format=FORMAT + 1)), NewerVersionError),
     "bomb": (lambda: zipped((STORE, bytes(30_000_000)), last=told(S)), BombError),
     "bz2": (lambda: foreign(zipfile.ZIP_BZIP2), ForeignArchiveError),
+    "bz2 in our name": (lambda: foreign(zipfile.ZIP_BZIP2, STORE), ForeignArchiveError),
+    "lzma in our name": (lambda: foreign(zipfile.ZIP_LZMA, STORE), ForeignArchiveError),
     "lzma": (lambda: foreign(zipfile.ZIP_LZMA), ForeignArchiveError),
     "comment": (lambda: zipped((STORE, b"store"), last=told(S))[:-2] + b"\x02\x00hi", TruncatedError),
     "more behind": (lambda: zipped((STORE, b"store"), last=told(S)) + b"more", TruncatedError),
 }
 
 
-def foreign(how: int) -> bytes:
+def foreign(how: int, name: str = "office.xml") -> bytes:
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", how) as made:
-        made.writestr("office.xml", b"store" * 100)
+        made.writestr(name, b"store" * 100)
     return out.getvalue()
 
 
@@ -294,3 +297,33 @@ def test_a_store_that_is_not_what_it_should_be_is_no_backup(
 def test_a_store_that_is_no_store_is_no_backup(tmp_path: Path) -> None:
     with pytest.raises(UnsoundStoreError):
         prove(pieces(zipped((STORE, b"store"), last=told(S))), "", tmp_path)
+
+
+def test_a_little_that_becomes_gigabytes_is_not_even_begun(tmp_path: Path) -> None:
+    """bz2 makes 900 kB of some 40 bytes, however little is asked for at a time."""
+    raw = foreign_bomb()
+    tracemalloc.start()
+    try:
+        with pytest.raises(ForeignArchiveError, match="in a way that no backup is"):
+            opened(raw, tmp_path)
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert most < 5_000_000
+
+
+def foreign_bomb() -> bytes:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_BZIP2) as made, made.open(STORE, "w") as member:
+        for _ in range(60):
+            member.write(bytes(1 << 20))
+    return out.getvalue()
+
+
+@pytest.mark.parametrize("size", [1, 7, 30, 64])
+def test_it_is_read_in_pieces_of_any_size(tmp_path: Path, size: int) -> None:
+    """A header may come in pieces, too."""
+    short = zipped((STORE, b"store"), last=told(S))
+    assert unpack(pieces(short, size), tmp_path, "", ROOM).entries == (S,)
+    with pytest.raises(ForeignArchiveError, match="in a way that no backup is"):
+        unpack(pieces(foreign(zipfile.ZIP_BZIP2, STORE), size), tmp_path / "b", "", ROOM)
