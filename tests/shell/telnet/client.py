@@ -19,6 +19,7 @@ ECHO, SGA, STATUS, TTYPE, NAWS, LINEMODE, NEW_ENVIRON, CHARSET, MSDP, MCCP2, MCC
 )
 
 WITHIN = 8.0
+ESC = b"\x1b"
 PROMPT = b"callisto# "
 LIMITS = Limits(negotiation_s=0.3)
 
@@ -128,6 +129,14 @@ async def connected(server: TelnetServer, first: bytes = b"") -> AsyncIterator[C
         yield client
     finally:
         await client.close()
+
+
+@asynccontextmanager
+async def logged_in(server: TelnetServer, first: bytes = b"") -> AsyncIterator[Client]:
+    """The prompt has come."""
+    async with connected(server, first) as client:
+        await client.log_in()
+        yield client
 
 
 async def eventually(true: Callable[[], bool], what: str, within: float = WITHIN) -> None:
