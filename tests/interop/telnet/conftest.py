@@ -6,24 +6,13 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
 
-from shell.telnet.server import TelnetServer
 from tests import needs
-from tests.fakes.shell_ports import Office
 from tests.interop.telnet.screen import Screen
-from tests.shell.telnet.client import serving
+from tests.shell.telnet.conftest import office, server
+
+__all__ = ["OpenScreen", "office", "open_screen", "server"]
 
 OpenScreen = Callable[..., Awaitable[Screen]]
-
-
-@pytest.fixture
-def office() -> Office:
-    return Office()
-
-
-@pytest.fixture
-async def server(office: Office) -> AsyncIterator[TelnetServer]:
-    async with serving(office) as running:
-        yield running
 
 
 @pytest.fixture

@@ -6,8 +6,8 @@ import pytest
 
 from shell.telnet.server import TelnetServer
 from tests.fakes.shell_ports import Office
+from tests.interop.telnet.clients import RICH, Client, log_in
 from tests.interop.telnet.conftest import OpenScreen
-from tests.interop.telnet.test_real_clients import RICH, Client, log_in
 from tests.shell.telnet.client import eventually
 
 PROMPT = r"^callisto#\Z"
