@@ -1,4 +1,4 @@
-"""Telnet over TLS: the same shell for those who shake hands, and no harm from those who do not."""
+"""Telnet over TLS: the same shell for those who shake hands."""
 
 from __future__ import annotations
 
@@ -7,23 +7,16 @@ import os
 import socket
 import ssl
 import subprocess
-import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
 
 import pexpect
 import pytest
 
 from appliance.checks.probes import NoAnswerError, telnet_greeting
-from appliance.making_certificates import make
-from shell.telnet.limits import Limits
 from shell.telnet.networks import Networks
-from shell.telnet.server import TelnetServer, start
+from shell.telnet.server import start
 from shell.telnet.tls import Tls, server_context
 from tests import needs
 from tests.fakes.shell_ports import Office
@@ -31,100 +24,11 @@ from tests.shell.telnet.client import (
     LIMITS,
     REFUSES_ALL,
     WITHIN,
-    Client,
     connected,
     eventually,
     terminal,
 )
-
-QUICK = 0.1
-"""Seconds in which everybody else's keys are echoed, whatever happens on the port of TLS."""
-HELLO = bytes.fromhex("16 03 01 02 00 01 00 01 fc 03 03")
-"""How a ClientHello begins; the rest never comes."""
-
-
-@dataclass
-class House:
-    """A server with both doors. `context` may be replaced."""
-
-    office: Office
-    certificate: Path
-    key: Path
-    context: ssl.SSLContext
-    server: TelnetServer
-
-    @property
-    def door(self) -> Any:
-        return self.server._door
-
-
-@pytest.fixture(scope="session")
-def pair(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    return made(tmp_path_factory.mktemp("tls"))
-
-
-def made(folder: Path) -> tuple[Path, Path]:
-    crt, key = folder / "telnet.crt", folder / "telnet.key"
-    make(crt, key, names=("callisto",), addresses=("127.0.0.1",), now=datetime.now(UTC), days=2)
-    return crt, key
-
-
-@asynccontextmanager
-async def house(
-    pair: tuple[Path, Path],
-    limits: Limits = LIMITS,
-    networks: Networks | None = None,
-    *,
-    plain: bool = True,
-    banner: str = "",
-) -> AsyncIterator[House]:
-    office, contexts = Office(), [server_context(*pair)]
-    server = await start(
-        "127.0.0.1",
-        0 if plain else None,
-        office.services(),
-        limits,
-        tls=Tls(0, lambda: found.context, lambda: {"tls_fingerprint": "AB:CD"}),
-        networks=networks,
-        banner=banner,
-    )
-    found = House(office, *pair, contexts[0], server)
-    try:
-        yield found
-    finally:
-        await server.close()
-
-
-def trusting(certificate: Path) -> ssl.SSLContext:
-    return ssl.create_default_context(cafile=str(certificate))
-
-
-@asynccontextmanager
-async def encrypted(where: House, first: bytes = b"") -> AsyncIterator[Client]:
-    """A client that verifies whom it talks to."""
-    reader, writer = await asyncio.open_connection(
-        "127.0.0.1", where.server.tls_port, ssl=trusting(where.certificate)
-    )
-    client = Client(reader, writer)
-    try:
-        if first:
-            await client.send(first)
-        yield client
-    finally:
-        with suppress(ssl.SSLError):
-            await client.close()
-
-
-@asynccontextmanager
-async def stranger(where: House, first: bytes = b"") -> AsyncIterator[Client]:
-    """Bytes as they are, to the port of TLS."""
-    client = Client(*await asyncio.open_connection("127.0.0.1", where.server.tls_port))
-    try:
-        if first:
-            await client.send(first)
-        yield client
-    finally:
-        await client.close()
+from tests.shell.telnet.tls_house import HELLO, encrypted, house, made, nobody_shakes, stranger
 
 
 @pytest.mark.parametrize(
@@ -239,127 +143,6 @@ async def test_the_self_test_finds_the_login_behind_tls_and_the_fingerprint_is_s
             shown = await client.command("show info")
             port = here.server.tls_port
             assert f"Telnet over TLS, port {port}: SHA-256 of the certificate\n  abcd" in shown
-
-
-@pytest.mark.parametrize("first", [b"admin\r\n", b"\xff\xfd\x03", b"GET / HTTP/1.0\r\n\r\n", b""])
-async def test_who_speaks_plainly_to_the_port_of_tls_is_told_so(
-    pair: tuple[Path, Path], first: bytes
-) -> None:
-    async with house(pair, replace(LIMITS, handshake_s=0.5)) as here, stranger(here, first) as client:
-        assert b"% This port speaks TLS" in await client.closed()
-        await nobody_shakes(here)
-        assert here.server.facts()["accepted"] == 0
-
-
-@pytest.mark.parametrize(
-    "first",
-    [
-        HELLO,
-        b"\x16",
-        b"\x16" + b"\xff" * 5000,
-        b"\x16\x03\x01\x00\x00" * 50,
-        bytes.fromhex("16 03 01 00 04 01 00 00 00"),
-    ],
-    ids=["half a hello", "one byte", "garbage", "empty records", "an empty hello"],
-)
-async def test_half_a_handshake_ends_in_time_and_is_no_session(
-    pair: tuple[Path, Path], first: bytes, caplog: pytest.LogCaptureFixture
-) -> None:
-    async with house(pair, replace(LIMITS, handshake_s=0.5)) as here, stranger(here, first) as client:
-        await client.closed()
-        await nobody_shakes(here)
-        facts = here.server.facts()
-        assert (facts["accepted"], facts["handshakes_failed"]) == (0, 1)
-    assert not [each for each in caplog.records if each.levelname in {"ERROR", "CRITICAL"}]
-
-
-async def test_slow_handshakes_of_one_address_leave_the_plain_door_quick(pair: tuple[Path, Path]) -> None:
-    """One byte now and then: the time is counted from the first."""
-    async with house(pair, replace(LIMITS, handshake_s=1.0)) as here:
-        async with connected(here.server, REFUSES_ALL) as client:
-            await client.log_in()
-            await client.until(" ")
-            slow = [asyncio.create_task(drip(here)) for _ in range(20)]
-            await eventually(lambda: here.server.facts()["refused"] == 16, "four of twenty may try")
-            assert await slowest_echo(client, until=lambda: all(task.done() for task in slow)) < QUICK
-            await asyncio.gather(*slow)
-        await nobody_shakes(here)
-
-
-async def drip(where: House) -> None:
-    with suppress(ConnectionError):
-        async with stranger(where) as client:
-            for byte in HELLO:
-                await client.send(bytes([byte]))
-                await asyncio.sleep(0.15)  # the slowness is the attack: well within `handshake_s` each
-
-
-@pytest.mark.parametrize("kind", ["whole handshakes", "garbage", "nothing at all"])
-async def test_a_flood_on_the_port_of_tls_leaves_the_plain_door_quick(
-    pair: tuple[Path, Path], kind: str
-) -> None:
-    async with house(pair, replace(LIMITS, handshake_s=0.5)) as here:
-        async with connected(here.server, REFUSES_ALL) as client:
-            await client.log_in()
-            await client.until(" ")
-            flood = await asyncio.create_subprocess_exec(
-                *("python3", "-c", FLOOD, str(here.server.tls_port), kind), stdin=subprocess.DEVNULL
-            )
-            ended = asyncio.create_task(flood.wait())
-            assert await slowest_echo(client, until=ended.done) < QUICK
-            await ended
-        await nobody_shakes(here)
-        async with encrypted(here) as client:
-            await client.until("Username: ")
-
-
-FLOOD = """
-import socket, ssl, sys, time
-port, kind = int(sys.argv[1]), sys.argv[2]
-context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-kept, end = [], time.monotonic() + 2
-while time.monotonic() < end:
-    try:
-        sock = socket.create_connection(("127.0.0.1", port), 1)
-        if kind == "whole handshakes":
-            context.wrap_socket(sock).close()
-        elif kind == "garbage":
-            sock.sendall(b"\\x16" + b"\\x00" * 1000)
-            sock.close()
-        else:
-            kept = [*kept[-200:], sock]
-    except OSError:
-        pass
-"""
-
-
-async def slowest_echo(client: Client, until: Any) -> float:
-    """The slowest but one in a hundred, while something else goes on."""
-    took: list[float] = []
-    while not until():
-        begun = time.monotonic()
-        await client.send("x")
-        await client.until("x")
-        took.append(time.monotonic() - begun)
-        await asyncio.sleep(0.01)
-        if len(took) % 50 == 0:
-            await client.send("\x15")
-    assert len(took) > 20
-    return sorted(took)[-1 - len(took) // 100]
-
-
-async def nobody_shakes(where: House) -> None:
-    await eventually(lambda: not where.door._handshakes, "no handshake is left")
-    await eventually(lambda: len(where.server._tls_port._tasks) == 1, "no task is left")  # type: ignore[union-attr]
-
-
-async def test_a_server_that_closes_ends_handshakes_too(pair: tuple[Path, Path]) -> None:
-    async with house(pair) as here, stranger(here, HELLO) as client:
-        await eventually(lambda: bool(here.door._handshakes), "it has begun")
-        await here.server.close()
-        await client.closed()
-        assert not here.door._handshakes
 
 
 async def test_a_port_that_is_taken_is_an_error_and_leaves_nothing_open(pair: tuple[Path, Path]) -> None:
