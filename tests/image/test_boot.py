@@ -37,7 +37,9 @@ class Office:
 def fresh(image: Built) -> Iterator[Machine]:
     """Just flashed, started by a BIOS."""
     with machine(image.disk) as one:
-        print(f"\nBIOS, first start: banner after {one.until_banner():.1f} s")
+        print(
+            f"\nBIOS, first start: banner after {one.until_banner():.1f} s, {one.cpu_s():.1f} s of CPU time"
+        )
         yield one
 
 
@@ -47,7 +49,7 @@ def office(image: Built) -> Iterator[Office]:
     with sipp("phone_answers", calls=10, within=1000) as phone:
         address = f"sip:anna@{SEEN_FROM_INSIDE}:{phone.port}"
         with machine(image.disk, uefi=True, prepare=partial(stocked.stock, phone=address)) as one:
-            print(f"\nUEFI: banner after {one.until_banner():.1f} s")
+            print(f"\nUEFI: banner after {one.until_banner():.1f} s, {one.cpu_s():.1f} s of CPU time")
             yield Office(one, phone)
 
 
