@@ -20,7 +20,7 @@ from db.tables import metadata
 OWN = "journal"
 """The table that says where the store is in its journal: no change to tell of."""
 
-PRAGMAS = ("temp_store=MEMORY", "recursive_triggers=ON")
+PRAGMAS = ("temp_store=MEMORY", "recursive_triggers=ON", "temp.secure_delete=OFF")
 
 
 def kept_tables() -> tuple[Table, ...]:
@@ -58,17 +58,24 @@ def take(raw: Any) -> list[Group]:
     groups: list[Group] = []
     for what, changed in groupby(rows, key=itemgetter(0)):
         op, name, width = _KINDS[what]
-        groups.append((op, name, [list(row[1 : 1 + width]) for row in changed]))
+        groups.append((op, name, [row[1 : 1 + width] for row in changed]))
     return groups
 
 
 def _fetch(raw: Any) -> list[tuple[Value, ...]]:
-    query = f"SELECT what, {', '.join(_PLACES)} FROM temp.changed ORDER BY n"
+    kinds = raw.execute("SELECT DISTINCT what FROM temp.changed").fetchall()
+    if not kinds:
+        return []
+    # Most tables have few columns, and to fetch a column takes longer than to note it.
+    places = _PLACES[: max(_KINDS[what][2] for (what,) in kinds)]
+    query = f"SELECT what, {', '.join(places)} FROM temp.changed ORDER BY n"
     try:
-        return list(raw.execute(query).fetchall())
+        found: list[tuple[Value, ...]] = raw.execute(query).fetchall()
     except pysqlite3.OperationalError as exc:
         if "decode" not in str(exc):
             raise
+    else:
+        return found
     before = raw.text_factory
     raw.text_factory = lambda text: text.decode("utf-8", "surrogateescape")
     try:

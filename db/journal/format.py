@@ -20,7 +20,7 @@ MAGIC = b"callisto journal 1\n"
 PREFIX = struct.Struct("<II")
 
 Value = int | float | str | bytes | None
-Group = tuple[str, str, list[list[Value]]]
+Group = tuple[str, str, Sequence[Sequence[Value]]]
 """What happened (`i` inserted, `u` updated, `d` deleted), the table, the rows: all columns of an inserted
 row; the key of a deleted one; of an updated one all columns, then the key that it had."""
 
