@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import struct
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,6 +17,10 @@ from pathlib import Path
 from db.errors import StoreUnavailableError
 
 POLL_S = 0.01
+TURN_WITHIN = 30.0
+_PATIENCE = ((0.005, 0.0005), (1.0, 0.0002), (TURN_WITHIN, 0.002))
+"""Seconds that somebody has waited, up to which he asks every so many seconds: who came first asks more
+often, but not all the time for what takes long."""
 
 
 def lock_file(path: Path) -> Path:
@@ -25,7 +30,8 @@ def lock_file(path: Path) -> Path:
 
 @contextmanager
 def writing(path: Path) -> Iterator[None]:
-    """While somebody writes to the store. Raises StoreUnavailableError while its file is being exchanged."""
+    """While somebody writes to the store, one process after the other. Raises StoreUnavailableError while its
+    file is being exchanged."""
     try:
         handle = os.open(lock_file(path), os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
     except OSError:  # a folder that cannot be written: SQLite says it better
@@ -39,9 +45,49 @@ def writing(path: Path) -> Iterator[None]:
                 f"the store {path} is being repaired",
                 hint="it can be read; repair status tells how far it is",
             ) from None
+        _wait_for_turn(handle)
         yield
     finally:
         os.close(handle)
+
+
+def _wait_for_turn(handle: int) -> None:
+    """SQLite waits by sleeping ever longer, so that one of several writers may starve for seconds. Who has
+    waited in vain for TURN_WITHIN goes on: SQLite itself still lets nobody write beside another.
+
+    Open file description locks (fcntl(2)), which `flock` does not see: one byte is the turn, and who waits
+    for it shares the other, so that nobody who comes later goes first."""
+    began = time.monotonic()
+    if not _is_waited_for(handle) and _lock(handle, fcntl.F_WRLCK, _TURN):
+        return
+    _lock(handle, fcntl.F_RDLCK, _QUEUE)
+    while True:
+        waited = time.monotonic() - began
+        pause = next((every for upto, every in _PATIENCE if waited < upto), None)
+        if pause is None:
+            break
+        time.sleep(pause)
+        if _lock(handle, fcntl.F_WRLCK, _TURN):
+            break
+    _lock(handle, fcntl.F_UNLCK, _QUEUE)
+
+
+_TURN, _QUEUE = 0, 1
+_FLOCK = struct.Struct("hhqqi4x")
+"""Its fields in their order: type, whence, start, length, pid."""
+
+
+def _lock(handle: int, kind: int, byte: int) -> bool:
+    try:
+        fcntl.fcntl(handle, fcntl.F_OFD_SETLK, _FLOCK.pack(kind, os.SEEK_SET, byte, 1, 0))
+    except (BlockingIOError, PermissionError):
+        return False
+    return True
+
+
+def _is_waited_for(handle: int) -> bool:
+    asked = _FLOCK.pack(fcntl.F_WRLCK, os.SEEK_SET, _QUEUE, 1, 0)
+    return bool(_FLOCK.unpack(fcntl.fcntl(handle, fcntl.F_OFD_GETLK, asked))[0] != fcntl.F_UNLCK)
 
 
 @contextmanager

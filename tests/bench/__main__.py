@@ -29,6 +29,7 @@ from tests.bench import (
     report,
     shell,
     speech,
+    store,
     trace,
 )
 from tests.bench.page import Part, Section, all_met, compose, unmeasured
@@ -104,6 +105,13 @@ PARTS = (
         " process writes to it a hundred times a second. About two minutes.",
     ),
     Part(
+        "store",
+        "Writes, with and without the journal",
+        "make bench ARGS=--store",
+        "the same changes with and without the journal, in turn, on two stores; then four processes that"
+        " write to one store all the time. About half a minute.",
+    ),
+    Part(
         "backup",
         "A large backup",
         "make bench ARGS=--backup",
@@ -123,6 +131,7 @@ MEASURES: dict[str, Measure] = {
     "trace": trace.measure,
     "shell": shell.measure,
     "compact": compact.measure,
+    "store": store.measure,
     "backup": backup.measure,
 }
 
@@ -152,7 +161,7 @@ def options_of(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -P -m tests.bench", description=__doc__)
     parser.add_argument("parts", nargs="*", metavar="PART", help=f"of {', '.join(MEASURES)}")
     parser.add_argument("--quick", action="store_true", help="one short step of each system; no page")
-    for name in ("memory", "overload", "trace", "shell", "compact", "backup"):
+    for name in ("memory", "overload", "trace", "shell", "compact", "backup", "store"):
         parser.add_argument(f"--{name}", dest="more", action="append_const", const=name, help="that part")
     parser.add_argument("--out", type=Path, default=PAGE, help="where the page goes")
     options = parser.parse_args(arguments)

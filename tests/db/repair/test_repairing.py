@@ -305,8 +305,8 @@ def test_a_store_that_cannot_be_read_is_opened_once_it_can(path: Path, folder: F
         assert store.revision() > FLOOR
 
 
-def test_writers_share_the_store(path: Path) -> None:
-    with writing(path), writing(path), pytest.raises(StoreUnavailableError), exchanging(path, 0.05):
+def test_writers_keep_an_exchange_off_and_it_keeps_them_off(path: Path) -> None:
+    with writing(path), pytest.raises(StoreUnavailableError), exchanging(path, 0.05):
         pass
     with exchanging(path, 0.05), pytest.raises(StoreUnavailableError), writing(path):
         pass
