@@ -23,9 +23,3 @@ def checked(password: str) -> str:
             hint="a sentence is good; without it nobody can read the backup, and nobody can find it out",
         )
     return password
-
-
-def is_ascii_advised(password: str) -> bool:
-    """Whether a program on another system might read the password in another way (7-Zip on Windows takes the
-    machine's code page)."""
-    return not password.isascii()
