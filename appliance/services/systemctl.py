@@ -8,7 +8,8 @@ import shutil
 from collections.abc import Mapping, Sequence
 
 PROGRAM = "systemctl"
-LOOK_WITHIN = 5.0
+LOOK_WITHIN = 30.0
+"""systemd itself has much to do while a machine starts."""
 
 
 class SystemctlError(Exception):

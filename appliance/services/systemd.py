@@ -53,6 +53,8 @@ class SystemdUnits:
         self._reasons: dict[Unit, str] = {}
         self._stalled: dict[Unit, str] = {}
         self._stale = asyncio.Event()
+        self._looking = asyncio.Lock()
+        self._next_look: asyncio.Task[None] | None = None
 
     async def run(self) -> None:
         """Until cancelled."""
@@ -166,6 +168,17 @@ class SystemdUnits:
             raise UnitFailedError(unit, f"systemd does not tell what runs: {exc}") from exc
 
     async def _refresh(self) -> None:
+        """Know what is so after this was called; whoever asks meanwhile shares the next look."""
+        if self._next_look is None:
+            self._next_look = asyncio.create_task(self._look_in_turn(), name="look at the units")
+        await asyncio.shield(self._next_look)
+
+    async def _look_in_turn(self) -> None:
+        async with self._looking:
+            self._next_look = None
+            await self._look()
+
+    async def _look(self) -> None:
         found = await self._systemctl.show([unit_name(unit) for unit in Unit], PROPERTIES)
         for unit in Unit:
             if unit not in self._asked and unit_name(unit) in found:
