@@ -68,6 +68,17 @@ def test_what_was_set_is_there_again_after_a_restart(root: Root) -> None:
     ]
 
 
+def test_what_is_kept_already_is_not_written_again(root: Root) -> None:
+    assert root.clock("keep") == 0
+    kept = root.folder / "data/system/clock"
+    before = kept.stat().st_ino
+    assert root.clock("keep") == 0
+    assert kept.stat().st_ino == before
+    root.zone("Europe/Zurich")
+    assert root.clock("keep") == 0
+    assert kept.read_text() == "Europe/Zurich\nyes\n"
+
+
 def test_a_new_machine_starts_as_its_slot_says(root: Root) -> None:
     assert root.clock("restore") == 0
     assert root.asked == []
