@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 import pysqlite3
@@ -122,9 +123,9 @@ class Kept:
                 found.append((made_at.timestamp() if made_at else path.stat().st_mtime, path, "backup"))
         for _, path, origin in sorted(found, reverse=True):
             if origin == "journal":
-                yield lambda into, path=path: _copied(path, into), origin, f"snapshot {path.stem}"
+                yield partial(_copied, path), origin, f"snapshot {path.stem}"
             else:
-                yield lambda into, path=path: _unpacked(path, into), origin, f"backup {path.name}"
+                yield partial(_unpacked, path), origin, f"backup {path.name}"
 
     def _note(self, text: str) -> None:
         if text not in self._notes:
