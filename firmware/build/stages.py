@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import os
 import shutil
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from firmware.build.running import BuildError, run
+from firmware.build.running import BuildError, program, run
 
 KEPT = 2
 """Results of each stage: that of now, and the one before it or of the other kernel."""
@@ -77,8 +78,7 @@ def remove(folder: Path) -> None:
 
 def as_root() -> list[str]:
     """What makes a command root: of nothing but a range of user numbers of our own, unless we are root."""
-    import os
-
     if os.geteuid() == 0:
         return []
+    program("newuidmap", "uidmap")
     return ["unshare", "--user", "--map-auto", "--map-root-user", "--setuid", "0", "--setgid", "0", "--"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -85,16 +86,10 @@ def _asked(question: str) -> str:
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        env=_environment(),
+        env={**os.environ, "PYTHONPATH": str(CHECKOUT)},
         check=False,
     )
     return done.stdout.strip() if done.returncode == 0 else ""
-
-
-def _environment() -> dict[str, str]:
-    import os
-
-    return {**os.environ, "PYTHONPATH": str(CHECKOUT)}
 
 
 def _tracked() -> list[str]:
