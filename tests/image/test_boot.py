@@ -86,6 +86,14 @@ def test_the_web_of_a_fresh_one_answers_with_its_login_page(fresh: Machine) -> N
     assert "password" in login_page(fresh).lower()
 
 
+def test_a_machine_that_answers_has_its_slot_marked_good_and_keeps_its_identity(fresh: Machine) -> None:
+    def remembered() -> bool:
+        menu = fresh.boot_menu()
+        return menu.get("A_TRY") == "0" and menu.get("A_OK") == "1" and len(menu.get("MACHINE_ID", "")) == 32
+
+    eventually(remembered, within_s=2 * SLOW, every_s=2)
+
+
 def test_a_call_through_the_machine_reaches_the_managers_phone(office: Office) -> None:
     login_page(office.machine)
     with sipp("caller", to=f"{HOST}:{office.machine.sip}", dialled=stocked.NUMBER, within=60) as caller:

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from firmware import gpt
 from tests import needs
 from tests.sip.engine import free_port
 
@@ -57,6 +58,17 @@ class Machine:
                     return time.monotonic() - self.began
             self._before(within, "no banner on the Telnet port")
             time.sleep(LOOK_EVERY)
+
+    def boot_menu(self) -> dict[str, str]:
+        """What the boot menu remembers, read from the disk while it runs."""
+        with (self.folder / "disk").open("rb") as disk:
+            esp = gpt.read(disk.read(gpt.FIRST_USABLE * gpt.SECTOR)).named("esp")
+        copied = self.folder / "grubenv"
+        place = f"{self.folder / 'disk'}@@{esp.start}"
+        argv = ["mcopy", "-n", "-o", "-i", place, "::EFI/callisto/grubenv", str(copied)]
+        subprocess.run(argv, check=True, stdin=subprocess.DEVNULL)
+        lines = (line.partition("=") for line in copied.read_text().splitlines() if "=" in line)
+        return {name: value for name, _, value in lines}
 
     def cpu_s(self) -> float:
         """Seconds of processor time that it has taken here: what the load of other work does not change."""
