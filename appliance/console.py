@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from appliance.checks.verdicts.on_network import Link
 from db.stores.accounts import FIRST_ADMINISTRATOR
 
-LOOPBACK = ("127.", "::1", "fe80:")
 CLEAR = "\x1b[2J\x1b[H"
 
 
@@ -28,7 +27,7 @@ class Machine:
 
 
 def page(machine: Machine) -> tuple[str, ...]:
-    addresses = [one for link in machine.links for one in link.addresses if not one.startswith(LOOPBACK)]
+    addresses = [one for link in machine.links for one in link.addresses if _serves(one)]
     lines = [f"Callisto {machine.version}   {machine.name}", ""]
     if addresses:
         lines += [line for address in addresses for line in _ways(machine, _bare(address))]
@@ -43,7 +42,6 @@ def page(machine: Machine) -> tuple[str, ...]:
 
 
 def _ways(machine: Machine, address: str) -> list[str]:
-    shown = f"[{address}]" if ":" in address else address
     lines = []
     if machine.telnet_port:
         port = "" if machine.telnet_port == 23 else f" {machine.telnet_port}"
@@ -51,7 +49,7 @@ def _ways(machine: Machine, address: str) -> list[str]:
     if machine.telnets_port:
         lines.append(f"  {'' if lines else 'Log in':<14} telnet-ssl -z ssl {address} {machine.telnets_port}")
     port = "" if machine.web_port == 80 else f":{machine.web_port}"
-    return [*lines, f"  Browser        http://{shown}{port}/"]
+    return [*lines, f"  Browser        http://{address}{port}/"]
 
 
 def _no_address(links: Sequence[Link]) -> list[str]:
@@ -64,6 +62,11 @@ def _no_address(links: Sequence[Link]) -> list[str]:
         "  No address yet: no DHCP server has answered.",
         "  An address of your own goes into network.conf on the first partition of the flashed medium.",
     ]
+
+
+def _serves(address: str) -> bool:
+    """The appliance listens on IPv4 alone, and to others than itself."""
+    return ":" not in address and not address.startswith("127.")
 
 
 def _bare(address: str) -> str:

@@ -95,7 +95,7 @@ def make_data(path: Path, size: int, epoch: int) -> None:
     identity = ("-U", str(layout.identity("data file system")), "-L", "data", "-m", "1")
     mke2fs = program("mke2fs", "e2fsprogs")
     run(
-        [mke2fs, "-q", "-t", "ext4", *identity, "-E", options, path],
+        [mke2fs, "-q", "-t", "ext4", "-b", "4096", "-i", "16384", *identity, "-E", options, path],
         env={"E2FSPROGS_FAKE_TIME": str(epoch), "MKE2FS_DETERMINISTIC": "1"},
     )
 

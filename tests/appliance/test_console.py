@@ -14,7 +14,7 @@ from appliance.console import Machine, page
 from appliance.first_password import FirstPassword
 
 LO = Link("lo", True, ("127.0.0.1/8", "::1/128"))
-CARD = Link("eth0", True, ("192.0.2.20/24", "fe80::1/64"))
+CARD = Link("eth0", True, ("192.0.2.20/24", "2001:db8::5/64", "fe80::1/64"))
 MACHINE = Machine("1.4.0", "callisto", (LO, CARD), 23, 9923, 80)
 
 
