@@ -1,8 +1,8 @@
 """How much of a large store comes back after each kind of damage, and how soon.
 
-`python -P -m tests.bench.salvage` makes a store of some 50 MB, damages copies of it and salvages them. It
-prints how many rows came back exactly, wrong and doubtful, how many of the lost ones are named, and the time;
-beside it what `sqlite3 .recover` does, where a sqlite3 program has it (--shell names one). Options choose.
+`python -P -m tests.bench.salvage` makes a store of some 50 MB, damages copies of it and salvages them; once
+with each kind it repairs one with its journal, too. Beside it what `sqlite3 .recover` does, where a sqlite3
+program has it (--shell names one). Options choose.
 
 Exit code 0: every mark is met; 1: one is not.
 """
@@ -10,165 +10,132 @@ Exit code 0: every mark is met; 1: one is not.
 from __future__ import annotations
 
 import argparse
-import resource
 import shutil
-import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
-import pysqlite3
-
-from db.salvage import rebuild, salvage
-from db.salvage.shapes import Row
-from tests.db import big_store, corrupt
+from tests.bench.page import Mark, Section, all_met
+from tests.bench.ward import Outcome, Ward, can_recover, damages
 
 CALLS = 70_000
+SEEDS = (1, 2, 3)
 SECONDS_FOR_50_MB = 10.0
-SHELL_WITHIN = 120.0
-LEAST = {
-    "header zeroed": 100.0,
-    "page 1 random": 100.0,
-    "schema zeroed": 100.0,
-    "roots random": 100.0,
-    "half of the interior pages": 100.0,
-    "64 random pages": 99.3,
-}
-"""Percent of the rows that must come back exactly."""
-MAY_BE_WRONG = frozenset({"200 bit flips"})
-"""A flipped bit inside a value looks like any other value."""
+WHOLE = ("page 1 random", "schema zeroed", "header zeroed", "roots random", "half of the interior pages")
+MANY = "64 random pages"
+AT_LEAST = 99.3
+MAY_BE_WRONG = ("200 bit flips", "log deleted", "8 flipped bits in the log")
+"""A flipped bit inside a value looks like any other value, and what was only in the log is not in the pages."""
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """Percent of all rows; `seconds` without the comparison, `cpu` of them by our own processor time."""
+@dataclass(slots=True)
+class Kind:
+    """One kind of damage: an outcome for each seed, that of the whole repair with the journal, and those of
+    `.recover`."""
 
-    exact: float
-    wrong: int
-    doubtful: int
-    named: int
-    seconds: float
-    cpu: float = 0.0
-
-    def shown(self) -> str:
-        return (
-            f"{self.exact:9.4f} % {self.wrong:6} wrong {self.doubtful:6} doubtful {self.named:6} named"
-            f" {self.seconds:6.1f} s ({self.cpu:.1f} s of processor)"
-        )
+    name: str
+    ours: list[Outcome] = field(default_factory=list)
+    journal: Outcome | None = None
+    theirs: list[Outcome] = field(default_factory=list)
 
 
 def main() -> int:
     options = _options()
-    shell = options.shell or shutil.which("sqlite3") or ""
     with tempfile.TemporaryDirectory(prefix="callisto-salvage-") as folder:
-        sound, foreign = Path(folder, "sound.db"), Path(folder, "foreign.db")
-        big_store.make(sound, options.calls)
-        big_store.make(foreign, max(100, options.calls // 20), seed=2)
-        truth = big_store.truth(sound)
-        shell = shell if can_recover(shell, sound) else ""
-        rows = sum(map(len, truth.values()))
-        size = sound.stat().st_size
-        print(f"{size / 1e6:.1f} MB, {size // corrupt.SIZE} pages, {rows} rows")
-        print(f"beside it: {shell} .recover" if shell else "no sqlite3 program that can .recover was found")
-        missed = []
-        for name, damage in _wanted(options.only):
-            for seed in options.seeds:
-                bad = corrupt.damaged(sound, Path(folder, "bad.db"), damage, seed, foreign)
-                outcome = ours(bad, truth)
-                print(f"{name:36} {seed:3} {outcome.shown()}", flush=True)
-                missed += [f"{name}, seed {seed}: {miss}" for miss in misses(name, outcome, size)]
-                if shell:
-                    print(f"{'    .recover':40} {theirs(shell, bad, truth).shown()}", flush=True)
-        memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-        print(f"highest memory: {memory:.0f} MB (the truth is in it)")
-        if options.rebuild:
-            print(_rebuilt(sound, Path(folder, "new.db")))
-    print("\n".join(missed) or "every mark is met")
-    return 1 if missed else 0
+        section = measure("", Path(folder), (), options.calls, options.seeds, options.shell, options.only)
+    for mark in section.marks:
+        print(f"{'?' if mark.met is None else '+' if mark.met else '-'} {mark.text}: {mark.measured}")
+    print(section.text)
+    return 0 if all_met([section]) else 1
 
 
-def ours(path: Path, truth: dict[str, set[Row]]) -> Outcome:
-    began, busy = time.monotonic(), time.process_time()
-    with salvage(path, None, big_store.SCHEMA) as salvaged:
-        found = {table: list(salvaged.rows(table)) for table in salvaged.tables}
-        seconds, busy = time.monotonic() - began, time.process_time() - busy
-        doubtful = sum(table.doubtful for table in salvaged.report.tables)
-        named = sum(table.lost for table in salvaged.report.tables)
-    return replace(compared(found, truth, doubtful, named, seconds), cpu=busy)
+def measure(  # noqa: PLR0917
+    _program: str, folder: Path, conditions: tuple[str, ...], calls: int = CALLS,
+    seeds: Sequence[int] = SEEDS, shell: str = "", only: Sequence[str] = (),
+) -> Section:  # fmt: skip
+    folder.mkdir(parents=True, exist_ok=True)
+    ward = Ward(folder, calls)
+    shell = shell or shutil.which("sqlite3") or ""
+    shell = shell if can_recover(shell, ward.sound) else ""
+    kinds = []
+    for name, damage in damages().items():
+        if only and not any(each in name for each in only):
+            continue
+        kind = Kind(name)
+        kinds.append(kind)
+        for seed in seeds:
+            bad, log = damage(ward, seed)
+            kind.ours.append(ward.ours(bad, log))
+            if seed == seeds[0]:
+                kind.journal = ward.with_journal(bad, log)
+            if shell:
+                kind.theirs.append(ward.theirs(shell, bad))
+        print(_line(kind), flush=True)
+    return Section("salvage", conditions, tuple(_marks(kinds, ward.size)), _text(kinds, ward, shell))
 
 
-def theirs(shell: str, path: Path, truth: dict[str, set[Row]]) -> Outcome:
-    """What `.recover` makes, loaded into a store and read back. Nothing at all where it ends in an error."""
-    began = time.monotonic()
-    into = path.with_name("recovered.db")
-    into.unlink(missing_ok=True)
-    try:
-        made = subprocess.run(
-            [shell, str(path), ".recover"], capture_output=True, timeout=SHELL_WITHIN, check=False
-        )
-        subprocess.run(
-            [shell, str(into)], input=made.stdout, capture_output=True, timeout=SHELL_WITHIN, check=False
-        )
-    except subprocess.TimeoutExpired:
-        return Outcome(0.0, 0, 0, 0, time.monotonic() - began)
-    seconds = time.monotonic() - began
-    return compared({name: list(_rows(into, name)) for name in truth}, truth, 0, 0, seconds)
+def _marks(kinds: Sequence[Kind], size: int) -> Iterator[Mark]:
+    by_name = {each.name: each for each in kinds}
+    whole = [each for name in WHOLE if name in by_name for each in by_name[name].ours]
+    if whole:
+        least = min(each.exact for each in whole)
+        yield Mark(
+            "every row with page 1, the schema, the header, the roots, or half of the interior pages gone",
+            f"{least:.3f} %", least == 100.0,
+        )  # fmt: skip
+    if MANY in by_name:
+        least = min(each.exact for each in by_name[MANY].ours)
+        yield Mark(f"at least {AT_LEAST} % with 64 random pages gone", f"{least:.2f} %", least >= AT_LEAST)
+    sure = [each for kind in kinds if kind.name not in MAY_BE_WRONG for each in kind.ours]
+    if sure:
+        wrong = sum(each.wrong for each in sure)
+        yield Mark("no wrong row after damage to pages", f"{wrong}", wrong == 0)
+    journal = [each.journal for each in kinds if each.journal]
+    if journal:
+        missed = sum(each.lost + each.wrong for each in journal)
+        yield Mark(
+            "with the journal every answered change, whatever was damaged",
+            f"{min(each.exact for each in journal):.3f} %", missed == 0,
+        )  # fmt: skip
+    every = [each for kind in kinds for each in kind.ours] + journal
+    slowest = max(every, key=lambda each: each.seconds)
+    seconds, cpu = (each * 50e6 / size for each in (slowest.seconds, slowest.cpu))
+    yield Mark(
+        f"at most {SECONDS_FOR_50_MB:g} s for 50 MB",
+        f"{seconds:.1f} s, {cpu:.1f} s of it on a processor", seconds <= SECONDS_FOR_50_MB,
+    )  # fmt: skip
 
 
-def _rows(path: Path, table: str) -> Iterator[Row]:
-    try:
-        yield from big_store.rows(path, table)
-    except pysqlite3.Error:
-        return
+def _text(kinds: Sequence[Kind], ward: Ward, shell: str) -> str:
+    beside = f"`{shell} .recover`" if shell else "`.recover`"
+    lines = [
+        f"{ward.size / 1e6:.1f} MB, {ward.rows:,} rows, {len(kinds[0].ours)} seeds; the worst of each is shown."
+        " Processor: the longest that one salvage took of it.",
+        "" if shell else "No sqlite3 program that can `.recover` was found: Debian's is built without it.",
+        f"| damage | rows back | lost, of these named | wrong | time | processor | with the journal | {beside} |",
+        "| --- | --- | --- | --- | --- | --- | --- | --- |",
+        *(_row(each) for each in kinds),
+    ]
+    return "\n".join(lines[:1] + ([lines[1]] if lines[1] else []) + ["", *lines[2:]])
 
 
-def compared(
-    found: dict[str, list[Row]], truth: dict[str, set[Row]], doubtful: int, named: int, seconds: float
-) -> Outcome:
-    exact = wrong = 0
-    for table, rows in found.items():
-        unique = set(rows)
-        exact += len(unique & truth[table])
-        wrong += len(rows) - len(unique & truth[table])
-    return Outcome(100 * exact / sum(map(len, truth.values())), wrong, doubtful, named, seconds)
+def _row(kind: Kind) -> str:
+    worst = min(kind.ours, key=lambda each: each.exact)
+    journal = f"{kind.journal.exact:.3f} %, {kind.journal.seconds:.1f} s" if kind.journal else "-"
+    theirs = min((each.exact for each in kind.theirs), default=None)
+    cells = (
+        kind.name, f"{worst.exact:.3f} %", f"{worst.lost}, {worst.named}",
+        str(max(each.wrong for each in kind.ours)), f"{max(each.seconds for each in kind.ours):.1f} s",
+        f"{max(each.cpu for each in kind.ours):.1f} s", journal,
+        "-" if theirs is None else f"{theirs:.3f} %",
+    )  # fmt: skip
+    return f"| {' | '.join(cells)} |"
 
 
-def misses(name: str, outcome: Outcome, size: int) -> Iterator[str]:
-    if outcome.exact < LEAST.get(name, 0.0):
-        yield f"{outcome.exact:.4f} % instead of {LEAST[name]} %"
-    if outcome.wrong and name not in MAY_BE_WRONG:
-        yield f"{outcome.wrong} wrong rows"
-    if outcome.seconds > SECONDS_FOR_50_MB * size / 50e6:
-        yield f"{outcome.seconds:.1f} s"
-
-
-def can_recover(shell: str, path: Path) -> bool:
-    """Debian's lists .recover and cannot do it: only a run shows it."""
-    if not shell:
-        return False
-    try:
-        run = subprocess.run(
-            [shell, str(path), ".recover"], capture_output=True, timeout=SHELL_WITHIN, check=False
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return False
-    return run.returncode == 0 and b"CREATE TABLE" in run.stdout and b"SQL logic error" not in run.stderr
-
-
-def _rebuilt(path: Path, into: Path) -> str:
-    with salvage(path, None, big_store.SCHEMA) as salvaged:
-        began = time.monotonic()
-        made = rebuild(salvaged, into)
-        return f"rebuilt and checked: {sum(made.rows.values())} rows in {time.monotonic() - began:.1f} s"
-
-
-def _wanted(only: list[str]) -> Iterator[tuple[str, Callable[[corrupt.Patient], None]]]:
-    for name, damage in corrupt.DAMAGES.items():
-        if not only or any(each in name for each in only):
-            yield name, damage
+def _line(kind: Kind) -> str:
+    return _row(kind).strip("| ")
 
 
 def _options() -> argparse.Namespace:
@@ -177,9 +144,8 @@ def _options() -> argparse.Namespace:
     )
     parser.add_argument("only", nargs="*", help="parts of the names of damages; all of them unless given")
     parser.add_argument("--calls", type=int, default=CALLS, help="rows of calls in the store")
-    parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
+    parser.add_argument("--seeds", type=int, nargs="+", default=list(SEEDS))
     parser.add_argument("--shell", default="", help="a sqlite3 program; the first in PATH unless given")
-    parser.add_argument("--rebuild", action="store_true", help="build a new store of the sound one, too")
     return parser.parse_args()
 
 

@@ -177,6 +177,7 @@ def noise(p: Patient) -> None:
 
 
 DAMAGES: dict[str, Callable[[Patient], None]] = {
+    "8 random pages": lambda p: random_pages(p, 8),
     "64 random pages": random_pages,
     "200 bit flips": bit_flips,
     "32 torn pages": torn_pages,
