@@ -27,7 +27,7 @@ WHOLE = ("page 1 random", "schema zeroed", "header zeroed", "roots random", "hal
 MANY = "64 random pages"
 AT_LEAST = 99.3
 MAY_BE_WRONG = ("200 bit flips", "log deleted", "8 flipped bits in the log")
-"""A flipped bit inside a value looks like any other value, and what was only in the log is not in the pages."""
+"""A flipped bit inside a value looks like any other value; what was only in the log is not in the pages."""
 
 
 @dataclass(slots=True)
@@ -111,10 +111,11 @@ def _marks(kinds: Sequence[Kind], size: int) -> Iterator[Mark]:
 def _text(kinds: Sequence[Kind], ward: Ward, shell: str) -> str:
     beside = f"`{shell} .recover`" if shell else "`.recover`"
     lines = [
-        f"{ward.size / 1e6:.1f} MB, {ward.rows:,} rows, {len(kinds[0].ours)} seeds; the worst of each is shown."
+        f"{ward.size / 1e6:.1f} MB, {ward.rows:,} rows, {len(kinds[0].ours)} seeds; the worst is shown."
         " Processor: the longest that one salvage took of it.",
-        "" if shell else "No sqlite3 program that can `.recover` was found: Debian's is built without it.",
-        f"| damage | rows back | lost, of these named | wrong | time | processor | with the journal | {beside} |",
+        "" if shell else "Here was no sqlite3 program that can `.recover`.",
+        "| damage | rows back | lost, of these named | wrong | time | processor | repair with the journal"
+        f" | {beside} |",
         "| --- | --- | --- | --- | --- | --- | --- | --- |",
         *(_row(each) for each in kinds),
     ]
