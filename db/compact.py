@@ -1,10 +1,13 @@
 """Makes the store small again: old rows are deleted, the file is written anew without holes.
 
-SQLite does it in its log, as one change: killed at any point, the store is the old or the new one.
+With its journal it is written beside itself (`db.anew`). Without one SQLite does it in its log, as one
+change.
+Killed at any point, the store is the old or the new one.
 """
 
 from __future__ import annotations
 
+import logging
 import shutil
 import threading
 import time
@@ -19,10 +22,13 @@ from sqlalchemy import Column, Connection, NullPool, Table, create_engine, delet
 from sqlalchemy.exc import DBAPIError
 
 from db import tables
+from db.anew import NotAnewError, put_anew
 from db.compacted import Compacted, Keep, Old
 from db.engine import WRITE_WITHIN, Database, explained, raw_connection, sqlite_path
 from db.errors import RefusedError, StoreUnavailableError
 from db.soundness import size_of_files
+
+log = logging.getLogger(__name__)
 
 BATCH = 500
 """Rows that are deleted in one change: some milliseconds."""
@@ -130,6 +136,16 @@ def _clean(database: Database, rule: _Rule, now: datetime, tell: Tell) -> Old:
 def _file(database: Database, path: Path, tell: Tell) -> str:
     tell("folds the log in")
     _fold_in(database, path)
+    if database.journal is not None:
+        tell("writes the store anew")
+        try:
+            put_anew(path, database.journal.folder, database.alone)
+        except (NotAnewError, OSError) as exc:
+            log.warning("the store is compacted in its place, for which writers wait: %s", exc)
+        except pysqlite3.DatabaseError as exc:
+            raise DBAPIError(None, None, exc) from exc
+        else:
+            return ""
     if not _worth_it(database, path):
         return "the store was not written anew: too little of it is free, and all writers would wait"
     tell("writes the store anew")

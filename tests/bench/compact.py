@@ -47,6 +47,8 @@ def measure(_program: str, folder: Path, conditions: tuple[str, ...], calls: int
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "callisto.db"
     big_store.make(path, calls)
+    with Store.open(f"sqlite:///{path}", journal=folder / "journal") as store:
+        store.audit.note(Actor("bench", "", "system"), WRITER)  # the journal begins
     usual, _ = _watched(path, lambda _: time.sleep(USUAL_FOR_S))
     waited, done = _watched(path, lambda store: store.compact(_younger_half(calls)))
     return _section(conditions, usual, waited, done)
@@ -69,7 +71,7 @@ def _watched(path: Path, work: Callable[[Store], T]) -> tuple[float, T]:
     try:
         assert writer.stdout is not None
         assert writer.stdout.readline() == "writes\n"
-        with Store.open(f"sqlite:///{path}") as store:
+        with Store.open(f"sqlite:///{path}", journal=path.with_name("journal")) as store:
             result = work(store)
         said, _ = writer.communicate("", timeout=60)
     finally:
@@ -81,7 +83,8 @@ def _watched(path: Path, work: Callable[[Store], T]) -> tuple[float, T]:
 def write() -> None:
     """In the other process: until its input ends, then the longest that one write took."""
     longest = 0.0
-    with Store.open(f"sqlite:///{sys.argv[1]}") as store:
+    path = Path(sys.argv[1])
+    with Store.open(f"sqlite:///{path}", journal=path.with_name("journal")) as store:
         store.audit.note(Actor("bench", "", "system"), WRITER)
         print("writes", flush=True)
         while not select.select([sys.stdin], [], [], 0.01)[0]:
