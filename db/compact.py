@@ -1,8 +1,7 @@
 """Makes the store small again: old rows are deleted, the file is written anew without holes.
 
 With its journal it is written beside itself (`db.anew`). Without one SQLite does it in its log, as one
-change.
-Killed at any point, the store is the old or the new one.
+change. Killed at any point, the store is the old or the new one.
 """
 
 from __future__ import annotations
