@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from appliance.checks.verdicts.on_network import Link
-from db.stores.accounts import FIRST_ADMINISTRATOR
+from db.office import FIRST_ADMINISTRATOR
 
 CLEAR = "\x1b[2J\x1b[H"
 

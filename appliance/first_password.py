@@ -8,11 +8,14 @@ import hmac
 import logging
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from appliance.first_start import furnish, generated_password
-from db.store import Store
-from db.stores.accounts import FIRST_ADMINISTRATOR
+from db.office import FIRST_ADMINISTRATOR
 from db.variables.states import Actor
+
+if TYPE_CHECKING:
+    from db.store import Store
 
 log = logging.getLogger(__name__)
 

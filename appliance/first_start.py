@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import logging
 import secrets
+from typing import TYPE_CHECKING
 
-from db.store import Store
-from db.stores.accounts import FIRST_ADMINISTRATOR
+from db.office import FIRST_ADMINISTRATOR
 from db.variables.states import Actor
+
+if TYPE_CHECKING:
+    from db.store import Store
 
 log = logging.getLogger(__name__)
 

@@ -20,6 +20,8 @@ from router.model import (
     VipRouting,
 )
 
+FIRST_ADMINISTRATOR = "admin"
+"""The user whom the first start makes."""
 ADMINISTRATOR = "administrator"
 SUPPORT = "support"
 USER = "user"

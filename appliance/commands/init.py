@@ -5,8 +5,8 @@ from __future__ import annotations
 from appliance.commands.opened import DONE, make_state, with_store
 from appliance.config import Config
 from appliance.first_start import furnish
+from db.office import FIRST_ADMINISTRATOR
 from db.store import Store
-from db.stores.accounts import FIRST_ADMINISTRATOR
 
 
 def make(config: Config) -> int:

@@ -9,8 +9,8 @@ from appliance.commands.opened import DONE, REFUSED, actor, with_store
 from appliance.commands.say import complain
 from appliance.config import Config
 from appliance.first_password import FirstPassword
+from db.office import FIRST_ADMINISTRATOR
 from db.store import Store
-from db.stores.accounts import FIRST_ADMINISTRATOR
 
 
 def show(config: Config) -> int:

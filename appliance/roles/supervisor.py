@@ -27,10 +27,10 @@ from appliance.supervisor import Supervisor
 from appliance.trace.hub import SELF
 from appliance.trace.past import Past, Remembered
 from db.errors import RefusedError, StoreError, StoreUnavailableError
+from db.office import FIRST_ADMINISTRATOR
 from db.repair.job import Folder
 from db.repair.work import recover
 from db.store import Store
-from db.stores.accounts import FIRST_ADMINISTRATOR
 from firmware.release import running
 
 log = logging.getLogger(__name__)

@@ -12,12 +12,10 @@ from sqlalchemy import Connection, delete, insert, select, update
 from db import passwords, tables
 from db.engine import Database
 from db.errors import LastAdministratorError, UnknownUserError, UserExistsError, UserNameRefusedError
-from db.office import ADMINISTRATOR, SUPPORT, USER_NAME
+from db.office import ADMINISTRATOR, FIRST_ADMINISTRATOR, SUPPORT, USER_NAME
 from db.stores import audit
 from db.text import kept as kept_text
 from db.variables.states import Actor
-
-FIRST_ADMINISTRATOR = "admin"
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from appliance.first_password import FirstPassword, ShellFirstPassword, furnish_machine
+from db.office import FIRST_ADMINISTRATOR
 from db.prepare import prepare
 from db.store import Store
-from db.stores.accounts import FIRST_ADMINISTRATOR
 from db.variables.states import Actor
 
 ACTOR = Actor("admin", "127.0.0.1:4711", "telnet")

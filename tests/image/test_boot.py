@@ -99,7 +99,7 @@ def test_a_call_through_the_machine_reaches_the_managers_phone(office: Office) -
     with sipp("caller", to=f"{HOST}:{office.machine.sip}", dialled=stocked.NUMBER, within=60) as caller:
         figures = caller.wait(SLOW)
     assert (figures.successful, figures.failed) == (1, 0), caller.errors()
-    eventually(lambda: office.phone.figures().successful == 1)
+    eventually(lambda: office.phone.figures().successful == 1, within_s=SLOW)
 
 
 def test_an_office_in_use_is_found_again_and_its_memory_is_small(office: Office) -> None:
