@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import shutil
 import sys
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -87,9 +88,13 @@ class JournalKeeper:
                 log.debug("journal: not looked at: %s", exc)
             await self._pause(LOOK_EVERY)
 
+    def look(self) -> None:
+        """The store may be another one now: it is looked at soon whether a snapshot leads to it."""
+        self._wake.set()
+
     def taken(self, because: str) -> None:
-        """The store is another one now: it was repaired, restored or taken from somewhere. A new snapshot is
-        taken soon, whatever the last round came to."""
+        """The store is another one now, or was changed past its journal: a round is made soon, whatever the
+        last one came to."""
         self._wanted = because
         self._wake.set()
 
@@ -145,7 +150,12 @@ class JournalKeeper:
     def _seen(self, place: Place) -> Seen:
         journal, folder = self._config.journal_dir, self._config.snapshots
         seen = Seen(keeping.lacks_snapshot(place, journal, folder), keeping.journal_bytes(journal, folder))
-        self._figures = {"journal_mb": _mb(seen.journal_bytes), **_newest(self._config)}
+        free = shutil.disk_usage(journal if journal.exists() else self._config.state).free
+        self._figures = {
+            "journal_mb": _mb(seen.journal_bytes),
+            "free_mb": free >> 20,
+            **_newest(self._config),
+        }
         return seen
 
     # One round

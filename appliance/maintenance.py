@@ -54,6 +54,8 @@ class Maintenance:
         self._services = services
         self._revision = revision
         self.publish = publish
+        self.ended_one: Callable[[], None] = lambda: None
+        """Called when a repair has ended: the store may be another one."""
         self._busy = busy
         self._folder = Folder(config.repairs)
         self._store_url = config.store_url
@@ -138,6 +140,7 @@ class Maintenance:
             if self._job is not None:
                 level = logging.ERROR if self._job.failed else logging.WARNING
                 log.log(level, "repair of the store: %s %s", self._job.result, self._job.hint)
+            self.ended_one()
 
     def _end(self, how: str) -> None:
         """What a repairer that was killed has left is put in order, and the job is closed."""

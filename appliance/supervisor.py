@@ -150,6 +150,7 @@ class Supervisor:
             await undo.enter_async_context(control)
             self._trace.attach(control)
             self._maintenance.publish = control.publish
+            self._maintenance.ended_one = self._journal.look
             self._backups.publish = control.publish
             undo.callback(tell_own_log(SELF, control))
             undo.callback(self.services.watch(self._changed))

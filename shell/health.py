@@ -13,6 +13,7 @@ GOOD_STATES = frozenset({"ready", "running", "up", "active"})
 DISK_FULL = 0.05
 """A part of the disk: less than this free needs somebody to act."""
 MEMORY_FULL = 0.03
+JOURNAL_FULL_MB = 50
 CERTIFICATE_DAYS = 30
 """With less left, somebody has to see to a new one."""
 EDITIONS = {"ucm": "UCM", "express": "Express", "one": "One"}
@@ -49,6 +50,9 @@ def problems(status: Status) -> tuple[str, ...]:
         found.append("the store is damaged: self test says how")
     if problem := text(table(status, "journal"), "problem"):
         found.append(f"journal: {problem}")
+    free = number(table(status, "journal"), "free_mb")
+    if free is not None and free < JOURNAL_FULL_MB:
+        found.append(f"the journal's disk is nearly full: {free:.0f} MB free, then no change is taken")
     found.extend(_certificates(status))
     host = table(status, "host")
     for what, limit in (("disk", DISK_FULL), ("memory", MEMORY_FULL)):

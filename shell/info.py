@@ -191,7 +191,7 @@ def _journal(found: Mapping[str, Any]) -> Data | None:
     if not found:
         return None
     return {
-        **{key: _whole(found, key) for key in ("generation", "snapshots")},
+        **{key: _whole(found, key) for key in ("generation", "snapshots", "free_mb")},
         **{key: _word(found, key) for key in ("snapshot_at", "looked_at", "problem", "remedy")},
         **{key: number(found, key) for key in ("snapshot_mb", "journal_mb")},
         "compared": found.get("compared") is True,

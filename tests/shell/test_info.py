@@ -56,6 +56,7 @@ FULL: dict[str, Any] = {
         "remedy": "",
         "snapshot_mb": 1.2,
         "journal_mb": 0.1,
+        "free_mb": 900,
         "compared": True,
     },
     "store": {**STATUS["store"], "size_mb": 1.5, "sound": True, "looked_at": NOON.isoformat()},
@@ -151,6 +152,11 @@ async def test_the_page_has_it_all_within_80_columns() -> None:
     [
         ("store", {"sound": False}, "the store is damaged: self test says how"),
         ("journal", {"problem": "table audit, id 1: gone"}, "journal: table audit, id 1: gone"),
+        (
+            "journal",
+            {"free_mb": 9},
+            "the journal's disk is nearly full: 9 MB free, then no change is taken",
+        ),
         ("certificates", [{"setting": "tls_ca", "days_left": -1}], "tls_ca has expired"),
         ("certificates", [{"setting": "tls_ca", "days_left": 12}], "tls_ca ends in 12 days"),
         ("certificates", [{"setting": "tls_ca", "problem": "gone"}], "tls_ca: gone"),
