@@ -26,7 +26,8 @@ from db.variables.trials import Outcome
 from shell.ports import Audit, Jobs, Login, Variables
 from shell.sessions_ports import Standings
 from shell.store_ports import StoreAudit, StoreJobs, StoreLogin, StoreStandings, StoreVariables
-from tests.fakes.shell_ports import FakeAudit, FakeJobRun, FakeJobs, FakeLogin, FakeStandings, FakeVariables
+from tests.fakes.shell_ports import FakeAudit, FakeJobRun, FakeJobs, FakeLogin, FakeStandings
+from tests.fakes.variables import FakeVariables
 
 ADMIN = Actor("admin", "192.0.2.7:4000", "telnet")
 DUE = datetime(2026, 11, 22, 2, 0, tzinfo=UTC)

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from db.variables.states import Actor
 from shell import since, trying
 from shell.reply import CommandError
-from tests.fakes.shell_ports import NOON, Office
+from tests.fakes.shell_ports import Office
+from tests.fakes.variables import NOON
 from tests.shell.test_session import run, talk, value
 
 ZURICH = ZoneInfo("Europe/Zurich")

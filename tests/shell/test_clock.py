@@ -14,7 +14,8 @@ from shell.ports import SystemUnavailableError
 from shell.session import converse
 from shell.term import plain, width
 from tests.fakes.menu import number_of
-from tests.fakes.shell_ports import CTRL_C, NOON, STATUS, Office, ScriptedTerm
+from tests.fakes.shell_ports import CTRL_C, STATUS, Office, ScriptedTerm
+from tests.fakes.variables import NOON
 from tests.shell.test_session import COMMANDS, context, run, talk
 
 BEFORE = NOON

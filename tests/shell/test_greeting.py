@@ -8,7 +8,8 @@ from shell import greeting
 from shell.sessions_ports import Visit
 from shell.telnet.server import TelnetServer
 from shell.term import plain
-from tests.fakes.shell_ports import NOON, STATUS, FakeSystem, Office
+from tests.fakes.shell_ports import STATUS, FakeSystem, Office
+from tests.fakes.variables import NOON
 from tests.shell.telnet.client import REFUSES_ALL, connected, serving, terminal
 
 ZURICH = ZoneInfo("Europe/Zurich")

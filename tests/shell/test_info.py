@@ -16,7 +16,8 @@ from shell.info import Sight, info
 from shell.session import PROMPT, converse
 from shell.sessions_ports import SessionState
 from tests import json_schema
-from tests.fakes.shell_ports import NOON, STATUS, FakeSystem, Office, ScriptedTerm
+from tests.fakes.shell_ports import STATUS, FakeSystem, Office, ScriptedTerm
+from tests.fakes.variables import NOON
 from tests.shell.test_session import context, run
 
 SCHEMA = json.loads((Path(__file__).parents[2] / "docs/info.schema.json").read_text(encoding="utf-8"))

@@ -15,7 +15,8 @@ from shell.registry import Context
 from shell.session import PROMPT, converse
 from shell.telnet.sessions import Registry
 from tests.fakes.menu import number_of
-from tests.fakes.shell_ports import CTRL_C, NOON, FakeAccount, FakeJobRun, FakeJobs, Office, ScriptedTerm
+from tests.fakes.shell_ports import CTRL_C, FakeAccount, FakeJobRun, FakeJobs, Office, ScriptedTerm
+from tests.fakes.variables import NOON
 
 
 def context(office: Office, role: str = "administrator") -> Context:

@@ -13,7 +13,8 @@ from shell.pages.trace_live import PAUSED
 from shell.ports import SystemUnavailableError
 from shell.term import Line, plain
 from shell.trace_ports import RING
-from tests.fakes.shell_ports import CTRL_C, NOON, Office, ScriptedTerm
+from tests.fakes.shell_ports import CTRL_C, Office, ScriptedTerm
+from tests.fakes.variables import NOON
 from tests.shell.telnet.client import eventually
 from tests.shell.test_session import context, run
 from tests.shell.watching import WITHIN, invite, record, watching

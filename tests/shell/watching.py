@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from shell.obey import obey
 from shell.term import EndOfInput
 from shell.trace.record import Record, Sip
-from tests.fakes.shell_ports import CTRL_C, NOON, Office, ScriptedTerm
+from tests.fakes.shell_ports import CTRL_C, Office, ScriptedTerm
+from tests.fakes.variables import NOON
 from tests.shell.telnet.client import eventually
 from tests.shell.test_session import context
 

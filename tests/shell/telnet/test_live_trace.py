@@ -13,7 +13,8 @@ import pytest
 from shell.telnet.server import TelnetServer
 from shell.trace.record import Record, Sip
 from shell.trace_ports import Doing
-from tests.fakes.shell_ports import NOON, Office
+from tests.fakes.shell_ports import Office
+from tests.fakes.variables import NOON
 from tests.shell.telnet.client import (
     LIMITS,
     PROMPT,

@@ -15,7 +15,8 @@ from shell.sessions_ports import SessionRefusedError
 from shell.telnet.limits import Limits
 from shell.telnet.server import TelnetServer
 from shell.telnet.sessions import MESSAGES, Registry
-from tests.fakes.shell_ports import NOON, FakeAccount, Office
+from tests.fakes.shell_ports import FakeAccount, Office
+from tests.fakes.variables import NOON
 from tests.shell.telnet.client import (
     IAC,
     PROMPT,
