@@ -171,8 +171,7 @@ class JournalKeeper:
             last = Last(datetime.now(UTC), None, f"the journal could not be looked at: {why}", "the log says")
         self._last = last
         await self._errands.do(self._memory.write, last)
-        if last.problem:
-            log.error("journal: %s", last.words())
+        log.log(logging.ERROR if last.problem else logging.INFO, "journal: %s", last.words())
         with suppress(StoreError):
             await self._errands.do(self._seen, await self._store.do(Store.journal_place))
         return last

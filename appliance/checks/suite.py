@@ -194,7 +194,11 @@ class _Checks:
         free = await asyncio.to_thread(probes.free_mb, self._config.journal_dir)
         size = number(found, "snapshot_mb") or 0
         return on_store.journal(
-            text(found, "problem"), text(found, "remedy"), instant(found, "looked_at"), free, size
+            text(found, "problem"),
+            text(found, "remedy"),
+            instant(found, "looked_at") if found.get("compared") is True else None,
+            free,
+            size,
         )
 
     async def call_records(self) -> Finding:

@@ -4,6 +4,7 @@ supervisor, which has other things to do."""
 from __future__ import annotations
 
 import json
+import logging
 import os
 import sys
 from typing import Any
@@ -23,6 +24,7 @@ NICE = 15
 
 def main(config: Config) -> int:
     logs.set_up("journal")
+    logging.getLogger().setLevel(logging.WARNING)  # the supervisor tells what has come of it
     os.nice(NICE)
     try:
         told = _round(config)

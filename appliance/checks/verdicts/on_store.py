@@ -36,14 +36,14 @@ def foreign_keys(broken: Sequence[str]) -> Finding:
 def journal(
     problem: str, remedy: str, looked_at: datetime | None, free_mb: int, snapshot_mb: float
 ) -> Finding:
-    """`free_mb`: on its disk."""
+    """`looked_at`: when the store was compared with it last; None: not yet. `free_mb`: on its disk."""
     if problem:
         return Finding("fail", problem, remedy)
     if free_mb < JOURNAL_LEAST_MB + 2 * snapshot_mb:
         room = "make room there: a change that cannot be written down in the journal is refused"
         return Finding("warn", f"{free_mb} MB free on its disk", room)
     if looked_at is None:
-        return ok("begun; its first snapshot comes soon")
+        return ok("begun; it is compared with the store each night")
     return ok(f"compared with the store at {looked_at.astimezone():%Y-%m-%d %H:%M}")
 
 
