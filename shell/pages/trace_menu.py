@@ -48,13 +48,9 @@ async def _actions(context: Context, term: Term) -> None:
     while True:
         await heading(context, term, TITLE)
         await term.show(*await _state(context), "", *_numbered([title for title, _, _ in _ACTIONS]))
-        answer = await choice(term, "Number, 0 to go back: ")
-        if answer in BACK:
-            return
-        chosen = _chosen(answer, len(_ACTIONS))
+        chosen = await _picked(term, "Number, 0 to go back: ", len(_ACTIONS))
         if chosen is None:
-            await _wrong(term, answer)
-            continue
+            return
         _, command, question = _ACTIONS[chosen]
         if not command:
             await _open_captures(context, term)
@@ -77,24 +73,16 @@ async def _open_captures(context: Context, term: Term) -> None:
             await pause(term)
             return
         await term.show(*_list(captures, term.columns), "")
-        answer = await choice(term, "Number of a capture, 0 to go back: ")
-        if answer in BACK:
-            return
-        chosen = _chosen(answer, len(captures))
+        chosen = await _picked(term, "Number of a capture, 0 to go back: ", len(captures))
         if chosen is None:
-            await _wrong(term, answer)
-        else:
-            await _open_capture(context, term, captures[chosen])
+            return
+        await _open_capture(context, term, captures[chosen])
 
 
 async def _open_capture(context: Context, term: Term, capture: Capture) -> None:
     await term.show("", (Span(capture.name, Style.TITLE),), *_numbered([title for title, _ in _OF_CAPTURE]))
-    answer = await choice(term, "Number, 0 to go back: ")
-    if answer in BACK:
-        return
-    chosen = _chosen(answer, len(_OF_CAPTURE))
+    chosen = await _picked(term, "Number, 0 to go back: ", len(_OF_CAPTURE))
     if chosen is None:
-        await _wrong(term, answer)
         return
     command = _OF_CAPTURE[chosen][1].format(capture.name)
     if command.startswith("trace ladder"):
@@ -128,10 +116,10 @@ def _numbered(titles: list[str]) -> tuple[Line, ...]:
     return (*((Span(f"  {number}", Style.KEY), Span(f"  {title}")) for number, title in rows), "")
 
 
-def _chosen(answer: str, count: int) -> int | None:
-    return int(answer) - 1 if answer.isdecimal() and len(answer) <= 4 and 1 <= int(answer) <= count else None
-
-
-async def _wrong(term: Term, answer: str) -> None:
-    await term.show(*failure_lines(f"{answer!r} is not one of the numbers", ""))
-    await pause(term)
+async def _picked(term: Term, question: str, count: int) -> int | None:
+    """The place of what is chosen by its number, None to go back. What is neither is said and asked again."""
+    while (answer := await choice(term, question)) not in BACK:
+        if answer.isdecimal() and len(answer) <= 4 and 1 <= int(answer) <= count:
+            return int(answer) - 1
+        await term.show(*failure_lines(f"{answer!r} is not one of the numbers", ""))
+    return None

@@ -80,7 +80,7 @@ async def test_the_page_says_when_there_is_no_supervisor() -> None:
 
 
 async def test_a_wrong_number_is_said_and_asked_again() -> None:
-    term, session = await play(Office(), "1", "99", "", "0", "exit")
+    term, session = await play(Office(), "1", "99", "0", "exit")
     await asyncio.wait_for(session, WITHIN)
     assert "% '99' is not one of the numbers" in term.shown
 
