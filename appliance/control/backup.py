@@ -12,9 +12,8 @@ import contextlib
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from appliance.backups import Backups
 from appliance.control.actors import actor_of
 from appliance.control.client import ControlClient, ControlUnavailableError
 from appliance.control.protocol import RefusedError, Request
@@ -23,6 +22,10 @@ from db.variables.states import Actor
 from shell.backup_ports import BackupRefusedError, BackupState, KeptBackup
 from shell.ports import SystemUnavailableError
 from shell.reading import number, tables, text
+
+if TYPE_CHECKING:
+    # The shell has this module too: it needs none of what makes a backup.
+    from appliance.backups import Backups
 
 WITHIN = 15.0
 WAIT = 2.0
