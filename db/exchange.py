@@ -42,8 +42,8 @@ def writing(path: Path) -> Iterator[None]:
             fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except BlockingIOError:
             raise StoreUnavailableError(
-                f"the store {path} is being repaired",
-                hint="it can be read; repair status tells how far it is",
+                f"the store {path} is being repaired or restored",
+                hint="it can be read; repair status and restore status tell how far it is",
             ) from None
         _wait_for_turn(handle)
         yield

@@ -8,19 +8,21 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from db.repair.job import sync_folder
+from db.whole import sync_folder
 
 _BESIDE = ("-wal", "-shm", "-journal")
 
 
 class Files:
-    """Of one repair. Every method may be killed anywhere and done again."""
+    """Of one repair, or of whatever else puts another store in its place. Every method may be killed anywhere
+    and done again."""
 
-    def __init__(self, path: Path, stamp: str) -> None:
+    def __init__(self, path: Path, stamp: str, *, new: str = "repairing", kept: str = "damaged") -> None:
+        """`new`, `kept`: what the new store and the one that was there are called beside the store."""
         self.path = path
         self.log = _beside(path, "-wal")
-        self.new = path.with_name(path.name + ".repairing")
-        self.kept = path.with_name(f"{path.name}.damaged-{stamp}")
+        self.new = path.with_name(f"{path.name}.{new}")
+        self.kept = path.with_name(f"{path.name}.{kept}-{stamp}")
         self.kept_log = _beside(self.kept, "-wal")
 
     def keep(self) -> None:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import json
-import os
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from db.repair.steps import Step
+from db.whole import read_json, write_json
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,51 +62,23 @@ class Folder:
 
     def job(self) -> Job | None:
         """The last one; None also when the file cannot be read."""
-        try:
-            found = json.loads((self.path / "job.json").read_text(encoding="utf-8"))
-            return of_json(found) if isinstance(found, dict) else None
-        except (OSError, ValueError):
-            return None
+        found = read_json(self.path / "job.json")
+        with suppress(ValueError):
+            return of_json(found) if found else None
+        return None
 
     def keep_job(self, job: Job) -> None:
-        self._write("job.json", job.as_json())
+        write_json(self.path / "job.json", job.as_json())
 
     def keep_report(self, stamp: str, report: Mapping[str, Any]) -> Path:
-        return self._write(f"{stamp}.json", report)
+        path = self.path / f"{stamp}.json"
+        write_json(path, report)
+        return path
 
     def forget_report(self, stamp: str) -> None:
         (self.path / f"{stamp}.json").unlink(missing_ok=True)
 
     def reports(self) -> list[dict[str, Any]]:
         """Newest first."""
-        found = []
-        for path in sorted(self.path.glob("[0-9]*.json"), reverse=True):
-            try:
-                report = json.loads(path.read_text(encoding="utf-8"))
-            except (OSError, ValueError):
-                continue
-            if isinstance(report, dict):
-                found.append(report)
-        return found
-
-    def _write(self, name: str, content: Mapping[str, Any]) -> Path:
-        """Whole or not at all, also after a power cut; for its owner only: rows are named in it."""
-        self.path.mkdir(mode=0o700, exist_ok=True)
-        path = self.path / name
-        neighbour = path.with_name(name + ".new")
-        handle = os.open(neighbour, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            json.dump(content, file, ensure_ascii=False, indent=1)
-            file.flush()
-            os.fsync(handle)
-        neighbour.replace(path)
-        sync_folder(self.path)
-        return path
-
-
-def sync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+        paths = sorted(self.path.glob("[0-9]*.json"), reverse=True)
+        return [report for report in map(read_json, paths) if report is not None]

@@ -1,0 +1,230 @@
+"""A restore from the archive to the exchange, and what is done about one that was killed.
+
+In a process that has the store not open: whoever closes a file loses all its locks on it (POSIX).
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pysqlite3
+
+from db.backup import making
+from db.backup.manifest import MANIFEST, STORE, Manifest, of_json, to_json
+from db.backup.names import name_of
+from db.backup.progress import Tell, silent
+from db.backup.proof import bring_forward
+from db.backup.reading import unpack
+from db.backup.source import Source
+from db.errors import StoreError, StoreUnavailableError
+from db.exchange import exchanging
+from db.repair import files as exchanged
+from db.repair.building import finish
+from db.restore import placing
+from db.restore.building import administrators_of, build, differences, is_readable, take_since
+from db.restore.job import Folder, Job, Left, Step, ended, left_by
+from db.restore.plan import Plan, is_whole
+
+ALONE_WITHIN = 30.0
+AGAIN = "begin it again: restore"
+KILLED = "it was killed, and undone: the state is as it was"
+AS_IT_WAS = "make room, or mend the disk; the state is as it was"
+
+At = Callable[[Job], None]
+
+
+def read(folder: Folder, chunks: Iterable[bytes], password: str, tell: Tell = silent) -> Manifest:
+    """Unpack an archive, believed in nothing, and bring its store to the present schema. Nothing else is
+    touched. Raises ArchiveError, OSError."""
+    forget(folder)
+    folder.unpacked.mkdir(mode=0o700, parents=True)
+    room = shutil.disk_usage(folder.path).free // 2
+    manifest = unpack(chunks, folder.unpacked, password, room, tell)
+    bring_forward(folder.unpacked / STORE, manifest)
+    (folder.unpacked / MANIFEST).write_bytes(to_json(manifest))
+    return manifest
+
+
+def rehearse(folder: Folder, job: Job, manifest: Manifest, user: str = "") -> Plan:
+    """What the restore of what was read would change; nothing is changed. `user`: who asks. Raises
+    StoreError, OSError."""
+    scratch = folder.unpacked / "rehearsed.db"
+    store = Path(job.store)
+    present = store if is_readable(store) else None
+    with _explained():
+        built = build(folder.unpacked / STORE, present, scratch, job.kinds)
+        different = differences(scratch, present, job.kinds) if present else ()
+        before = administrators_of(present) if present else {}
+    warnings = []
+    if not present:
+        warnings.append("the present store cannot be read: nothing of it is kept or compared")
+    if user and built.administrators.get(user) != before.get(user):
+        warnings.append(
+            f"your password will be the one of {manifest.made_at:%Y-%m-%d}"
+            if user in built.administrators
+            else f"{user} will not be an administrator; {', '.join(sorted(built.administrators))} will"
+        )
+    changed = _files(folder, job).changes(manifest, job.kinds)
+    return Plan(job.archive, manifest.made_at, manifest.version, manifest.schema, job.kinds, different,
+                changed, built.left_out, tuple(warnings))  # fmt: skip
+
+
+def save(job: Job, source: Source, host: str, tell: Tell = silent) -> Job:
+    """Back up the present state first. A store that cannot be read is kept as it is, file by file, which the
+    exchange does anyway; for any other reason there is no restore. Raises BackupError, ArchiveError."""
+    if not is_readable(Path(job.store)):
+        return replace(job, lacks="the present store cannot be read; its files are kept as they are")
+    file = source.work / name_of(host, datetime.now(UTC))
+    made = making.make(source, file, "", tell, who=f"a restore, begun by {job.who}")
+    return replace(job, saved=made.file.name)
+
+
+def exchange(folder: Folder, job: Job, at: At) -> Job:
+    """Carry out `job`, whose archive has been read, up to the exchange; what became of it. Whatever goes
+    wrong, the state is as it was."""
+    files = files_of(job)
+    try:
+        with exchanging(files.path, ALONE_WITHIN):
+            return _exchange(folder, job, files, at)
+    except (StoreError, OSError) as exc:
+        done = undone(folder, job, str(exc), exc.hint if isinstance(exc, StoreError) else AS_IT_WAS)
+    at(done)
+    return done
+
+
+def go_back(folder: Folder, job: Job, why: str, at: At) -> Job:
+    """Put the former store and files in their places again, because of `why`; what became of it. Raises
+    StoreError, OSError: then the restored ones stay, and it may be tried again."""
+    former = files_of(job)
+    if not former.kept.is_file() or not is_readable(former.kept):
+        done = replace(job, step=Step.DONE, failed=True, ended=now(), result=why,
+                       hint="the former store was damaged or missing: the restored one stays")  # fmt: skip
+        folder.keep(done)
+        at(done)
+        return done
+    job = _at(folder, replace(job, result=why), at, Step.GO_BACK)
+    back = exchanged.Files(Path(job.store), job.stamp, new="going-back", kept="restored")
+    with exchanging(back.path, ALONE_WITHIN), _explained():
+        back.keep()
+        back.new.unlink(missing_ok=True)
+        with closing(pysqlite3.connect(str(former.kept), isolation_level=None)) as raw:
+            raw.execute("VACUUM INTO ?", (str(back.new),))
+        back.new.chmod(0o600)
+        take_since(back.new, back.path, datetime.fromisoformat(job.began))
+        finish(back.new, max(job.floor, _revision(back.path)))
+        _files(folder, job).put_back()
+        back.exchange()
+    done = replace(job, step=Step.UNDONE, failed=True, ended=now(), hint="the former state is back",
+                   result=f"the restored state did not do: {why}")  # fmt: skip
+    folder.keep(done)
+    forget(folder)
+    at(done)
+    return done
+
+
+def recover(folder: Folder) -> Job | None:
+    """Finish or undo a restore that was killed, before anybody opens the store; the job, if there was one to
+    look after. One that is at LOOK afterwards is to be looked at when the services run. Raises
+    StoreUnavailableError while another process exchanges the store, OSError."""
+    job = folder.job()
+    if job is None or ended(job.step):
+        return None
+    files = files_of(job)
+    match left_by(job.step):
+        case Left.UNDO:
+            return undone(folder, job, KILLED, AGAIN)
+        case Left.FINISH:
+            with exchanging(files.path, ALONE_WITHIN):
+                if files.new.exists() and not files.half_exchanged and files.state() != job.was:
+                    return undone(folder, job, "somebody has written to the store since", AGAIN)
+                files.exchange()
+            job = replace(job, step=Step.LOOK)
+        case Left.GO_BACK:
+            return go_back(folder, job, job.result, lambda _: None)
+        case Left.LOOK | Left.NOTHING:
+            job = replace(job, step=Step.LOOK)
+    folder.keep(job)
+    return job
+
+
+def done(folder: Folder, job: Job) -> Job:
+    """Everything answers: what is there from before is wanted no more, but for the store that was."""
+    _files(folder, job).forget()
+    forget(folder)
+    what = "everything" if is_whole(job.kinds) else " and ".join(job.kinds)
+    finished = replace(job, step=Step.DONE, ended=now(), result=f"{what} restored from {job.archive}")
+    folder.keep(finished)
+    return finished
+
+
+def undone(folder: Folder, job: Job, result: str, hint: str) -> Job:
+    files_of(job).undo()
+    _files(folder, job).put_back()
+    forget(folder)
+    found = replace(job, step=Step.UNDONE, result=result, hint=hint, failed=True, ended=now())
+    folder.keep(found)
+    return found
+
+
+def forget(folder: Folder) -> None:
+    """What was unpacked."""
+    shutil.rmtree(folder.unpacked, ignore_errors=True)
+
+
+def files_of(job: Job) -> exchanged.Files:
+    return exchanged.Files(Path(job.store), job.stamp, new="restoring", kept="before-restore")
+
+
+def now() -> str:
+    return datetime.now(UTC).isoformat()
+
+
+def _exchange(folder: Folder, job: Job, files: exchanged.Files, at: At) -> Job:
+    manifest = of_json((folder.unpacked / MANIFEST).read_bytes())
+    job = _at(folder, job, at, Step.BUILD)
+    files.keep()
+    present = files.path if is_readable(files.path) else None
+    with _explained():
+        built = build(folder.unpacked / STORE, present, files.new, job.kinds)
+    finish(files.new, max(job.floor, _revision(files.path) if present else 0))
+    notes = [*built.left_out]
+    job = _at(folder, replace(job, notes=tuple(notes)), at, Step.FILES)
+    placed = _files(folder, job)
+    placed.place(manifest, job.kinds)
+    if placed.configuration.is_dir():
+        notes.append(f"the configuration is not put in place; compare it with yours: {placed.configuration}")
+    job = replace(job, was=files.state(), notes=tuple(notes))
+    job = _at(folder, job, at, Step.EXCHANGE)
+    files.exchange()
+    return _at(folder, job, at, Step.START_WEB)
+
+
+def _at(folder: Folder, job: Job, at: At, step: Step) -> Job:
+    job = replace(job, step=step)
+    folder.keep(job)
+    at(job)
+    return job
+
+
+def _files(folder: Folder, job: Job) -> placing.Files:
+    return placing.Files(Path(job.state), folder.unpacked, folder.aside(job))
+
+
+def _revision(path: Path) -> int:
+    with closing(pysqlite3.connect(str(path), timeout=5, isolation_level=None)) as raw:
+        return int(raw.execute("SELECT max(number) FROM revision").fetchone()[0] or 0)
+
+
+@contextmanager
+def _explained() -> Iterator[None]:
+    """What SQLite says, as an error of the store."""
+    try:
+        yield
+    except pysqlite3.Error as exc:
+        said = " ".join(str(exc).split())
+        raise StoreUnavailableError(f"the store cannot be made: {said}", hint=AS_IT_WAS) from exc
