@@ -149,7 +149,7 @@ def _note(config: Config, made: Made, file: str | None) -> None:
 
 def _tell(made: Made, file: str | None) -> None:
     told = sys.stderr if file == OUT else sys.stdout
-    rows, files = sum(made.manifest.rows.values()), len(made.manifest.files)
+    rows, files = sum(made.manifest.rows.values()), made.manifest.files
     where = "it" if file == OUT else safe(str(made.file))
     print(
         f"{where} is good: {made.size / 1e6:,.1f} MB with {rows:,} rows and {files:,} files,"

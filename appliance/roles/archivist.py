@@ -66,7 +66,7 @@ def as_json(made: Made) -> dict[str, object]:
         "sha256": made.sha256,
         "contents_bytes": made.manifest.size,
         "rows": sum(made.manifest.rows.values()),
-        "files": len(made.manifest.files),
+        "files": made.manifest.files,
         "damaged": list(made.manifest.damaged[:20]),
         "took_s": round(made.took_s, 2),
     }

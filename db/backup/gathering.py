@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import shutil
 import stat
@@ -12,7 +13,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from db.backup.manifest import LONGEST_PATH, MEDIA, Kind, Placed, Root, is_safe
+from db.backup.manifest import Kind
+from db.backup.placed import LONGEST_PATH, Placed, Root, is_safe
 from db.backup.source import Source
 
 CHUNK = 1 << 18
@@ -21,48 +23,46 @@ SHA256 = "media"
 FOLDERS: tuple[tuple[str, Kind], ...] = ((SHA256, "media"), ("announcements", "media"), ("tls", "settings"))
 """Below the state folder. What is not here is made anew (routing table, known administrators), is of this
 machine alone (traces, support bundles, repairs, the journal), or on its way to the store (the spool)."""
+PIECES = "pieces"
+LIST = "list"
 
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """Contents that are written once: a file that stays as it is, with its size, SHA-256 and CRC-32."""
+    """A file that stays as it is, where it belongs, and what is in it. `placed` None: it is not what it was
+    when it was written, cannot be read, or has a name that no backup can keep; `shown` is that name."""
 
     path: Path
-    size: int
-    sha256: str
-    crc: int
-    is_compressed: bool
-
-    @property
-    def name(self) -> str:
-        return MEDIA + self.sha256
+    shown: str
+    placed: Placed | None
+    crc: int = 0
+    is_compressed: bool = False
 
 
-@dataclass(frozen=True, slots=True)
 class Gathered:
-    """`damaged`: what was not as it had been written, or cannot be read; it is left out."""
+    """Links and copies in `source.work`: what is taken away or changed from now on is still there. Their list
+    is a file, too: there may be many. `size`: bytes of all."""
 
-    pieces: tuple[Piece, ...]
-    placed: tuple[Placed, ...]
-    damaged: tuple[str, ...]
+    def __init__(self, source: Source) -> None:
+        self._folder = source.work / PIECES
+        self._list = source.work / LIST
+        self.size = 0
+        self._folder.mkdir(mode=0o700)
+        with self._list.open("w", encoding="utf-8") as listed:
+            for number, (root, path, file, kind) in enumerate(_wanted(source)):
+                own = self._folder / str(number)
+                if _taken(file, own):
+                    self.size += own.stat().st_size
+                print(json.dumps([root, path, kind]), file=listed)
 
-
-def gather(source: Source) -> Gathered:
-    """Links and copies are made in `source.work`: what is taken away or changed meanwhile is still there."""
-    pieces: dict[str, Piece] = {}
-    placed: list[Placed] = []
-    damaged: list[str] = []
-    for root, path, file, kind in _wanted(source):
-        piece = _piece(source.work / f"piece-{len(placed) + len(damaged)}", file)
-        wrong_name = path.startswith(f"{SHA256}/") and root == "state"
-        if piece is None or not is_safe(path) or (wrong_name and path != f"{SHA256}/{piece.sha256}"):
-            damaged.append(_shown(path))
-            continue
-        if piece.sha256 in pieces:
-            piece.path.unlink()
-        pieces.setdefault(piece.sha256, piece)
-        placed.append(Placed(root, path, piece.name, kind))
-    return Gathered(tuple(pieces.values()), tuple(placed), tuple(damaged))
+    def pieces(self) -> Iterator[Piece]:
+        """One after the other; each is gone when the next is asked for."""
+        with self._list.open(encoding="utf-8") as listed:
+            for number, line in enumerate(listed):
+                root, path, kind = json.loads(line)
+                own = self._folder / str(number)
+                yield _piece(own, root, path, kind)
+                own.unlink(missing_ok=True)
 
 
 def size_of(source: Source) -> int:
@@ -85,19 +85,19 @@ def _wanted(source: Source) -> Iterator[tuple[Root, str, Path, Kind]]:
         yield "config", path, file, "settings"
 
 
-def _piece(own: Path, file: Path) -> Piece | None:
-    """None for what cannot be read or is no file."""
+def _taken(file: Path, own: Path) -> bool:
+    """False for what cannot be read or is no file."""
     try:
         if not stat.S_ISREG(file.stat().st_mode):
-            return None
+            return False
         if file.parent.name == SHA256:
             _link(file, own)
         else:
             shutil.copyfile(file, own)
-        return _looked_at(own)
     except OSError:
         own.unlink(missing_ok=True)
-        return None
+        return False
+    return True
 
 
 def _link(file: Path, own: Path) -> None:
@@ -107,19 +107,23 @@ def _link(file: Path, own: Path) -> None:
         shutil.copyfile(file, own)
 
 
-def _looked_at(path: Path) -> Piece:
+def _piece(own: Path, root: Root, path: str, kind: Kind) -> Piece:
+    shown = "".join(char if char.isprintable() else "?" for char in path)[:LONGEST_PATH]
     digest, crc, size, first = hashlib.sha256(), 0, 0, b""
-    with path.open("rb") as file:
-        while chunk := file.read(CHUNK):
-            first = first or chunk[:4]
-            digest.update(chunk)
-            crc = zlib.crc32(chunk, crc)
-            size += len(chunk)
-    return Piece(path, size, digest.hexdigest(), crc, first.startswith(_NOT_WORTH_IT))
-
-
-def _shown(path: str) -> str:
-    return "".join(char if char.isprintable() else "?" for char in path)[:LONGEST_PATH]
+    try:
+        with own.open("rb") as file:
+            while chunk := file.read(CHUNK):
+                first = first or chunk[:4]
+                digest.update(chunk)
+                crc = zlib.crc32(chunk, crc)
+                size += len(chunk)
+    except OSError:
+        return Piece(own, shown, None)
+    found = digest.hexdigest()
+    misnamed = root == "state" and path.startswith(f"{SHA256}/") and path != f"{SHA256}/{found}"
+    if misnamed or not is_safe(path):
+        return Piece(own, shown, None)
+    return Piece(own, shown, Placed(root, path, kind, found, size), crc, first.startswith(_NOT_WORTH_IT))
 
 
 _NOT_WORTH_IT = (b"RIFF", b"OggS", b"ID3", b"\xff\xfb", b"fLaC", b"II*\0", b"MM\0*", b"%PDF", b"\x89PNG",

@@ -24,7 +24,6 @@ from db.backup.progress import Progress, Tell, silent
 from db.backup.proof import prove
 from db.backup.source import Source
 from db.backup.writing import write
-from db.engine import parse_url, sqlite_path
 
 PART = ".part"
 WORK = ".work"
@@ -170,7 +169,7 @@ class _Whole:
 def _check_room(source: Source, work: Path, folder: Path, free: Callable[[Path], int]) -> None:
     """The snapshot and copies of the files, while the archive is written; then the archive, and the store as
     it is restored for the proof."""
-    path = sqlite_path(parse_url(source.url))
+    path = source.store
     store = path.stat().st_size if path is not None and path.exists() else SPARE
     files = size_of(source)
     needed = 2 * store + 2 * files + SPARE

@@ -27,12 +27,13 @@ from db.backup.errors import (
     WrongPasswordError,
 )
 from db.backup.headers import Headers
-from db.backup.manifest import MANIFEST, STORE, Entry, Manifest, is_member, is_safe, of_json
+from db.backup.manifest import FILES, MANIFEST, MEDIA, STORE, Entry, Manifest, is_member, of_json
+from db.backup.placed import LONGEST_LINE, Placed, is_safe, of_line
 from db.backup.progress import Progress, Tell, silent
 from db.backup.tail import Passed
 
 MOST_MEMBERS = 200_000
-MOST_MANIFEST = 100_000_000
+MOST_MANIFEST = 1_000_000
 MOST_TIMES = 200
 """A store of real calls becomes 4 to 20 times as large when it is unpacked."""
 SMALL = 1_000_000
@@ -51,10 +52,12 @@ def unpack(
     *,
     wanted: Callable[[str], bool] = lambda _name: True,
 ) -> Manifest:
-    """Everything that the archive has, checked, into the empty folder `into`: `store.db`, and `media/` with
-    the contents by their hash. Files are for their owner only, and not synced.
+    """Everything that the archive has, checked, into the empty folder `into`: `store.db`, `files.jsonl` (read
+    it with `files_in`), and `media/` with the contents by their hash. Files are for their owner only, and not
+    synced.
 
-    `room`: bytes that it may take there; `wanted`: members that are written, the others are only checked;
+    `room`: bytes that it may take there; `wanted`: members that are written besides the list of files, the
+    others are only checked;
     `password`: empty for none, of no matter where the archive has none. Raises ArchiveError: then whatever is
     in `into` is not to be used. What `chunks` raises passes as it is.
     """
@@ -70,7 +73,9 @@ class _Reader:
         self._room = room
         self._tell = tell
         self._wanted = wanted
-        self._found: dict[str, Entry] = {}
+        self._entries: dict[str, Entry] = {}
+        self._media: dict[bytes, bool] = {}  # whether a file has these contents
+        self._media_size = 0
         self._written = 0
         self._out = 0
         self._manifest: Manifest | None = None
@@ -88,7 +93,7 @@ class _Reader:
                 stream, password=secret, allowed_encryption_mechanisms=allowed
             ):
                 self._member(self._name(name), pieces)
-        self._passed.check_end(len(self._found) + (self._manifest is not None))
+        self._passed.check_end(len(self._entries) + len(self._media) + (self._manifest is not None))
         return self._compared()
 
     def _name(self, raw: bytes) -> str:
@@ -96,7 +101,7 @@ class _Reader:
             name = raw.decode()
         except UnicodeDecodeError:
             raise UnsafeNameError(raw.decode(errors="replace")) from None
-        if name in self._found or (name == MANIFEST and self._manifest is not None):
+        if name in self._entries or (name == MANIFEST and self._manifest is not None):
             raise DuplicateError(name)
         if self._manifest is not None:
             raise ForeignArchiveError("its manifest is not its last member")
@@ -104,7 +109,9 @@ class _Reader:
             if is_safe(name.rstrip("/")):
                 raise ForeignArchiveError(f"it has a member {name[:80]!r}")
             raise UnsafeNameError(name)
-        if len(self._found) >= MOST_MEMBERS:
+        if name.startswith(MEDIA) and bytes.fromhex(name.removeprefix(MEDIA)) in self._media:
+            raise DuplicateError(name)
+        if len(self._media) >= MOST_MEMBERS:
             raise BombError(f"it has more than {MOST_MEMBERS:,} members")
         return name
 
@@ -118,13 +125,19 @@ class _Reader:
             self._manifest = of_json(bytes(raw))
             return
         digest, size = hashlib.sha256(), 0
-        writes = self._wanted(name)
+        writes = name == FILES or self._wanted(name)
         with _file(self._into / name if writes else Path(os.devnull)) as write:
             for piece in self._bounded(pieces, writes=writes):
                 digest.update(piece)
                 size += len(piece)
                 write(piece)
-        self._found[name] = Entry(name, size, digest.hexdigest())
+        if not name.startswith(MEDIA):
+            self._entries[name] = Entry(name, size, digest.hexdigest())
+            return
+        if name != MEDIA + digest.hexdigest():
+            raise AlteredError(f"{name} is not what its name says")
+        self._media[digest.digest()] = False
+        self._media_size += size
 
     def _bounded(self, pieces: Iterable[bytes], *, writes: bool) -> Iterator[bytes]:
         for piece in pieces:
@@ -142,14 +155,40 @@ class _Reader:
         if self._manifest is None:
             raise ForeignArchiveError("it has no manifest")
         for entry in self._manifest.entries:
-            found = self._found.pop(entry.name, None)
+            found = self._entries.get(entry.name)
             if found is None:
                 raise MissingMemberError(entry.name)
             if found != entry:
                 raise AlteredError(f"{entry.name} is not what the manifest says")
-        if self._found:
-            raise ForeignArchiveError(f"{next(iter(self._found))} is not in its manifest")
+        files = self._listed()
+        if unlisted := next((each for each, listed in self._media.items() if not listed), None):
+            raise ForeignArchiveError(f"{MEDIA}{unlisted.hex()} is no file of it")
+        found_in_all = (files, len(self._media), self._media_size)
+        if found_in_all != (self._manifest.files, self._manifest.media, self._manifest.media_size):
+            raise AlteredError("its files are not as many as the manifest says")
         return self._manifest
+
+    def _listed(self) -> int:
+        """How many files there are; the contents of each are there, and none is there twice."""
+        paths: set[int] = set()
+        for count, placed in enumerate(files_in(self._into)):
+            if count >= MOST_MEMBERS:
+                raise BombError(f"it has more than {MOST_MEMBERS:,} files")
+            paths.add(hash((placed.root, placed.path)))
+            if len(paths) != count + 1:
+                raise DuplicateError(placed.path)
+            contents = bytes.fromhex(placed.sha256)
+            if contents not in self._media:
+                raise MissingMemberError(placed.entry)
+            self._media[contents] = True
+        return len(paths)
+
+
+def files_in(folder: Path) -> Iterator[Placed]:
+    """The files of an archive that was unpacked there, one after the other. Raises ForeignArchiveError."""
+    with (folder / FILES).open("rb") as listed:
+        while line := listed.readline(LONGEST_LINE):
+            yield of_line(line)
 
 
 def _seen(chunks: Iterable[bytes]) -> Iterator[bytes]:

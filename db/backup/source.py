@@ -1,7 +1,11 @@
-"""The rows of a store as they are at one moment, in a SQLite file of their own; everybody goes on writing."""
+"""The rows of a store as they are at one moment, in a SQLite file of their own; everybody goes on writing.
+
+Loads no more than SQLite needs: a backup shall not take memory for what it does not use.
+"""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -9,17 +13,11 @@ from pathlib import Path
 from typing import Any
 
 import pysqlite3
-from sqlalchemy import NullPool, create_engine, event, func, insert, select
-from sqlalchemy.engine import URL, Connection
 
-from db import tables
 from db.backup.errors import BackupError
-from db.engine import Database, parse_url, sqlite_path
-from db.prepare import prepare
-from db.schema import MIGRATIONS, head, must_be_current
 
-BATCH = 500
-"""Rows that are carried from a server at a time; a call with its steps has some KB."""
+_FILE = re.compile(r"sqlite(?:\+\w+)?:///([^?]+)")
+"""The part after the slashes is taken as it is (SQLAlchemy, sqlite dialect)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +31,12 @@ class Source:
     work: Path
     version: str
     config: Mapping[str, Path] = field(default_factory=dict)
+
+    @property
+    def store(self) -> Path | None:
+        """The file of a SQLite store."""
+        found = _FILE.fullmatch(self.url)
+        return Path(found[1]) if found else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,16 +52,16 @@ class Snapshot:
 def snapshot(source: Source) -> Snapshot:
     """Raises BackupError, StoreUnavailableError; OSError where the disk fails."""
     path = source.work / "store.db"
-    url = parse_url(source.url)
-    file = sqlite_path(url)
-    if file is None:
-        _carry(url, path)
+    if source.store is None:
+        from db.backup.server import carry
+
+        carry(source.url, path)
     else:
-        _copy(file, path)
+        _copy(source.store, path)
     path.chmod(0o600)
     try:
         with closing(pysqlite3.connect(str(path), isolation_level=None)) as raw:
-            return Snapshot(path, schema_of(raw), url.get_backend_name(), rows_of(raw))
+            return Snapshot(path, schema_of(raw), "sqlite" if source.store else "postgresql", rows_of(raw))
     except pysqlite3.DatabaseError as exc:
         raise _damaged(str(exc)) from exc
 
@@ -98,53 +102,3 @@ def _damaged(said: str) -> BackupError:
         f"the store cannot be read: {' '.join(said.split())}",
         hint="Repair Database puts it right: repair start in the shell, or callisto repair",
     )
-
-
-# PostgreSQL
-
-
-def _carry(url: URL, path: Path) -> None:
-    """All rows of one moment into a new file, a few at a time."""
-    prepare(f"sqlite:///{path}")
-    target = _filling(path)
-    server = Database(url)
-    try:
-        server.read(lambda reader: _carry_rows(reader, target, server.shown))
-    finally:
-        server.close()
-        target.dispose()
-    with closing(pysqlite3.connect(str(path), isolation_level=None)) as raw:
-        raw.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        raw.execute("PRAGMA journal_mode=DELETE")
-
-
-def _carry_rows(reader: Connection, target: Any, shown: str) -> None:
-    found = must_be_current(reader, shown)
-    if found != head(MIGRATIONS):
-        raise BackupError(f"the store has the schema {found}", hint="start the appliance once")
-    with target.begin() as writer:
-        for table in tables.metadata.sorted_tables:
-            writer.execute(table.delete())
-            rows = reader.execution_options(stream_results=True, yield_per=BATCH).execute(select(table))
-            for batch in rows.mappings().partitions(BATCH):
-                writer.execute(insert(table), [dict(row) for row in batch])
-            count = select(func.count()).select_from(table)
-            if writer.scalar(count) != reader.scalar(count):
-                raise BackupError(f"the rows of {table.name} did not all arrive", hint="try again")
-
-
-def _filling(path: Path) -> Any:
-    """Foreign keys off: a change may refer to a later one. The proof looks at them."""
-    engine = create_engine(URL.create("sqlite", database=str(path)), module=pysqlite3, poolclass=NullPool)
-
-    @event.listens_for(engine, "connect")
-    def set_up(connection: Any, _record: object) -> None:
-        connection.isolation_level = None
-        for pragma in ("foreign_keys=OFF", "synchronous=OFF", "temp_store=FILE"):
-            connection.execute(f"PRAGMA {pragma}")
-
-    @event.listens_for(engine, "begin")
-    def begin(connection: Connection) -> None:
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
-
-    return engine

@@ -12,8 +12,19 @@ from typing import Any
 from stream_zip import NO_COMPRESSION_64, ZIP_64, Method, stream_zip
 
 from db.backup.errors import BackupError
-from db.backup.gathering import CHUNK, Gathered, Piece, gather
-from db.backup.manifest import FORMAT, MANIFEST, PRODUCT, STORE, Entry, Manifest, to_json
+from db.backup.gathering import CHUNK, Gathered, Piece
+from db.backup.manifest import (
+    FILES,
+    FORMAT,
+    MANIFEST,
+    MOST_DAMAGED,
+    PRODUCT,
+    STORE,
+    Entry,
+    Manifest,
+    to_json,
+)
+from db.backup.placed import Placed, to_line
 from db.backup.progress import Progress, Tell, silent
 from db.backup.source import Snapshot, Source, snapshot
 
@@ -35,7 +46,7 @@ def write(
     tell(Progress(0, 0, "takes a snapshot of the store"))
     taken = snapshot(source)
     tell(Progress(0, 0, "looks through the files"))
-    return _Archive(source, taken, gather(source), tell).write(out, password)
+    return _Archive(source, taken, Gathered(source), tell).write(out, password)
 
 
 class _Archive:
@@ -45,10 +56,13 @@ class _Archive:
         self._gathered = gathered
         self._tell = tell
         self._made_at = datetime.now(UTC).replace(microsecond=0)
+        self._list = source.work / FILES
+        self._seen: set[bytes] = set()
         self._entries: list[Entry] = []
+        self._damaged: list[str] = []
+        self._files = self._media_size = self._done = 0
         self._manifest: Manifest | None = None
-        self._done = 0
-        self._of = taken.path.stat().st_size + sum(piece.size for piece in gathered.pieces)
+        self._of = taken.path.stat().st_size + gathered.size
 
     def write(self, out: Callable[[bytes], object], password: str) -> Manifest:
         # The library takes passwords as Latin-1; every reader takes the bytes of UTF-8.
@@ -59,18 +73,34 @@ class _Archive:
         return self._manifest
 
     def _members(self) -> Iterator[_Member]:
-        yield STORE, self._made_at, MODE, ZIP_64, self._read(STORE, self._taken.path)
-        for piece in self._gathered.pieces:
-            how = NO_COMPRESSION_64(piece.size, piece.crc) if piece.is_compressed else ZIP_64
-            yield piece.name, self._made_at, MODE, how, self._piece(piece)
+        yield STORE, self._made_at, MODE, ZIP_64, self._entry(STORE, self._taken.path)
+        with self._list.open("wb") as listed:
+            for piece in self._gathered.pieces():
+                placed = piece.placed
+                if placed is None:
+                    self._damaged.append(piece.shown)
+                    continue
+                listed.write(to_line(placed))
+                self._files += 1
+                if (known := bytes.fromhex(placed.sha256)) not in self._seen:
+                    self._seen.add(known)
+                    how = NO_COMPRESSION_64(placed.size, piece.crc) if piece.is_compressed else ZIP_64
+                    yield placed.entry, self._made_at, MODE, how, self._contents(piece, placed)
+        yield FILES, self._made_at, MODE, ZIP_64, self._entry(FILES, self._list)
         yield MANIFEST, self._made_at, MODE, ZIP_64, self._last()
 
-    def _piece(self, piece: Piece) -> Iterator[bytes]:
-        yield from self._read(piece.name, piece.path)
-        if self._entries[-1].sha256 != piece.sha256:
-            raise BackupError("a file changed while it was read", hint="try again")
+    def _entry(self, name: str, path: Path) -> Iterator[bytes]:
+        entry = yield from self._read(path)
+        self._entries.append(Entry(name, *entry))
 
-    def _read(self, name: str, path: Path) -> Iterator[bytes]:
+    def _contents(self, piece: Piece, placed: Placed) -> Iterator[bytes]:
+        size, found = yield from self._read(piece.path)
+        if found != placed.sha256:
+            raise BackupError("a file changed while it was read", hint="try again")
+        self._media_size += size
+
+    def _read(self, path: Path) -> Any:
+        """Yields the contents; returns their size and hash."""
         digest, size = hashlib.sha256(), 0
         with path.open("rb") as file:
             while chunk := file.read(CHUNK):
@@ -78,13 +108,14 @@ class _Archive:
                 size += len(chunk)
                 yield chunk
                 self._done += len(chunk)
-                self._tell(Progress(self._done, self._of, "writes the backup"))
-        self._entries.append(Entry(name, size, digest.hexdigest()))
+                self._tell(Progress(min(self._done, self._of), self._of, "writes the backup"))
+        return size, digest.hexdigest()
 
     def _last(self) -> Iterator[bytes]:
         self._manifest = Manifest(
             FORMAT, PRODUCT, self._source.version, self._made_at, self._taken.schema, self._taken.dialect,
-            self._taken.rows, tuple(self._entries), self._gathered.placed, self._gathered.damaged,
+            self._taken.rows, tuple(self._entries), self._files, len(self._seen), self._media_size,
+            tuple(self._damaged[:MOST_DAMAGED]),
         )  # fmt: skip
         yield to_json(self._manifest)
 

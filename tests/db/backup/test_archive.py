@@ -33,9 +33,10 @@ from db.backup.errors import (
     UnsoundStoreError,
     WrongPasswordError,
 )
-from db.backup.manifest import FORMAT, MANIFEST, PRODUCT, STORE, Entry, Manifest, to_json
+from db.backup.manifest import FILES, FORMAT, MANIFEST, PRODUCT, STORE, Entry, Manifest, to_json
+from db.backup.placed import Placed, to_line
 from db.backup.proof import bring_forward, prove
-from db.backup.reading import unpack
+from db.backup.reading import files_in, unpack
 from tests import needs
 from tests.db.backup.house import PASSWORD, archive, pieces, state
 
@@ -68,7 +69,7 @@ def test_everything_comes_back(
     office: Path, plain: bytes, locked: bytes, tmp_path: Path, password: str
 ) -> None:
     found = opened(locked if password else plain, tmp_path / "into", password)
-    where = {(each.root, each.path): (each.entry, each.kind) for each in found.files}
+    where = {(each.root, each.path): (each.entry, each.kind) for each in files_in(tmp_path / "into")}
     for path in ("announcements/Grüezi mitenand.wav", "announcements/empty.wav", "tls/telnet.key"):
         entry, kind = where["state", path]
         assert (tmp_path / "into" / entry).read_bytes() == (office / path).read_bytes()
@@ -76,7 +77,10 @@ def test_everything_comes_back(
     entry, _ = where["config", "callisto.toml"]
     assert (tmp_path / "into" / entry).read_text() == "telnet_port = 2323\n"
     assert where["state", "tls/telnet.key"] == where["state", "tls/copy.key"]
-    assert len(where) == 7
+    assert len(where) == found.files == 7
+    assert found.media == 6
+    sizes = [each.stat().st_size for each in (tmp_path / "into").rglob("*") if each.is_file()]
+    assert sum(sizes) == found.size
     assert found.damaged == ()
     bring_forward(tmp_path / "into" / STORE, found)
     with pysqlite3.connect(str(office / "callisto.db")) as store:
@@ -97,7 +101,7 @@ def test_media_that_are_not_what_they_were_are_left_out_and_named(tmp_path: Path
     broken.write_bytes(b"is")
     found = opened(archive(folder, tmp_path / "work"), tmp_path / "into")
     assert found.damaged == (f"media/{broken.name}",)
-    assert f"media/{broken.name}" not in {each.path for each in found.files}
+    assert f"media/{broken.name}" not in {each.path for each in files_in(tmp_path / "into")}
 
 
 def run(argv: Sequence[str], folder: Path) -> subprocess.CompletedProcess[bytes]:
@@ -122,9 +126,10 @@ def test_other_programs_open_it(office: Path, tmp_path: Path, reader: str, passw
     done = run(given, tmp_path)
     assert done.returncode == 0, (done.stdout + done.stderr).decode(errors="replace")
     found = opened((tmp_path / "a.zip").read_bytes(), tmp_path / "into", password)
-    for entry in found.entries:
-        contents = (tmp_path / "out" / entry.name).read_bytes()
-        assert hashlib.sha256(contents).hexdigest() == entry.sha256
+    hashes = {entry.name: entry.sha256 for entry in found.entries}
+    hashes |= {each.entry: each.sha256 for each in files_in(tmp_path / "into")}
+    for name, wanted in hashes.items():
+        assert hashlib.sha256((tmp_path / "out" / name).read_bytes()).hexdigest() == wanted
     assert (tmp_path / "out" / MANIFEST).read_bytes() == to_json(found)
 
 
@@ -179,9 +184,20 @@ def zipped(*members: tuple[str, bytes], last: bytes | None = None) -> bytes:
     )
 
 
-def told(*entries: Entry, **other: object) -> bytes:
-    made = Manifest(FORMAT, PRODUCT, "0.1.0", MADE, "0004", "sqlite", {}, entries)
+def told(store: Entry, listed: bytes = b"", **other: object) -> bytes:
+    made = Manifest(FORMAT, PRODUCT, "0.1.0", MADE, "0004", "sqlite", {}, (store, entry(FILES, listed)))
     return to_json(replace(made, **other))  # type: ignore[arg-type]
+
+
+def whole(*members: tuple[str, bytes], listed: bytes = b"", **other: object) -> bytes:
+    """As ours are: a store, these members, the list of files, the manifest."""
+    counted = {
+        "files": listed.count(b"\n"),
+        "media": len(members),
+        "media_size": sum(len(c) for _, c in members),
+    }
+    told_of = told(S, listed, **{**counted, **other})
+    return zipped((STORE, b"store"), *members, (FILES, listed), last=told_of)
 
 
 def entry(name: str, contents: bytes) -> Entry:
@@ -190,6 +206,8 @@ def entry(name: str, contents: bytes) -> Entry:
 
 S = entry(STORE, b"store")
 MEDIUM = f"media/{hashlib.sha256(b'm').hexdigest()}"
+LINE = to_line(Placed("state", "announcements/m.wav", "media", hashlib.sha256(b"m").hexdigest(), 1))
+EMPTY = (FILES, b"")
 HOSTILE: dict[str, tuple[Callable[[], bytes], type[ArchiveError]]] = {
     "no zip": (lambda: b"%PDF-1.7 and so on, for a while, to be long enough", ForeignArchiveError),
     "empty zip": (lambda: b"PK\x05\x06" + bytes(18), ForeignArchiveError),
@@ -200,20 +218,28 @@ HOSTILE: dict[str, tuple[Callable[[], bytes], type[ArchiveError]]] = {
     "from the root": (lambda: zipped(("/etc/passwd", b"x")), UnsafeNameError),
     "backslash": (lambda: zipped(("..\\x", b"x")), UnsafeNameError),
     "drive": (lambda: zipped(("C:x", b"x")), UnsafeNameError),
-    "twice": (lambda: zipped((STORE, b"store"), (STORE, b"other"), last=told(S)), DuplicateError),
-    "two manifests": (lambda: zipped((STORE, b"store"), (MANIFEST, told(S)), last=told(S)), DuplicateError),
-    "one more": (lambda: zipped((STORE, b"store"), (MEDIUM, b"m"), last=told(S)), ForeignArchiveError),
-    "after it": (lambda: zipped((STORE, b"store"), (MANIFEST, told(S)), (MEDIUM, b"m")), ForeignArchiveError),
-    "one less": (lambda: zipped((STORE, b"store"), last=told(S, entry(MEDIUM, b"m"))), MissingMemberError),
-    "another content": (lambda: zipped((STORE, b"strange"), last=told(S)), AlteredError),
-    "newer": (lambda: zipped((STORE, b"store"), last=told(S, format=FORMAT + 1)), NewerVersionError),
-    "bomb": (lambda: zipped((STORE, bytes(30_000_000)), last=told(S)), BombError),
+    "twice": (lambda: zipped((STORE, b"store"), (STORE, b"other"), EMPTY, last=told(S)), DuplicateError),
+    "media twice": (lambda: whole((MEDIUM, b"m"), (MEDIUM, b"m"), listed=LINE), DuplicateError),
+    "a file twice": (lambda: whole((MEDIUM, b"m"), listed=LINE * 2), DuplicateError),
+    "two manifests": (lambda: zipped((MANIFEST, told(S)), last=told(S)), DuplicateError),
+    "one more": (lambda: whole((MEDIUM, b"m")), ForeignArchiveError),
+    "after it": (lambda: zipped((MANIFEST, told(S)), (MEDIUM, b"m")), ForeignArchiveError),
+    "one less": (lambda: whole(listed=LINE), MissingMemberError),
+    "no store": (lambda: zipped(EMPTY, last=told(S)), MissingMemberError),
+    "no list": (lambda: zipped((STORE, b"store"), last=told(S)), MissingMemberError),
+    "another store": (lambda: zipped((STORE, b"strange"), EMPTY, last=told(S)), AlteredError),
+    "another list": (lambda: zipped((STORE, b"store"), (FILES, b"x"), last=told(S)), AlteredError),
+    "other media": (lambda: whole((MEDIUM, b"n"), listed=LINE), AlteredError),
+    "fewer files": (lambda: whole((MEDIUM, b"m"), listed=LINE, files=2), AlteredError),
+    "a strange list": (lambda: whole(listed=b"[]\n"), ForeignArchiveError),
+    "newer": (lambda: whole(format=FORMAT + 1), NewerVersionError),
+    "bomb": (lambda: zipped((STORE, bytes(30_000_000)), EMPTY, last=told(S)), BombError),
     "bz2": (lambda: foreign(zipfile.ZIP_BZIP2), ForeignArchiveError),
     "bz2 in our name": (lambda: foreign(zipfile.ZIP_BZIP2, STORE), ForeignArchiveError),
-    "lzma in our name": (lambda: foreign(zipfile.ZIP_LZMA, STORE), ForeignArchiveError),
     "lzma": (lambda: foreign(zipfile.ZIP_LZMA), ForeignArchiveError),
-    "comment": (lambda: zipped((STORE, b"store"), last=told(S))[:-2] + b"\x02\x00hi", TruncatedError),
-    "more behind": (lambda: zipped((STORE, b"store"), last=told(S)) + b"more", TruncatedError),
+    "lzma in our name": (lambda: foreign(zipfile.ZIP_LZMA, STORE), ForeignArchiveError),
+    "comment": (lambda: whole()[:-2] + b"\x02\x00hi", TruncatedError),
+    "more behind": (lambda: whole() + b"more", TruncatedError),
 }
 
 
@@ -273,8 +299,11 @@ def with_store(office: Path, tmp_path: Path, *statements: str, rows: bool = True
         counted = {name: raw.execute(f'SELECT count(*) FROM "{name}"').fetchone()[0] for name in found.rows}
     raw.close()
     contents = (into / STORE).read_bytes()
-    given = replace(found, entries=(entry(STORE, contents),), files=(), rows=counted if rows else found.rows)
-    return zipped((STORE, contents), last=to_json(given))
+    given = replace(
+        found, entries=(entry(STORE, contents), entry(FILES, b"")), files=0, media=0, media_size=0,
+        rows=counted if rows else found.rows,
+    )  # fmt: skip
+    return zipped((STORE, contents), EMPTY, last=to_json(given))
 
 
 @pytest.mark.parametrize(
@@ -296,7 +325,7 @@ def test_a_store_that_is_not_what_it_should_be_is_no_backup(
 
 def test_a_store_that_is_no_store_is_no_backup(tmp_path: Path) -> None:
     with pytest.raises(UnsoundStoreError):
-        prove(pieces(zipped((STORE, b"store"), last=told(S))), "", tmp_path)
+        prove(pieces(whole()), "", tmp_path)
 
 
 def test_a_little_that_becomes_gigabytes_is_not_even_begun(tmp_path: Path) -> None:
@@ -323,7 +352,7 @@ def foreign_bomb() -> bytes:
 @pytest.mark.parametrize("size", [1, 7, 30, 64])
 def test_it_is_read_in_pieces_of_any_size(tmp_path: Path, size: int) -> None:
     """A header may come in pieces, too."""
-    short = zipped((STORE, b"store"), last=told(S))
-    assert unpack(pieces(short, size), tmp_path, "", ROOM).entries == (S,)
+    short = whole((MEDIUM, b"m"), listed=LINE)
+    assert unpack(pieces(short, size), tmp_path, "", ROOM).entries[0] == S
     with pytest.raises(ForeignArchiveError, match="in a way that no backup is"):
         unpack(pieces(foreign(zipfile.ZIP_BZIP2, STORE), size), tmp_path / "b", "", ROOM)

@@ -15,31 +15,21 @@ from hypothesis import strategies as st
 from db import tables
 from db.backup import kinds, names
 from db.backup.errors import ArchiveError, ForeignArchiveError, NewerVersionError
-from db.backup.manifest import (
-    FORMAT,
-    PRODUCT,
-    STORE,
-    Entry,
-    Manifest,
-    Placed,
-    is_member,
-    is_safe,
-    of_json,
-    to_json,
-)
+from db.backup.manifest import FILES, FORMAT, PRODUCT, STORE, Entry, Manifest, is_member, of_json, to_json
+from db.backup.placed import LONGEST_LINE, LONGEST_PATH, Placed, is_safe, of_line, to_line
 
 HASH = "ab" * 32
-WELCOME = Placed("state", "announcements/Grüezi.wav", f"media/{HASH}", "media")
+WELCOME = Placed("state", "announcements/Grüezi.wav", "media", HASH, 10)
 MADE = datetime(2026, 11, 23, 1, 2, 3, tzinfo=UTC)
 MANIFEST = Manifest(
     FORMAT, PRODUCT, "0.1.0", MADE, "0004", "sqlite", {"users": 3},
-    (Entry(STORE, 4096, "cd" * 32), Entry(f"media/{HASH}", 10, HASH)), (WELCOME,), ("media/broken",),
+    (Entry(STORE, 4096, "cd" * 32), Entry(FILES, 100, HASH)), 2, 1, 10, ("media/broken",),
 )  # fmt: skip
 
 
 def test_it_is_read_as_it_was_written() -> None:
     assert of_json(to_json(MANIFEST)) == MANIFEST
-    assert MANIFEST.size == 4106
+    assert MANIFEST.size == 4206
 
 
 def test_a_later_format_is_refused_by_the_version_that_wrote_it() -> None:
@@ -67,16 +57,14 @@ def altered(change: Callable[[dict[str, Any]], object]) -> bytes:
         lambda found: found.pop("schema"),
         lambda found: found.update(entries=[]),
         lambda found: found["entries"].append(found["entries"][0]),
+        lambda found: found["entries"].pop(),
         lambda found: found["entries"][0].update(name="../store.db"),
-        lambda found: found["entries"][1].update(name="media/" + "00" * 32),
+        lambda found: found["entries"][0].update(sha256="no hash"),
         lambda found: found["entries"][0].update(size=True),
-        lambda found: found["files"][0].update(path="../../etc/passwd"),
-        lambda found: found["files"][0].update(path="/etc/passwd"),
-        lambda found: found["files"][0].update(entry="media/nothing"),
-        lambda found: found["files"][0].update(entry=STORE),
-        lambda found: found["files"][0].update(root="machine"),
-        lambda found: found["files"][0].update(kind="everything"),
-        lambda found: found["files"].append(found["files"][0]),
+        lambda found: found.update(files=-1),
+        lambda found: found.update(media="1"),
+        lambda found: found.update(media_size=1.5),
+        lambda found: found.update(damaged=[1]),
     ],
 )
 def test_what_is_none_of_ours_is_refused(change: Callable[[dict[str, Any]], object]) -> None:
@@ -88,6 +76,33 @@ def test_what_is_none_of_ours_is_refused(change: Callable[[dict[str, Any]], obje
 def test_no_bytes_do_more_than_be_refused(raw: bytes) -> None:
     with pytest.raises(ArchiveError):
         of_json(raw)
+
+
+def test_a_file_is_read_as_it_was_written() -> None:
+    assert to_line(WELCOME).count(b"\n") == 1
+    assert of_line(to_line(WELCOME)) == WELCOME
+    assert WELCOME.entry == f"media/{HASH}"
+    longest = Placed("state", "ü" * LONGEST_PATH, "settings", HASH, 1 << 60)
+    assert len(to_line(longest)) < LONGEST_LINE
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"path": "../../etc/passwd"}, {"path": "/etc/passwd"}, {"path": 1}, {"root": "machine"}, {"root": []},
+        {"kind": "everything"}, {"sha256": "ab"}, {"sha256": 1}, {"size": -1}, {"size": True}, {"size": None},
+    ],
+)  # fmt: skip
+def test_a_file_that_would_be_elsewhere_is_refused(change: dict[str, object]) -> None:
+    line = json.dumps({**json.loads(to_line(WELCOME)), **change}).encode()
+    with pytest.raises(ForeignArchiveError):
+        of_line(line)
+
+
+@given(st.binary(max_size=200))
+def test_no_line_does_more_than_be_refused(line: bytes) -> None:
+    with pytest.raises(ForeignArchiveError):
+        of_line(line)
 
 
 @pytest.mark.parametrize(

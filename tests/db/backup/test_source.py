@@ -13,9 +13,9 @@ from alembic import command
 from alembic.config import Config
 from sqlalchemy import URL, Connection, create_engine
 
-from db.backup import source as sources
+from db.backup import server
 from db.backup.making import make, pieces
-from db.backup.proof import prove
+from db.backup.proof import PRESENT, prove
 from db.backup.reading import unpack
 from db.backup.source import Source, rows_of, snapshot
 from db.sample import sample_office
@@ -62,7 +62,7 @@ def of(url: str, tmp_path: Path) -> Source:
 def test_a_store_comes_back_from_any_server_as_it_was(url: str, tmp_path: Path) -> None:
     done = make(of(url, tmp_path), tmp_path / "a.zip", "a long sentence")
     assert done.manifest.dialect == url.partition(":")[0]
-    assert done.manifest.schema == head(MIGRATIONS)
+    assert done.manifest.schema == head(MIGRATIONS) == PRESENT
     (tmp_path / "into").mkdir()
     unpack(pieces(done.file), tmp_path / "into", "a long sentence", 1 << 30)
     with Store.open(url) as was, Store.open(f"sqlite:///{tmp_path}/into/store.db") as now:
@@ -78,7 +78,7 @@ def test_what_is_written_meanwhile_is_not_in_it(
     url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """On a server, the moment is when the first table is looked at."""
-    current = sources.must_be_current
+    current = server.must_be_current
 
     def then_somebody_writes(connection: Connection, shown: str) -> str:
         found = current(connection, shown)
@@ -86,7 +86,7 @@ def test_what_is_written_meanwhile_is_not_in_it(
             store.calls.ingest("calls-2.jsonl", 0, [call(5000)], 1)
         return found
 
-    monkeypatch.setattr(sources, "must_be_current", then_somebody_writes)
+    monkeypatch.setattr(server, "must_be_current", then_somebody_writes)
     assert snapshot(of(url, tmp_path)).rows["call"] == 1200
 
 
