@@ -12,6 +12,7 @@ from pathlib import Path
 import pysqlite3
 import pytest
 
+from db import anew
 from db.anew import NotAnewError, put_anew
 from db.compact import compact
 from db.compacted import Keep
@@ -120,17 +121,21 @@ def test_a_reader_who_looks_on_sees_the_new_file_next_time(house: House, databas
     assert "by another" in {row[5] for row in house.rows()["audit"]}
 
 
-def test_what_was_written_past_the_journal_stays(house: House, database: Database) -> None:
+def test_what_was_written_past_the_journal_stays(
+    house: House, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """By a program of others: then it is compacted in its place."""
-    real = database.alone
     raw = pysqlite3.connect(str(house.path), isolation_level=None)
+    real = anew._copy
 
-    def alone() -> object:
+    def copied(path: Path, journal: Path, copy: Path) -> None:
+        real(path, journal, copy)
         raw.execute("UPDATE contact SET rank = 99 WHERE id = 5")
-        return real()
 
-    with pytest.raises(NotAnewError, match="table contact was changed past the journal"):
-        put_anew(house.path, house.journal, alone)  # type: ignore[arg-type]
+    with monkeypatch.context() as patch:
+        patch.setattr("db.anew._copy", copied)
+        with pytest.raises(NotAnewError, match="table contact was changed past the journal"):
+            put_anew(house.path, house.journal, database.alone)
     raw.close()
     assert house.left() == set()
     done = compact(database, Keep(), NOW)
