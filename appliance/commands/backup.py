@@ -143,8 +143,12 @@ def _note(config: Config, made: Made, file: str | None) -> None:
     """A store that cannot be written has a backup all the same."""
     where = "standard output" if file == OUT else str(made.file)
     rows = sum(made.manifest.rows.values())
-    with suppress(StoreError), Store.open(config.store_url, config.edition) as store:
-        store.audit.note(actor(), "backup", f"{where}: {made.size / 1e6:,.1f} MB with {rows:,} rows")
+    detail = f"{where}: {made.size / 1e6:,.1f} MB with {rows:,} rows"
+    with (
+        suppress(StoreError),
+        Store.open(config.store_url, config.edition, journal=config.journal_dir) as store,
+    ):
+        store.audit.note(actor(), "backup", detail)
 
 
 def _tell(made: Made, file: str | None) -> None:

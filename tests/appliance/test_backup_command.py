@@ -38,6 +38,8 @@ def test_it_is_kept_here_and_only_the_newest_stay(
         (note,) = store.audit.latest(1)
     assert (note.action, note.actor.channel) == ("backup", "cli")
     assert str(file) in note.detail
+    journal = [each.read_bytes() for each in (tmp_path / "var" / "journal").iterdir() if each.is_file()]
+    assert any(file.name.encode() in each for each in journal)
 
 
 def test_the_password_comes_from_a_file_and_is_told_nowhere(office: Callisto, tmp_path: Path) -> None:
