@@ -16,7 +16,7 @@ import pysqlite3
 from sqlalchemy import URL
 
 from db.engine import Database
-from db.errors import RefusedError
+from db.errors import RefusedError, StoreUnavailableError
 from db.journal import files, snapshots
 from db.journal.format import FormatError, Place
 from db.journal.scrub import scrub
@@ -75,7 +75,11 @@ def keep(store: Path, journal: Path, folder: Path) -> Round:
     place = _rotate(store, journal)
     if not found.damage:
         finding, hint = _began(journal, place.generation, compared=found.since is not None)
-    place = snapshots.take(store, folder)
+    try:
+        place = snapshots.take(store, folder)
+    except pysqlite3.Error as exc:
+        hint = "make room there, or mend the disk; snapshots and journal are as they were"
+        raise StoreUnavailableError(f"no snapshot can be taken in {folder}: {exc}", hint=hint) from exc
     if found.since is not None:
         snapshots.prune(folder, journal, place)
     size = snapshots.path_of(folder, place.generation).stat().st_size
@@ -93,11 +97,6 @@ def journal_bytes(journal: Path, folder: Path) -> int:
     newest = max(snapshots.generations(folder), default=0)
     later = (files.path_of(journal, each) for each in files.generations(journal) if each >= newest)
     return sum(path.stat().st_size for path in later)
-
-
-def whole_bytes(journal: Path, folder: Path) -> int:
-    """Of all snapshots and all of the journal."""
-    return sum(path.stat().st_size for place in (journal, folder) for path in place.glob("*.*"))
 
 
 def _rotate(store: Path, journal: Path) -> Place:

@@ -36,11 +36,23 @@ def generations(folder: Path) -> list[int]:
 
 def take(store: Path, folder: Path) -> Place:
     """A snapshot of `store`, synced; where in the journal it stands. Writers go on meanwhile. Raises
-    UnsoundSnapshotError, OSError, pysqlite3.Error."""
+    UnsoundSnapshotError, OSError, pysqlite3.Error; there is no new snapshot then."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     part = folder / "snapshot.part"
-    part.unlink(missing_ok=True)
-    os.close(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+    try:
+        part.unlink(missing_ok=True)
+        os.close(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+        place = _copy(store, part)
+        _sync(part)
+        part.replace(path_of(folder, place.generation))
+    finally:
+        part.unlink(missing_ok=True)
+    files.sync_folder(folder)
+    return place
+
+
+def _copy(store: Path, part: Path) -> Place:
+    """While others write all the time its rows cannot be counted beside those of the store."""
     with closing(pysqlite3.connect(str(store), timeout=5, isolation_level=None)) as raw:
         for attempt in range(3):
             counts, place = _looked_at(raw)
@@ -54,13 +66,10 @@ def take(store: Path, folder: Path) -> Place:
     if copied == place and counts != found:
         problems.append("it does not have the store's rows")
     if problems:
-        part.unlink()
         raise UnsoundSnapshotError(
-            f"the snapshot is not sound: {'; '.join(problems)}", hint="repair the store"
+            f"the snapshot is not sound: {'; '.join(problems)}",
+            hint="Repair Database puts the store right: repair start in the shell, or callisto repair",
         )
-    _sync(part)
-    part.replace(path_of(folder, copied.generation))
-    files.sync_folder(folder)
     return copied
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -23,6 +25,7 @@ from db.journal.keeping import Round
 from db.stores.jobs import JobRun
 from db.variables.states import Actor
 from scheduler.service import Planner
+from tests.appliance.test_maintenance import children
 from tests.appliance.waiting import eventually
 from tests.fakes.services import FakeServices
 
@@ -165,6 +168,19 @@ async def test_two_who_ask_at_once_get_one_round_and_none_while_there_is_a_repai
     place.repairs = True
     with pytest.raises(JournalError, match="is being repaired"):
         await place.journal.keep()
+
+
+async def test_a_round_that_is_killed_is_told_and_the_next_one_is_whole(place: Place) -> None:
+    await place.write("one")
+    under_way = asyncio.create_task(place.journal.keep())
+    (pid,) = await eventually(lambda: children(os.getpid(), "snapshotter"), 30)
+    os.kill(pid, signal.SIGKILL)
+    with pytest.raises(JournalError, match="killed by SIGKILL"):
+        await under_way
+    await place.journal.keep()
+    await place.write("two")
+    assert "the same" in await place.journal.keep()
+    assert place.journal.facts()["problem"] == ""
 
 
 async def test_changes_go_on_while_a_round_is_under_way(place: Place) -> None:

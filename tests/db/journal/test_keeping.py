@@ -6,19 +6,23 @@ import os
 import shutil
 from collections.abc import Callable
 from contextlib import closing, suppress
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pysqlite3
 import pytest
 
 from db.engine import Database, parse_url
-from db.errors import RefusedError
+from db.errors import RefusedError, StoreError
 from db.journal import files, keeping, snapshots
 from db.journal.format import Place
 from db.journal.keeping import keep
 from db.journal.replay import replay
 from db.journal.scrub import scrub
 from db.journal.writer import place_of
+from db.repair.job import Folder, new
+from db.repair.kept import Kept
+from db.repair.work import repair
 from db.store import prepare
 
 
@@ -94,6 +98,25 @@ def test_after_a_difference_nothing_is_rotated_and_what_to_do_is_said(office: Of
     assert office.snapshots_and_journals() == before
     office.damage("DELETE FROM audit WHERE id = 2")
     assert office.keep().finding == "table audit, id 2: the row is missing"
+
+
+def test_what_passed_the_journal_by_is_undone_by_a_repair_and_the_next_round_is_good(
+    office: Office, tmp_path: Path
+) -> None:
+    office.keep()
+    office.write(4)
+    office.damage("UPDATE audit SET detail = '99' WHERE id = 2")
+    assert office.keep().finding != ""
+    folder = Folder(tmp_path / "repair")
+    job = new("admin", office.store, 0, datetime(2026, 11, 23, tzinfo=UTC), force=True)
+    sources = Kept(office.journal, office.snapshots, tmp_path / "backups")
+    done = repair(folder, job, lambda _: None, sources)
+    assert not done.failed, done.result
+    assert office.details() == [1, 2, 3, 4]
+    assert keeping.lacks_snapshot(place(office), office.journal, office.snapshots)
+    office.write()
+    assert office.keep().finding == ""
+    assert office.details() == [1, 2, 3, 4, 5]
 
 
 def test_a_damaged_store_is_a_finding(office: Office) -> None:
@@ -175,6 +198,31 @@ def test_without_room_nothing_is_begun(office: Office, monkeypatch: pytest.Monke
         office.keep()
     assert "make room" in refused.value.hint
     assert snapshots.generations(office.snapshots) == []
+
+
+@pytest.mark.parametrize("what", ["the copy", "the look at it"])
+def test_a_snapshot_that_cannot_be_written_leaves_everything_as_it_was(
+    office: Office, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    office.keep()
+    office.write(2)
+    before = snapshots.generations(office.snapshots)
+
+    def full(_raw: object) -> object:
+        raise pysqlite3.OperationalError("database or disk is full")
+
+    with monkeypatch.context() as patch:
+        if what == "the copy":
+            patch.setattr("db.journal.snapshots._looked_at", full)
+        else:
+            patch.setattr("db.journal.snapshots._problems", lambda _raw: ["page 7 is damaged"])
+        with pytest.raises(StoreError, match="full" if what == "the copy" else "page 7") as refused:
+            office.keep()
+    assert refused.value.hint
+    assert snapshots.generations(office.snapshots) == before
+    assert not list(office.snapshots.glob("*.part"))
+    office.write()
+    assert office.keep().finding == ""
 
 
 def test_a_writer_that_was_killed_between_journal_and_commit_is_no_difference(office: Office) -> None:
