@@ -52,7 +52,7 @@ def build(
         revision = _revision(into)
         if revision >= floor:
             tables = tuple(replace(each, from_journal=each.rows) for each in _counted(into))
-            return Built("journal", tables, notes=tuple(notes))
+            return Built("journal", tables, notes=(*notes, *sources.notes()))
         notes.append(f"the journal ends with revision {revision}, and the store had {floor}")
     clear(into)
     return _salvaged(damaged, log, into, sources, notes)

@@ -60,6 +60,30 @@ class Kept:
                 self._note(f"snapshot {generation} and the journal are not the store: {_words(exc)}")
             else:
                 return True
+        return self._joined(into, place)
+
+    def _joined(self, into: Path, place: Place | None) -> bool:
+        """The store was once put back to what it had been, and went on from there: what it had lost is joined
+        with what came since, where that is all that is wrong with the journal."""
+        since = remembered.joined_since(self._journal)
+        if since is None or (place is not None and place.generation != max(headers_of(self._journal))):
+            return False
+        for generation in reversed(snapshots.generations(self._snapshots)):
+            if not since <= generation < max(headers_of(self._journal)):
+                continue
+            clear(into)
+            try:
+                _copied(snapshots.path_of(self._snapshots, generation), into)
+                with closing(_raw(into)) as raw:
+                    remembered.go_on(raw, self._journal, place_of(raw))
+                    remembered.forget(raw)
+                if problem := _unsound(into):
+                    raise BrokenChainError(problem)
+            except _FAILURES as exc:
+                self._note(f"snapshot {generation} and all of the journal: {_words(exc)}")
+            else:
+                self._note("changes that the store had lost are in it again, after those that came since")
+                return True
         return False
 
     def rows(self, table: str, into: Path) -> Iterator[Known]:

@@ -49,6 +49,29 @@ def go_on(raw: Any, folder: Path, place: Place) -> None:
     raw.execute("COMMIT")
 
 
+def joined_since(folder: Path) -> int | None:
+    """The oldest generation from which all that has come is there, though the store lost answered changes on
+    the way; None when it lost none, or something is damaged."""
+    headers = headers_of(folder)
+    behind = [each for each, header in headers.items() if header.because is Because.BEHIND]
+    if not behind or set(headers) != set(files.generations(folder)):
+        return None
+    oldest: int | None = None
+    for generation in sorted(headers, reverse=True):
+        if not _is_whole(files.path_of(folder, generation)):
+            break
+        oldest = generation
+        header = headers[generation]
+        if header.follows is None and header.because is not Because.BEHIND:
+            break
+    return oldest if oldest is not None and oldest < min(behind) else None
+
+
+def forget(raw: Any) -> None:
+    """It is a store like others again."""
+    raw.execute(f"DROP TABLE {_JOURNALLED}")
+
+
 def records(path: Path) -> Iterator[Record]:
     """Those of one generation that can be read and that may have been committed. Raises OSError,
     FormatError."""
@@ -81,6 +104,15 @@ def query(table: str, columns: Sequence[str]) -> str:
         f"SELECT {names}, EXISTS (SELECT 1 FROM {_JOURNALLED} WHERE name = '{table}' AND row = t.rowid)"
         f' FROM "{table}" AS t'
     )
+
+
+def _is_whole(path: Path) -> bool:
+    with path.open("rb") as file:
+        file.seek(len(MAGIC))
+        frames = Frames(file)
+        for _ in frames:
+            pass
+        return not frames.damaged
 
 
 def _take(raw: Any, header: Header, record: Record, columns: dict[str, set[str]]) -> None:

@@ -52,6 +52,14 @@ class House:
         finally:
             database.close()
 
+    def change(self, *at: int) -> None:
+        database = Database(parse_url(f"sqlite:///{self.store}"), journal=self.journal)
+        try:
+            for each in at:
+                database.change(lambda connection, each=each: _changed(connection, each))
+        finally:
+            database.close()
+
     def repair(self, *, force: bool = False) -> dict[str, Any]:
         sources = Kept(self.journal, self.snapshots, self.backups)
         job: Job = new("admin", self.store, 0, NOON, force=force)
@@ -244,3 +252,17 @@ def test_the_journal_goes_on_from_a_backup(house: House) -> None:
     assert table(report, "call")["from_journal"] > 0
     assert table(report, "call")["from_backup"] > 0
     assert house.rows() == truth
+
+
+def test_what_a_store_lost_when_it_was_put_back_is_joined_with_what_came_since(house: House) -> None:
+    before = house.store.read_bytes()
+    house.work(3)
+    lost = house.rows()["call"]
+    house.store.write_bytes(before)
+    house.change(40)
+    since = house.rows()["call"]
+    assert not lost <= since
+    report = house.repair(force=True)
+    assert report["how"] == "journal"
+    assert house.rows()["call"] == lost | since
+    assert any("had lost" in each for each in report["notes"])
