@@ -1,4 +1,4 @@
-"""A router's SIP side in a process of its own, ready."""
+"""A router's SIP side in a process of its own, ready; and the transaction layer alone."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.router.sip.transactions_world import World
+from tests.router.sip.wire import FakeFlow
 from tests.sip.engine import Engine, engine
 
 
@@ -13,3 +15,18 @@ from tests.sip.engine import Engine, engine
 def router() -> Iterator[Engine]:
     with engine() as running:
         yield running
+
+
+@pytest.fixture
+def world() -> World:
+    return World()
+
+
+@pytest.fixture
+def udp() -> FakeFlow:
+    return FakeFlow()
+
+
+@pytest.fixture
+def tcp() -> FakeFlow:
+    return FakeFlow("TCP")
