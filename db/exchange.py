@@ -78,16 +78,23 @@ _FLOCK = struct.Struct("hhqqi4x")
 
 
 def _lock(handle: int, kind: int, byte: int) -> bool:
+    """A file system without such locks has no turns."""
     try:
         fcntl.fcntl(handle, fcntl.F_OFD_SETLK, _FLOCK.pack(kind, os.SEEK_SET, byte, 1, 0))
     except (BlockingIOError, PermissionError):
         return False
+    except OSError:
+        return True
     return True
 
 
 def _is_waited_for(handle: int) -> bool:
     asked = _FLOCK.pack(fcntl.F_WRLCK, os.SEEK_SET, _QUEUE, 1, 0)
-    return bool(_FLOCK.unpack(fcntl.fcntl(handle, fcntl.F_OFD_GETLK, asked))[0] != fcntl.F_UNLCK)
+    try:
+        found = fcntl.fcntl(handle, fcntl.F_OFD_GETLK, asked)
+    except OSError:
+        return False
+    return bool(_FLOCK.unpack(found)[0] != fcntl.F_UNLCK)
 
 
 @contextmanager

@@ -66,6 +66,17 @@ def test_who_comes_when_somebody_waits_does_not_go_first(
     assert order == ["the second waits", "the first writes", "the second writes"]
 
 
+def test_a_file_system_without_such_locks_has_no_turns(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def without(*_: object) -> bytes:
+        raise OSError(37, "No locks available")
+
+    monkeypatch.setattr(exchange.fcntl, "fcntl", without)
+    with writing(tmp_path / "callisto.db"), writing(tmp_path / "callisto.db"):
+        pass
+
+
 def test_a_writer_that_hangs_holds_nobody_up_for_ever(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
