@@ -52,9 +52,13 @@ def run(
         cwd=folder,
     ) as process:
         assert process.stdout is not None
-        for line in process.stdout:
-            lines.append(line)
-            tell(line.rstrip())
+        try:
+            for line in process.stdout:
+                lines.append(line)
+                tell(line.rstrip())
+        except BaseException:
+            process.terminate()  # we were interrupted: it must not go on alone
+            raise
     if process.returncode:
         last = "".join(f"    {line}" for line in deque(lines, SHOWN_LINES))
         raise BuildError(f"{Path(words[0]).name} has failed (exit status {process.returncode}):\n{last}")
