@@ -18,10 +18,11 @@ from appliance.errands import Errands
 from appliance.roles.archivist import MARK
 from appliance.services.process import ChildProcess, in_words
 from appliance.store_keeper import StoreKeeper
+from appliance.targets.ports import Target
 from db.backup.making import kept, pieces, thin, tidy
 from db.backup.names import made_at_of, name_of
 from db.backup.password import checked
-from db.backup.progress import Progress, Tell
+from db.backup.progress import Progress
 from db.errors import PasswordRefusedError, StoreError
 from db.variables.states import Actor
 from shell.backup_ports import HERE, BackupRefusedError, BackupState, KeptBackup
@@ -45,12 +46,6 @@ class Destination(Protocol):
         loop's thread. Raises BackupRefusedError."""
 
 
-class Target(Protocol):
-    """As `appliance.targets.ports.Target`, as far as a backup needs it."""
-
-    def put(self, name: str, chunks: Any, tell: Tell) -> Any: ...
-
-
 class Carried:
     """A destination that is a target, spoken to in a thread of its own."""
 
@@ -65,7 +60,10 @@ class Carried:
         def told(now: Progress) -> None:
             loop.call_soon_threadsafe(tell, now)
 
-        stored = await errands.do(self._target.put, file.name, pieces(file), told)
+        try:
+            stored = await errands.do(self._target.put, file.name, pieces(file), told)
+        finally:
+            errands.close()
         return f"it is on {self.name}: {stored.size / 1e6:,.1f} MB"
 
 

@@ -18,7 +18,8 @@ class Errands:
     end of the process; a database or a name server that does not answer would hold it up."""
 
     def __init__(self, name: str, workers: int = 1) -> None:
-        self._waiting: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
+        self._waiting: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
+        self._workers = workers
         for number in range(workers):
             threading.Thread(target=self._run, name=f"{name} {number}", daemon=True).start()
 
@@ -38,9 +39,14 @@ class Errands:
         self._waiting.put(carry_out)
         return await future
 
+    def close(self) -> None:
+        """The threads end when they have done what they were given; nobody waits for them."""
+        for _ in range(self._workers):
+            self._waiting.put(None)
+
     def _run(self) -> None:
-        while True:
-            self._waiting.get()()
+        while work := self._waiting.get():
+            work()
 
 
 def _settle(future: asyncio.Future[Any], setter: Callable[[Any], None], value: object) -> None:

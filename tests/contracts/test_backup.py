@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import os
 import signal
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -19,8 +19,9 @@ from appliance.control.backup import ControlBackup, handlers
 from appliance.control.client import ControlClient
 from appliance.control.server import ControlServer
 from appliance.store_keeper import StoreKeeper
+from appliance.targets.ports import Listed, Stored, TargetError
 from db.backup.making import LOCK, kept, pieces
-from db.backup.progress import Progress
+from db.backup.progress import Progress, Tell
 from db.backup.proof import prove
 from db.variables.states import Actor
 from shell.backup_ports import Backup, BackupRefusedError, BackupState
@@ -113,23 +114,30 @@ async def test_what_cannot_be_is_refused_with_its_way_out(place: Place) -> None:
 
 
 class Vault:
-    """A target that holds what it was given, and stops in between until it may go on."""
+    """A target that holds what it was given."""
 
     def __init__(self) -> None:
-        self.raw = b""
-        self.failure: Exception | None = None
+        self.held: dict[str, bytes] = {}
+        self.failure: TargetError | None = None
 
-    def put(self, name: str, chunks: Any, tell: Callable[[Progress], None]) -> Any:
+    def put(self, name: str, chunks: Iterable[bytes], tell: Tell) -> Stored:
         if self.failure:
             raise self.failure
-        self.raw = b"".join(chunks)
-        tell(Progress(len(self.raw), len(self.raw), "carries it to the vault"))
-        return Stored(len(self.raw))
+        raw = self.held[name] = b"".join(chunks)
+        tell(Progress(len(raw), len(raw), "carries it to the vault"))
+        return Stored(len(raw), hashlib.sha256(raw).hexdigest())
 
+    def names(self) -> Sequence[Listed]:
+        return ()
 
-@dataclass
-class Stored:
-    size: int
+    def get(self, name: str) -> Iterator[bytes]:
+        return iter([self.held[name]])
+
+    def delete(self, name: str) -> None:
+        del self.held[name]
+
+    def test(self) -> Iterator[str]:
+        return iter(())
 
 
 class Slow:
@@ -189,12 +197,12 @@ async def test_it_is_carried_to_a_target_when_it_is_proven(job: Backups, tmp_pat
     job.start(ANNA, Carried("the vault", vault), SECRET)
     done = await last(job)
     assert "it is on the vault" in done.result
-    assert (tmp_path / "backups" / done.file).read_bytes() == vault.raw
+    assert (tmp_path / "backups" / done.file).read_bytes() == vault.held[done.file]
 
 
 async def test_a_target_that_fails_is_said_and_the_backup_stays_here(job: Backups, tmp_path: Path) -> None:
     vault = Vault()
-    vault.failure = BackupRefusedError("the vault is shut", "open it")
+    vault.failure = TargetError("the vault is shut", "open it")
     job.start(ANNA, Carried("the vault", vault), "")
     done = await last(job)
     assert (done.failed, done.result, done.hint) == (True, "the vault is shut", "open it")
