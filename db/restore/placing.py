@@ -9,7 +9,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from db.backup.gathering import FOLDERS, SHA256
-from db.backup.manifest import Kind, Manifest, Placed
+from db.backup.manifest import Kind
+from db.backup.placed import Placed
+from db.backup.reading import files_in
 from db.whole import sync_folder
 
 CHUNK = 1 << 18
@@ -27,17 +29,17 @@ class Files:
         self._before = aside / "before"
         self.configuration = aside / "configuration"
 
-    def changes(self, manifest: Manifest, kinds: Sequence[Kind]) -> tuple[str, ...]:
+    def changes(self, kinds: Sequence[Kind]) -> tuple[str, ...]:
         """Paths that come or change."""
-        return tuple(each.path for each in self._wanted(manifest, kinds) if not self._is_there(each))
+        return tuple(each.path for each in self._wanted(kinds) if not self._is_there(each))
 
-    def place(self, manifest: Manifest, kinds: Sequence[Kind]) -> None:
+    def place(self, kinds: Sequence[Kind]) -> None:
         """What is there and in no backup stays. Raises OSError."""
-        for placed in self._wanted(manifest, kinds):
+        for placed in self._wanted(kinds):
             if not self._is_there(placed):
                 self._put(self._unpacked / placed.entry, self._state / placed.path, placed.path)
         if "settings" in kinds:
-            for placed in manifest.files:
+            for placed in files_in(self._unpacked):
                 if placed.root == "config":
                     target = self.configuration / placed.path
                     _folder(target.parent)
@@ -56,9 +58,9 @@ class Files:
         """What was there before is wanted no more."""
         shutil.rmtree(self._before, ignore_errors=True)
 
-    def _wanted(self, manifest: Manifest, kinds: Sequence[Kind]) -> Iterator[Placed]:
+    def _wanted(self, kinds: Sequence[Kind]) -> Iterator[Placed]:
         """An archive may name any path; ours are below three folders."""
-        for placed in manifest.files:
+        for placed in files_in(self._unpacked):
             if placed.root == "state" and placed.kind in kinds and placed.path.split("/")[0] in _FOLDERS:
                 yield placed
 

@@ -15,7 +15,7 @@ from pathlib import Path
 import pysqlite3
 
 from db.backup import making
-from db.backup.manifest import MANIFEST, STORE, Manifest, of_json, to_json
+from db.backup.manifest import STORE, Manifest
 from db.backup.names import name_of
 from db.backup.progress import Tell, silent
 from db.backup.proof import bring_forward
@@ -46,7 +46,6 @@ def read(folder: Folder, chunks: Iterable[bytes], password: str, tell: Tell = si
     room = shutil.disk_usage(folder.path).free // 2
     manifest = unpack(chunks, folder.unpacked, password, room, tell)
     bring_forward(folder.unpacked / STORE, manifest)
-    (folder.unpacked / MANIFEST).write_bytes(to_json(manifest))
     return manifest
 
 
@@ -69,7 +68,7 @@ def rehearse(folder: Folder, job: Job, manifest: Manifest, user: str = "") -> Pl
             if user in built.administrators
             else f"{user} will not be an administrator; {', '.join(sorted(built.administrators))} will"
         )
-    changed = _files(folder, job).changes(manifest, job.kinds)
+    changed = _files(folder, job).changes(job.kinds)
     return Plan(job.archive, manifest.made_at, manifest.version, manifest.schema, job.kinds, different,
                 changed, built.left_out, tuple(warnings))  # fmt: skip
 
@@ -185,7 +184,6 @@ def now() -> str:
 
 
 def _exchange(folder: Folder, job: Job, files: exchanged.Files, at: At) -> Job:
-    manifest = of_json((folder.unpacked / MANIFEST).read_bytes())
     job = _at(folder, job, at, Step.BUILD)
     files.keep()
     present = files.path if is_readable(files.path) else None
@@ -195,7 +193,7 @@ def _exchange(folder: Folder, job: Job, files: exchanged.Files, at: At) -> Job:
     notes = [*built.left_out]
     job = _at(folder, replace(job, notes=tuple(notes)), at, Step.FILES)
     placed = _files(folder, job)
-    placed.place(manifest, job.kinds)
+    placed.place(job.kinds)
     if placed.configuration.is_dir():
         notes.append(f"the configuration is not put in place; compare it with yours: {placed.configuration}")
     job = replace(job, was=files.state(), notes=tuple(notes))
