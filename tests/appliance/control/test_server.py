@@ -8,66 +8,16 @@ import os
 import random
 import socket
 import stat
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
 from appliance.control import address
 from appliance.control.client import ControlClient, ControlUnavailableError, watch
-from appliance.control.protocol import MAX_LINE, RefusedError, Request
-from appliance.control.reporter import Reporter
-from appliance.control.server import ControlServer, Peer
+from appliance.control.protocol import MAX_LINE, RefusedError
+from appliance.control.server import ControlServer
+from tests.appliance.control.office import Office
 from tests.appliance.waiting import eventually
-
-
-class Office:
-    """Handlers as a supervisor has them."""
-
-    def __init__(self) -> None:
-        self.heard: list[tuple[str, object, int]] = []
-        self.hold = asyncio.Event()
-
-    def handlers(self) -> dict[str, object]:
-        return {
-            "status": lambda request, peer: {"fine": True},
-            "slow": self.slow,
-            "refuse": self.refuse,
-            "break": lambda request, peer: 1 / 0,
-            "ready": self.note,
-            "facts": self.note,
-            "large": lambda request, peer: "x" * MAX_LINE,
-        }
-
-    def note(self, request: Request, peer: Peer) -> None:
-        self.heard.append((request.name, request.args.get("facts"), peer.pid))
-
-    async def slow(self, request: Request, peer: Peer) -> str:
-        await self.hold.wait()
-        return "done"
-
-    async def refuse(self, request: Request, peer: Peer) -> None:
-        raise RefusedError("not today", "ask tomorrow")
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    """A path far longer than the 108 bytes of a socket address."""
-    folder = tmp_path / ("long" * 30) / "run"
-    folder.mkdir(parents=True)
-    return folder / "control.sock"
-
-
-@pytest.fixture
-async def office() -> Office:
-    return Office()
-
-
-@pytest.fixture
-async def server(path: Path, office: Office) -> AsyncIterator[ControlServer]:
-    async with ControlServer(path, office.handlers(), max_clients=8) as server:  # type: ignore[arg-type]
-        yield server
-    assert not path.exists()
 
 
 async def test_a_request_gets_its_result(server: ControlServer, path: Path) -> None:
@@ -292,155 +242,6 @@ async def test_a_socket_file_left_behind_is_replaced_and_one_that_answers_is_not
             address.listen(path)
         async with ControlClient(path) as client:
             assert await client.request("status")
-
-
-async def test_the_reporter_introduces_itself_and_tells_changed_facts(
-    server: ControlServer, path: Path, office: Office
-) -> None:
-    reporter = Reporter(path, "router")
-    reporter.ready({"calls": 0})
-    reporter.facts({"calls": 0})
-    now = 0.0
-
-    def heard(count: int) -> bool:
-        nonlocal now
-        now += 0.5
-        reporter.turn(now)
-        return len(office.heard) == count
-
-    await eventually(lambda: heard(1))
-    reporter.facts({"calls": 1})
-    await eventually(lambda: heard(2))
-    assert [(name, facts) for name, facts, _ in office.heard] == [
-        ("ready", {"calls": 0}),
-        ("facts", {"calls": 1}),
-    ]
-    reporter.close()
-
-
-async def test_the_reporter_comes_back_after_the_server_did(path: Path, office: Office) -> None:
-    reporter = Reporter(path, "router")
-    reporter.ready({"calls": 2})
-    now = 0.0
-
-    def heard() -> list[object]:
-        nonlocal now
-        now += 0.5
-        reporter.turn(now)
-        return office.heard  # type: ignore[return-value]
-
-    for _ in range(2):
-        async with ControlServer(path, office.handlers()):  # type: ignore[arg-type]
-            await eventually(heard)
-        assert office.heard[0][:2] == ("ready", {"calls": 2})
-        office.heard.clear()
-    reporter.close()
-
-
-async def test_the_reporter_never_waits_for_a_supervisor_that_does_not_read(path: Path) -> None:
-    listening = address.listen(path)
-    reporter = Reporter(path, "router")
-    reporter.ready({})
-    loop = asyncio.get_running_loop()
-    started = loop.time()
-    for n in range(5000):
-        reporter.publish("call", {"n": n, "text": "x" * 500})
-        reporter.turn(float(n))
-    assert loop.time() - started < 5
-    peer, _ = listening.accept()
-    peer.setblocking(False)
-    with peer:
-        sent = b""
-
-        def told() -> bool:
-            nonlocal sent
-            try:
-                sent += peer.recv(1 << 20)
-            except BlockingIOError:
-                reporter.publish("call", {"n": -1})
-            reporter.turn(1e6)
-            return b'"topic":"dropped"' in sent
-
-        await eventually(told)
-    reporter.close()
-    listening.close()
-
-
-async def test_publishers_learn_what_is_watched_and_when_nobody_watches_any_more(
-    server: ControlServer, path: Path
-) -> None:
-    publisher = watch(path, ["watched"])
-    assert await anext(publisher) == ("watched", {"topics": []})
-    watcher = asyncio.create_task(anext(watch(path, ["call"])))
-    assert await anext(publisher) == ("watched", {"topics": ["call"]})
-    server.publish("call", {"n": 1})
-    assert await watcher == ("call", {"n": 1})
-    del watcher
-    assert await anext(publisher) == ("watched", {"topics": []})
-    await publisher.aclose()  # type: ignore[attr-defined]
-
-
-async def test_the_reporter_sends_only_what_somebody_watches(path: Path) -> None:
-    listening = address.listen(path)
-    reporter = Reporter(path, "router")
-    reporter.turn(0.0)
-    peer, _ = listening.accept()
-    with peer:
-        reporter.publish("call", {"n": 1})
-        peer.sendall(b'{"event":"watched","data":{"topics":["notice"]}}\n')
-        reporter.publish("notice", {"n": 2})
-        reporter.turn(1.0)
-        reporter.publish("call", {"n": 3})
-        reporter.publish("notice", {"n": 4})
-        reporter.turn(1.5)
-        peer.sendall(b'{"event":"watched","data":{"topics":["call"]}}\n')
-        reporter.publish("call", {"n": 5})
-        reporter.turn(2.0)
-        lines = [json.loads(line) for line in peer.recv(1 << 16).splitlines()]
-    published = [line["args"]["data"]["n"] for line in lines if line["request"] == "publish"]
-    assert published == [1, 2, 4, 5]
-    reporter.close()
-    listening.close()
-
-
-async def test_a_watcher_sees_what_the_reporter_publishes_right_after_it_came(
-    server: ControlServer, path: Path
-) -> None:
-    reporter = Reporter(path, "router")
-    reporter.ready({})
-    now = 0.0
-
-    def tell() -> bool:
-        nonlocal now
-        now += 0.5
-        reporter.turn(now)
-        reporter.publish("call", {"n": 1})
-        return watcher.done()
-
-    watcher = asyncio.create_task(anext(watch(path, ["call"])))
-    await eventually(tell)
-    assert watcher.result() == ("call", {"n": 1})
-    reporter.close()
-
-
-async def test_what_cannot_be_told_does_not_stop_the_router(path: Path) -> None:
-    """Facts and events that are no JSON; a supervisor that speaks nonsense, and goes."""
-    listening = address.listen(path)
-    reporter = Reporter(path, "router")
-    reporter.ready({"bad": float("nan")})
-    reporter.publish("call", {"bad": object()})
-    for now in (0.0, 10.0):
-        reporter.turn(now)
-        peer, _ = listening.accept()
-        peer.sendall(
-            b'nonsense\n{"event":"watched","data":3}\n{"event":"watched","data":{"topics":[[]]}}\n\xff\n'
-        )
-        reporter.turn(now)
-        reporter.facts({"bad": object()})
-        peer.close()
-        reporter.turn(now)
-    reporter.close()
-    listening.close()
 
 
 async def raw(path: Path) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
