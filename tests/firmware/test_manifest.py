@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from firmware.manifest import (
@@ -102,6 +102,7 @@ def test_any_bytes_are_a_manifest_or_refused(raw: bytes) -> None:
         of_json(raw)
 
 
+@settings(deadline=None, max_examples=30)
 @given(st.lists(st.tuples(st.integers(0, 9 << 20), st.binary(min_size=1, max_size=9000)), max_size=5))
 def test_the_ranges_and_zeros_make_up_the_image(
     tmp_path_factory: Any, writes: list[tuple[int, bytes]]
