@@ -7,6 +7,7 @@ import hashlib
 import os
 import subprocess
 import sys
+import tracemalloc
 from pathlib import Path
 from typing import NoReturn
 
@@ -143,6 +144,22 @@ def test_a_password_that_would_not_do_is_refused(password: str) -> None:
 def test_passwords_that_do() -> None:
     assert checked("") == ""
     assert checked(PASSWORD) == PASSWORD
+
+
+def test_a_thousand_files_take_a_thousand_bytes_each_at_most(tmp_path: Path) -> None:
+    """Of memory, while they are written and read back. Half of it is the directory at the archive's end."""
+    folder = state(tmp_path / "state" if not (tmp_path / "state").mkdir() else tmp_path, 10)
+    for number in range(1000):
+        contents = str(number).encode()
+        (folder / "media" / hashlib.sha256(contents).hexdigest()).write_bytes(contents)
+    tracemalloc.start()
+    try:
+        done = made(folder, tmp_path / "work")
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert done.manifest.media > 1000
+    assert most < 1000 * 1000 + 2_000_000, most
 
 
 # Killed
