@@ -4,7 +4,17 @@ from __future__ import annotations
 
 import sys
 
-SERVICES = ("media", "router", "shell", "web", "repairer", "diagnoser", "snapshotter", "archivist")
+SERVICES = (
+    "media",
+    "router",
+    "shell",
+    "web",
+    "repairer",
+    "diagnoser",
+    "snapshotter",
+    "archivist",
+    "restorer",
+)
 """Started by the supervisor, and so in no help."""
 
 

@@ -95,6 +95,17 @@ class Backups:
     def runs(self) -> bool:
         return self._task is not None and not self._task.done()
 
+    def busy(self) -> str:
+        """Who makes one, in words; empty while nobody does."""
+        state = self._state
+        if not self.runs or state is None:
+            return ""
+        where = f" to {state.destination}" if state.destination else ""
+        began = f"{state.began.astimezone():%H:%M:%S}"
+        return (
+            f"a backup{where} is being made, by {state.who} since {began}: {state.doing}, {state.percent} %"
+        )
+
     @property
     def child(self) -> int | None:
         """The process id of the one who makes it."""
@@ -157,14 +168,8 @@ class Backups:
             await self.tidy()
 
     def _refuse(self) -> None:
-        state = self._state
-        if self.runs and state is not None:
-            where = f" to {state.destination}" if state.destination else ""
-            raise BackupRefusedError(
-                f"a backup{where} is being made already, by {state.who} since"
-                f" {state.began.astimezone():%H:%M:%S}: {state.doing}, {state.percent} %",
-                "backup status looks on",
-            )
+        if busy := self.busy():
+            raise BackupRefusedError(busy, "backup status looks on")
         if why := self._busy():
             raise BackupRefusedError(why, "try again when it is done")
 

@@ -55,10 +55,10 @@ class Run:
 class Compactor:
     """Fulfils `shell.compact_ports.Compact`. Inside a running loop."""
 
-    def __init__(self, store: StoreKeeper, keep: Keep, repairs: Callable[[], bool] = lambda: False) -> None:
-        """`repairs`: whether the store is being repaired, and so is replaced."""
+    def __init__(self, store: StoreKeeper, keep: Keep, others: Callable[[], str] = lambda: "") -> None:
+        """`others`: who else works on the whole store, in words; empty for nobody."""
         self._store = store
-        self._repairs = repairs
+        self._others = others
         self._keep = keep
         self._task: asyncio.Task[None] | None = None
         self.last: Run | None = None
@@ -85,8 +85,8 @@ class Compactor:
     def begin(self, actor: Actor) -> Run:
         if busy := self.busy():
             raise CompactRefusedError(busy, "show audit tells what came of it")
-        if self._repairs():
-            raise CompactRefusedError("the store is being repaired", "repair status tells how far it is")
+        if busy := self._others():
+            raise CompactRefusedError(busy, "compact it when that is done")
         self.last = Run(self.last.number + 1 if self.last else 1, actor, datetime.now().astimezone())
         self._task = asyncio.create_task(self._run(self.last), name="compact the store")
         return self.last

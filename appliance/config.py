@@ -206,6 +206,11 @@ class Config:
         return self.state / "repair"
 
     @property
+    def restores(self) -> Path:
+        """The present restore of a backup, or the last one."""
+        return self.state / "restore"
+
+    @property
     def run_folder(self) -> Path:
         return self.state / "run"
 

@@ -56,7 +56,7 @@ class Maintenance:
         self.publish = publish
         self.ended_one: Callable[[], None] = lambda: None
         """Called when a repair has ended: the store may be another one."""
-        self._busy = busy
+        self._others = busy
         self._folder = Folder(config.repairs)
         self._store_url = config.store_url
         self._errands = Errands("repair")
@@ -73,6 +73,12 @@ class Maintenance:
     @property
     def runs(self) -> bool:
         return self._running is not None and not self._running.done()
+
+    def busy(self) -> str:
+        """Who repairs, in words; empty while nobody does."""
+        if not self.runs or self._job is None:
+            return ""
+        return f"the store is being repaired, by {self._job.who}: {self._job.step}"
 
     async def check(self) -> Diagnosis:
         """Look for damage, without stopping anything. Who asks while somebody looks gets the same answer.
@@ -91,7 +97,7 @@ class Maintenance:
                 f"{self._job.who} has begun a repair already: {self._job.step}",
                 "repair status tells how far it is",
             )
-        if busy := self._busy():
+        if busy := self._others():
             raise RefusedError(busy, "begin the repair when that is done")
         job = jobs.new(who, store, self._revision() or 0, datetime.now(UTC), force=force)
         self._folder.keep_job(job)

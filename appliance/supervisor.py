@@ -10,8 +10,10 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
 from datetime import datetime
+from functools import partial
 
 from appliance import lifecycle
+from appliance.archives import Archives
 from appliance.backups import Backups
 from appliance.checks.runner import Runner
 from appliance.checks.suite import Sources, suite
@@ -36,6 +38,9 @@ from appliance.machine import Machine, alarms
 from appliance.maintenance import Maintenance
 from appliance.memory import Limits
 from appliance.plans import Plans, keeper
+from appliance.restored import look_after_restore
+from appliance.restoring import Around as AroundRestore
+from appliance.restoring import Restoring
 from appliance.services.children import Child
 from appliance.services.notify import Notify
 from appliance.services.ports import Unit, UnitFailedError, UnitState
@@ -107,19 +112,34 @@ class Supervisor:
             clock or BareClock(), TimeServers().ask, self._planner.look_at_clock, self._planner.replan
         )
         self._house = Housekeeping(config, store, self._plans, self._time.follow)
-        self._journal = JournalKeeper(config, env, store, self._plans, lambda: self._maintenance.runs)
+        self._journal = JournalKeeper(config, env, store, self._plans, lambda: bool(self._exchanging()))
         self._machine = Machine(config)
         self._began = time.monotonic()
         self._checks = Runner(
             suite(Sources(config, self._whole_status, self._time.check, store.look_through))
         )
         kept = Keep(config.keep_calls_days, config.keep_audit_days, config.keep_jobs_days)
-        self._compactor = Compactor(store, kept, lambda: self._maintenance.runs)
+        self._compactor = Compactor(store, kept, self._exchanging)
         self._maintenance = Maintenance(
-            config, env, self.services, lambda: store.state().revision, busy=self._compactor.busy
+            config,
+            env,
+            self.services,
+            lambda: store.state().revision,
+            busy=lambda: self._compactor.busy() or self._restoring.busy(),
         )
-        self._backups = Backups(
-            config, env, store, lambda: "the store is being repaired" if self._maintenance.runs else ""
+        self._backups = Backups(config, env, store, self._exchanging)
+        self.archives = Archives(config)
+        self._restoring = Restoring(
+            config,
+            env,
+            self.services,
+            store,
+            AroundRestore(
+                lambda: self._maintenance.busy() or self._compactor.busy() or self._backups.busy(),
+                self.archives.find,
+                partial(look_after_restore, config, store),
+                self._journal.taken,
+            ),
         )
         contents = Contents(config, store, self._past, self._whole_status, self._checks.run)
         self._support = Desk(Bundles(config.state / "support"), contents.gather, contents.secrets().clean)
@@ -152,6 +172,7 @@ class Supervisor:
             self._maintenance.publish = control.publish
             self._maintenance.ended_one = self._journal.look
             self._backups.publish = control.publish
+            self._restoring.publish = control.publish
             undo.callback(tell_own_log(SELF, control))
             undo.callback(self.services.watch(self._changed))
             undo.callback(self._follow())
@@ -163,6 +184,7 @@ class Supervisor:
             undo.push_async_callback(self._support.close)
             undo.push_async_callback(self._compactor.close)
             undo.push_async_callback(self._backups.close)
+            undo.push_async_callback(self._restoring.close)
             await self._backups.tidy()
             await self._house.look()  # the routing table is there before the router
             notify = notify or Notify()
@@ -176,11 +198,16 @@ class Supervisor:
                 tasks.create_task(self._journal.run(), name="journal")
                 tasks.create_task(notify.live(), name="signs of life")
 
+    def _exchanging(self) -> str:
+        """Who puts another store in the place of the present one, in words; empty for nobody."""
+        return self._maintenance.busy() or self._restoring.busy()
+
     # Services
 
     async def _start_all(self, ready: Callable[[tuple[UnitState, ...]], None]) -> None:
         await asyncio.gather(*(self._start(unit) for unit in Unit))
         ready(tuple(self.services.state(unit) for unit in Unit))
+        await self._restoring.resume()
 
     async def _start(self, unit: Unit) -> None:
         try:

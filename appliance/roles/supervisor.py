@@ -30,6 +30,8 @@ from db.errors import RefusedError, StoreError, StoreUnavailableError
 from db.office import FIRST_ADMINISTRATOR
 from db.repair.job import Folder
 from db.repair.work import recover
+from db.restore import job as restored
+from db.restore import work as restoring
 from db.store import Store
 from firmware.release import running
 
@@ -192,14 +194,17 @@ def _because(*, unclean: bool) -> str:
 
 
 def _after_a_kill(config: Config) -> None:
-    """Before anybody opens the store: a repair that was killed is finished or undone."""
+    """Before anybody opens the store: a repair or a restore that was killed is finished or undone."""
     try:
-        job = recover(Folder(config.repairs))
+        repair = recover(Folder(config.repairs))
+        restore = restoring.recover(restored.Folder(config.restores))
     except (StoreError, OSError) as exc:
-        log.error("the repair that was under way cannot be ended: %s", exc)
+        log.error("the repair or restore that was under way cannot be ended: %s", exc)
         return
-    if job is not None:
-        log.warning("the repair begun by %s: %s", job.who, job.result)
+    if repair is not None:
+        log.warning("the repair begun by %s: %s", repair.who, repair.result)
+    if restore is not None:
+        log.warning("the restore begun by %s: %s", restore.who, restore.result or "its end is looked after")
 
 
 def service_environment() -> Mapping[str, str]:

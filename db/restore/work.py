@@ -83,20 +83,20 @@ def save(job: Job, source: Source, host: str, tell: Tell = silent) -> Job:
     return replace(job, saved=made.file.name)
 
 
-def exchange(folder: Folder, job: Job, at: At) -> Job:
+def exchange(folder: Folder, job: Job, tell: At) -> Job:
     """Carry out `job`, whose archive has been read, up to the exchange; what became of it. Whatever goes
     wrong, the state is as it was."""
     files = files_of(job)
     try:
         with exchanging(files.path, ALONE_WITHIN):
-            return _exchange(folder, job, files, at)
+            return _exchange(folder, job, files, tell)
     except (StoreError, OSError) as exc:
         done = undone(folder, job, str(exc), exc.hint if isinstance(exc, StoreError) else AS_IT_WAS)
-    at(done)
+    tell(done)
     return done
 
 
-def go_back(folder: Folder, job: Job, why: str, at: At) -> Job:
+def go_back(folder: Folder, job: Job, why: str, tell: At) -> Job:
     """Put the former store and files in their places again, because of `why`; what became of it. Raises
     StoreError, OSError: then the restored ones stay, and it may be tried again."""
     former = files_of(job)
@@ -104,9 +104,9 @@ def go_back(folder: Folder, job: Job, why: str, at: At) -> Job:
         done = replace(job, step=Step.DONE, failed=True, ended=now(), result=why,
                        hint="the former store was damaged or missing: the restored one stays")  # fmt: skip
         folder.keep(done)
-        at(done)
+        tell(done)
         return done
-    job = _at(folder, replace(job, result=why), at, Step.GO_BACK)
+    job = _at(folder, replace(job, result=why), tell, Step.GO_BACK)
     back = exchanged.Files(Path(job.store), job.stamp, new="going-back", kept="restored")
     with exchanging(back.path, ALONE_WITHIN), _explained():
         back.keep()
@@ -122,7 +122,7 @@ def go_back(folder: Folder, job: Job, why: str, at: At) -> Job:
                    result=f"the restored state did not do: {why}")  # fmt: skip
     folder.keep(done)
     forget(folder)
-    at(done)
+    tell(done)
     return done
 
 
@@ -183,29 +183,35 @@ def now() -> str:
     return datetime.now(UTC).isoformat()
 
 
-def _exchange(folder: Folder, job: Job, files: exchanged.Files, at: At) -> Job:
-    job = _at(folder, job, at, Step.BUILD)
+def _exchange(folder: Folder, job: Job, files: exchanged.Files, tell: At) -> Job:
+    job = _at(folder, job, tell, Step.BUILD)
     files.keep()
     present = files.path if is_readable(files.path) else None
     with _explained():
         built = build(folder.unpacked / STORE, present, files.new, job.kinds)
     finish(files.new, max(job.floor, _revision(files.path) if present else 0))
     notes = [*built.left_out]
-    job = _at(folder, replace(job, notes=tuple(notes)), at, Step.FILES)
+    job = _at(folder, replace(job, notes=tuple(notes)), tell, Step.FILES)
     placed = _files(folder, job)
     placed.place(job.kinds)
     if placed.configuration.is_dir():
         notes.append(f"the configuration is not put in place; compare it with yours: {placed.configuration}")
     job = replace(job, was=files.state(), notes=tuple(notes))
-    job = _at(folder, job, at, Step.EXCHANGE)
+    job = _at(folder, job, tell, Step.EXCHANGE)
     files.exchange()
-    return _at(folder, job, at, Step.START_WEB)
+    return _at(folder, job, tell, Step.START_WEB)
 
 
-def _at(folder: Folder, job: Job, at: At, step: Step) -> Job:
+def at(folder: Folder, job: Job, step: Step) -> Job:
+    """The job at another step, kept."""
     job = replace(job, step=step)
     folder.keep(job)
-    at(job)
+    return job
+
+
+def _at(folder: Folder, job: Job, tell: At, step: Step) -> Job:
+    job = at(folder, job, step)
+    tell(job)
     return job
 
 

@@ -185,7 +185,7 @@ async def test_it_is_good_with_its_password_and_in_the_audit_trail_without(
 async def test_a_second_one_is_told_who_makes_the_first_which_goes_on_when_nobody_looks(job: Backups) -> None:
     vault = Slow()
     job.start(ANNA, vault, "")
-    with pytest.raises(BackupRefusedError, match="to the vault is being made already, by anna") as refused:
+    with pytest.raises(BackupRefusedError, match="to the vault is being made, by anna") as refused:
         await job.begin(BEA)
     assert refused.value.hint
     vault.go.set()

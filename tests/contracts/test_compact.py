@@ -154,8 +154,10 @@ async def test_without_a_supervisor_it_is_said(tmp_path: Path) -> None:
 
 
 async def test_a_store_that_is_being_repaired_is_not_compacted(tmp_path: Path) -> None:
-    compactor = Compactor(Keeper(f"sqlite:///{tmp_path}/callisto.db"), Keep(), lambda: True)
+    compactor = Compactor(
+        Keeper(f"sqlite:///{tmp_path}/callisto.db"), Keep(), lambda: "the store is being repaired, by anna"
+    )
     with pytest.raises(CompactRefusedError, match="being repaired") as refused:
         compactor.begin(ANNA)
-    assert "repair status" in refused.value.hint
+    assert "when that is done" in refused.value.hint
     assert not compactor.runs
