@@ -8,7 +8,7 @@ from pathlib import Path
 from firmware.build import apt
 from firmware.build.recipe import IMAGE, Recipe, digest
 from firmware.build.running import BuildError, program, run
-from firmware.build.stages import Stages
+from firmware.build.stages import Stages, alone
 
 ARCHIVE = "root.tar"
 SOURCES_FOLDER = Path("/etc/apt")
@@ -47,6 +47,7 @@ def made(recipe: Recipe, stages: Stages, engine: tuple[str, ...]) -> Path:
         place = '"$1"/usr/share/initramfs-tools/modules.d'
         run(
             [
+                *alone(),
                 program("mmdebstrap", "mmdebstrap"),
                 *("--mode=auto", "--variant=essential", "--format=tar"),
                 "--aptopt=Apt::Install-Recommends false",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import re
 import shutil
 import time
 from collections.abc import Callable, Iterator
@@ -66,14 +67,33 @@ class Stages:
             remove(old)
 
 
-def remove(folder: Path) -> None:
-    """Whoever owns what is in it."""
+def remove(folder: Path, mounts: Path = Path("/proc/self/mountinfo")) -> None:
+    """Whoever owns what is in it. Raises BuildError for one in which something is mounted."""
     if not folder.exists():
         return
+    inside = [one for one in mounted(mounts.read_text()) if one.is_relative_to(folder.resolve())]
+    if inside:
+        raise BuildError(
+            f"{inside[-1]} is mounted", f"umount {inside[-1]}, and whatever else is below {folder}"
+        )
     try:
         shutil.rmtree(folder)
     except PermissionError:
         run([*as_root(), "rm", "-rf", "--one-file-system", folder])
+
+
+def mounted(text: str) -> list[Path]:
+    """Where something is mounted, of the text of a mountinfo (proc(5))."""
+    places = (line.split()[4] for line in text.splitlines())
+    return [Path(re.sub(r"\\([0-7]{3})", lambda code: chr(int(code[1], 8)), one)) for one in places]
+
+
+def alone() -> list[str]:
+    """What makes a command, as root, keep its mounts to itself and take all its processes along when it ends.
+    Who is not root works in a namespace anyway."""
+    if os.geteuid() != 0:
+        return []
+    return ["unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc", "--"]
 
 
 def as_root() -> list[str]:

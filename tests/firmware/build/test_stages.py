@@ -10,7 +10,7 @@ import pytest
 from firmware.build import keys
 from firmware.build.recipe import digest
 from firmware.build.running import BuildError, program, run
-from firmware.build.stages import KEPT, Stages
+from firmware.build.stages import KEPT, Stages, remove
 from firmware.signature import sign, verify
 from tests import needs
 
@@ -48,6 +48,20 @@ def test_fresh_is_made_again_and_old_ones_go(tmp_path: Path) -> None:
     for number in range(5):
         fresh.made("slot", "the slot", f"n{number}", writing("x"))
     assert len(list(tmp_path.glob("slot-*"))) == KEPT
+
+
+def test_a_folder_in_which_something_is_mounted_is_not_removed(tmp_path: Path) -> None:
+    folder = tmp_path / "root of it"
+    (folder / "proc").mkdir(parents=True)
+    mounts = tmp_path / "mountinfo"
+    place = str(folder / "proc").replace(" ", "\\040")
+    mounts.write_text(f"21 1 254:0 / / rw - ext4 /dev/vda rw\n36 21 0:5 / {place} rw - proc proc rw\n")
+    with pytest.raises(BuildError, match="is mounted"):
+        remove(folder, mounts)
+    assert (folder / "proc").is_dir()
+    mounts.write_text("21 1 254:0 / / rw - ext4 /dev/vda rw\n")
+    remove(folder, mounts)
+    assert not folder.exists()
 
 
 def test_two_builds_do_not_share_a_cache(tmp_path: Path) -> None:
