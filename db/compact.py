@@ -10,14 +10,14 @@ import logging
 import shutil
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pysqlite3
-from sqlalchemy import Column, Connection, NullPool, Table, create_engine, delete, func, select, text
+from sqlalchemy import Column, Connection, NullPool, Select, Table, create_engine, delete, func, select, text
 from sqlalchemy.exc import DBAPIError
 
 from db import tables
@@ -30,7 +30,9 @@ from db.soundness import size_of_files
 log = logging.getLogger(__name__)
 
 BATCH = 500
-"""Rows that are deleted in one change: some milliseconds."""
+"""Rows that are deleted in one change, at most: some milliseconds."""
+LONG_S = 0.04
+"""What a writer may wait for such a change; where the machine is slow or busy, fewer rows go at a time."""
 PROBE_EVERY = 0.01
 SMALL = 100_000_000
 """Bytes that are written anew without asking what it is good for: writers wait a third of a second."""
@@ -120,13 +122,19 @@ def _clean(database: Database, rule: _Rule, now: datetime, tell: Tell) -> Old:
         return connection.execute(delete(table).where(key.in_(keys))).rowcount
 
     (key,) = table.primary_key.columns
-    query = select(key).where(when < now - timedelta(days=days)).limit(BATCH)
-    gone = 0
-    while keys := database.read(lambda connection: connection.execute(query).scalars().all()):
+    query = select(key).where(when < now - timedelta(days=days))
+    gone, most = 0, BATCH
+    while keys := _some(database, query.limit(most)):
         began = time.monotonic()
         gone += database.record(remove)
-        time.sleep(max(0.005, time.monotonic() - began))
+        took = time.monotonic() - began
+        most = max(20, most // 2) if took > LONG_S else min(BATCH, most * 2)
+        time.sleep(max(0.005, took))
     return Old(what, days, gone)
+
+
+def _some(database: Database, query: Select[Any]) -> Sequence[Any]:
+    return database.read(lambda connection: connection.execute(query).scalars().all())
 
 
 # SQLite
