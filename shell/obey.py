@@ -20,6 +20,7 @@ from shell.ports import SystemUnavailableError
 from shell.registry import Answer, Ask, Context, Listing, Live, Request, noted, parse
 from shell.repair_ports import RepairRefusedError
 from shell.reply import CommandError, Reply, as_json, failure_lines
+from shell.restore_ports import RestoreRefusedError
 from shell.sessions_ports import SessionRefusedError
 from shell.support_ports import SupportRefusedError
 from shell.term import EndOfInput, Interrupted, Line, LineTooLongError, Term
@@ -37,6 +38,7 @@ REFUSALS = (
     ClockRefusedError,
     CompactRefusedError,
     RepairRefusedError,
+    RestoreRefusedError,
     SessionRefusedError,
     SupportRefusedError,
     TraceRefusedError,

@@ -22,6 +22,7 @@ from shell.clock_ports import DateTime
 from shell.compact_ports import Compact
 from shell.office_ports import OfficeView
 from shell.repair_ports import Repair
+from shell.restore_ports import Restore
 from shell.sessions_ports import Standings
 from shell.support_ports import Support
 from shell.throttle import Throttle
@@ -166,6 +167,7 @@ class Services:
     compact: Compact
     repair: Repair
     backup: Backup
+    restore: Restore
     first: FirstPassword | None = None
     """None: nobody has to change a password."""
     rules: Rules = field(default_factory=Rules)

@@ -12,6 +12,7 @@ from appliance.control.checks import ControlSelfTest
 from appliance.control.clock import ControlDateTime
 from appliance.control.compact import ControlCompact
 from appliance.control.maintenance import ControlRepair
+from appliance.control.restore import ControlRestore
 from appliance.control.support import ControlSupport
 from appliance.control.system import ControlSystem
 from appliance.control.trace_client import ControlTrace
@@ -101,6 +102,7 @@ def _services(backing: Backing, trace: ControlTrace) -> Services:
         ),
         repair=ControlRepair(backing.control),
         backup=ControlBackup(backing.control),
+        restore=ControlRestore(backing.control),
         first=ShellFirstPassword(backing.store, FirstPassword(backing.config.first_password)),
         rules=Rules(edition=backing.config.edition, ram_mb=memory_mb()),
         version=release().version,

@@ -23,6 +23,7 @@ from tests.fakes.compact import FakeCompact
 from tests.fakes.host_clock import FakeHostClock
 from tests.fakes.office_ports import FakeCalls, FakeOffices, FakeRehearsal
 from tests.fakes.repair import FakeRepair
+from tests.fakes.restore import FakeRestore
 from tests.fakes.self_test import FakeSelfTest
 from tests.fakes.support import FakeSupport
 from tests.fakes.trace import FakeTrace
@@ -256,6 +257,7 @@ class Office:
 
     repair: FakeRepair = field(default_factory=FakeRepair)
     backup: FakeBackup = field(default_factory=FakeBackup)
+    restore: FakeRestore = field(default_factory=FakeRestore)
     calls: FakeCalls = field(default_factory=FakeCalls)
     offices: FakeOffices = field(default_factory=FakeOffices)
     rehearsal: FakeRehearsal = field(default_factory=FakeRehearsal)
@@ -276,6 +278,7 @@ class Office:
             self.compact,
             self.repair,
             self.backup,
+            self.restore,
             rules=Rules(ram_mb=2048),
             version="0.1.0",
             local_zone=lambda: ZoneInfo(self.clock.zone),
