@@ -26,6 +26,7 @@ from appliance.control.clock import handlers as clock_handlers
 from appliance.control.compact import handlers as compact_handlers
 from appliance.control.maintenance import handlers as maintenance_handlers
 from appliance.control.protocol import RefusedError, Request
+from appliance.control.restore import handlers as restore_handlers
 from appliance.control.server import ControlServer, Handler, Peer
 from appliance.control.support import handlers as support_handlers
 from appliance.control.trace import handlers as trace_handlers
@@ -243,6 +244,7 @@ class Supervisor:
             **checks_handlers(self._checks),
             **compact_handlers(self._compactor),
             **backup_handlers(self._backups),
+            **restore_handlers(self._restoring),
             **support_handlers(self._support),
             **maintenance_handlers(self._maintenance),
             **trace_handlers(self._trace),

@@ -15,7 +15,6 @@ from shell.registry import Answer, Context, Live
 from shell.reply import CommandError, Reply
 from shell.restore_ports import RestoreState
 from shell.term import Interrupted, Line, Span, Style, Term
-from shell.trail import record
 
 PLAIN, FORCE, LAST = "plain", "force", "last"
 CONFIRM = "restore"
@@ -84,7 +83,6 @@ async def _run(context: Context, wanted: _Wanted, start: bool, term: Term, pipes
     except Interrupted:
         return Reply((NOTHING,))
     await context.services.restore.begin(context.actor, wanted.archive, wanted.kinds, password)
-    await record(context.services.audit, context.actor, "restore", " ".join((wanted.archive, *wanted.kinds)))
     return await _follow(context, term, pipes)
 
 
