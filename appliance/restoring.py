@@ -273,9 +273,11 @@ class Restoring:
                 continue
             found = json.loads(line.removeprefix(MARK))
             said.update(found)
-            if "job" in found and not self._rehearses:
-                self._doing = ""
-                self._see(jobs.of_json(found["job"]))
+            if "job" in found:
+                job = jobs.of_json(found["job"])
+                if not ended(job.step):  # there is more to do after the last step of a process
+                    self._doing = ""
+                    self._see(job)
             elif "doing" in found and self._doing != found["doing"]:
                 self._doing = str(found["doing"])
                 self._tell()
