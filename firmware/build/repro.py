@@ -7,20 +7,25 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
-from firmware.build import image
+from firmware.build import image, wheels
 from firmware.build.keys import Keys
 from firmware.build.recipe import Recipe
+from firmware.build.running import BuildError
 from firmware.build.stages import Stages, remove
 
 
 def compare(recipe: Recipe, folder: Path, keys: Keys, say: Callable[[str], None]) -> list[str]:
-    """What differs; nothing when root and disk are the same. Both leave nothing behind."""
+    """What differs; nothing when root and disk are the same. Both leave nothing behind.
+    Raises BuildError."""
     made = []
+    before = wheels.sources()
     try:
         for number in ("first", "second"):
             say(f"the {number} build")
             stages = Stages(folder / number, lambda text: say(f"  {text}"))
             made.append(image.parts(recipe, stages, keys))
+        if wheels.sources() != before:
+            raise BuildError("this checkout was changed between the two builds", "leave it alone meanwhile")
         one, other = made
         pairs = {"root (slot)": (one.slot, other.slot), "disk": (one.disk, other.disk)}
         broken = [name for name, (a, b) in pairs.items() if not filecmp.cmp(a, b, shallow=False)]

@@ -52,9 +52,13 @@ def ours(recipe: Recipe, stages: Stages) -> Path:
         run([sys.executable, *argv], env={"SOURCE_DATE_EPOCH": str(recipe.epoch)})
         shutil.rmtree(source)
 
-    content = [part for name in files for part in (name, CHECKOUT / name)]
-    key = digest(Path(__file__), recipe.epoch, *content)
+    key = digest(Path(__file__), recipe.epoch, sources())
     return next(stages.made("program", "our program", key, make).glob("*.whl"))
+
+
+def sources() -> str:
+    """What names the state of this checkout, as far as it gets into the wheel."""
+    return digest(*(part for name in _tracked() for part in (name, CHECKOUT / name)))
 
 
 def engine() -> Path:
