@@ -70,6 +70,7 @@ def parser() -> argparse.ArgumentParser:
     compact = _add(commands, "compact", _compact, "delete old records, and make the store small; calls go on")
     compact.add_argument("--json", action="store_true", help="for programs")
     _add_backup(commands)
+    _add_restore(commands)
     _add_repair(commands)
     _add_trace(commands)
     importing = _add(commands, "import", _import, "replace the office by the one in a YAML file")
@@ -109,6 +110,17 @@ def _add_backup(commands: Any) -> None:
     password = backup.add_mutually_exclusive_group()
     password.add_argument("--password-file", type=Path, metavar="FILE", help="its first line is the password")
     password.add_argument("--plain", action="store_true", help="without a password, and without asking")
+
+
+def _add_restore(commands: Any) -> None:
+    text = "a backup in the place of the present state, whole or in part; says what changes, and asks"
+    restore = _add(commands, "restore", _restore, text)
+    restore.add_argument("archive", metavar="BACKUP", help="a file, one of this machine, or TARGET:NAME")
+    restore.add_argument("--only", default="", metavar="KINDS", help="settings,users,groups,history,media")
+    restore.add_argument("--dry-run", action="store_true", help="only say what would change")
+    restore.add_argument("--password-file", type=Path, metavar="FILE", help="its first line is the password")
+    restore.add_argument("--yes", action="store_true", help="do not ask")
+    restore.add_argument("--json", action="store_true", help="for programs")
 
 
 def _add_repair(commands: Any) -> None:
@@ -222,6 +234,20 @@ def _backup(config: Config, args: argparse.Namespace) -> int:
     from appliance.commands import backup
 
     return backup.run(config, args.file, plain=args.plain, password_file=args.password_file)
+
+
+def _restore(config: Config, args: argparse.Namespace) -> int:
+    from appliance.commands import restore
+
+    return restore.run(
+        config,
+        args.archive,
+        args.only,
+        password_file=args.password_file,
+        dry=args.dry_run,
+        yes=args.yes,
+        as_json=args.json,
+    )
 
 
 def _import(config: Config, args: argparse.Namespace) -> int:
