@@ -23,6 +23,7 @@ from db.schema import MIGRATIONS, head, must_be_current
 from db.soundness import Soundness
 from db.stores.accounts import Accounts
 from db.stores.audit import AuditTrail
+from db.stores.backup_targets import BackupTargets
 from db.stores.calls import Calls
 from db.stores.jobs import JobRuns
 from db.stores.office import Offices
@@ -52,6 +53,7 @@ class Store:
         self.calls = Calls(database, clock)
         self.jobs = JobRuns(database)
         self.audit = AuditTrail(database, clock)
+        self.targets = BackupTargets(database, clock)
         self._asking = threading.Lock()  # guards what follows
         self._version: int | None = None
         self._revision = 0

@@ -286,3 +286,30 @@ job_run = Table(
     Index("ix_job_run_variable", "variable", "id"),
 )
 """`started` and `finished` are empty for a run that was missed; `late_s`: start after due."""
+
+backup_target = Table(
+    "backup_target",
+    metadata,
+    Column("name", String(40), primary_key=True),
+    Column("kind", String(16), nullable=False),
+    Column("host", String(255), nullable=False),
+    Column("port", Integer, nullable=False),
+    Column("user", String(64), nullable=False),
+    Column("secret", String(8000), nullable=False),
+    Column("folder", String(500), nullable=False),
+    Column("known_by", String(200), nullable=False),
+    Column("schedule", String(16), nullable=False),
+    Column("keep_daily", Integer, nullable=False),
+    Column("keep_weekly", Integer, nullable=False),
+    Column("keep_monthly", Integer, nullable=False),
+    Column("alarm_days", Integer, nullable=False),
+    Column("password", String(400), nullable=False),
+    Column("enabled", Boolean, nullable=False),
+    Column("since", Utc, nullable=False),
+    Column("proven", String(100), nullable=False),
+    Column("proven_at", Utc, nullable=True),
+    Column("result", String(1000), nullable=False),
+)
+"""`secret`: a password or a private key; `known_by`: the fingerprint of the server; `schedule`: as `9,02:00`.
+`since`: when it was made or enabled; `proven`: the last backup there that is good, carried at `proven_at`;
+`result`: of the last attempt."""

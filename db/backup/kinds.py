@@ -10,7 +10,7 @@ BOOKKEEPING = ("revision", "journal")
 """The store's own: never restored by kind, and made anew with a whole restore."""
 
 KINDS: Mapping[Kind, tuple[str, ...]] = {
-    "settings": ("variable_change", "variable", "trial"),
+    "settings": ("variable_change", "variable", "trial", "backup_target"),
     "users": ("users", "user_role", "presence", "forwarding"),
     "groups": ("groups", "member", "vip_entry", "contact", "contact_number"),
     "history": ("call", "spool_position", "audit", "job_run"),

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from enum import Enum, auto
 
 from db.salvage.format import Value
+from db.targets import TargetKind
 from db.variables.trials import Outcome
 from router.model import ForwardKind, OverflowKind, Presence, ShowVip, Strategy, VipRouting
 
@@ -27,6 +28,7 @@ DOMAINS: Mapping[tuple[str, str], frozenset[Value]] = {
     ("groups", "strategy"): frozenset(each.value for each in Strategy),
     ("groups", "show_vip_calls"): frozenset(int(each) for each in ShowVip),
     ("groups", "vip_routing"): frozenset(int(each) for each in VipRouting),
+    ("backup_target", "kind"): frozenset(each.value for each in TargetKind),
     ("trial", "outcome"): frozenset(each.value for each in Outcome),
 }
 """Columns that hold a choice: any other value is damage, and the program could not read it."""
