@@ -117,8 +117,8 @@ class Backups:
             secret = checked(password)
         except PasswordRefusedError as exc:
             raise BackupRefusedError(exc.message, exc.hint) from exc
-        to = await self.find(destination) if destination != HERE else None
-        return self.start(actor, to, secret)
+        to: Destination | None = await self.find(destination) if destination != HERE else None
+        return self.start(actor, to, secret or getattr(to, "password", ""))
 
     def start(self, actor: Actor, to: Destination | None, password: str) -> BackupState:
         """As `begin`, to a destination that is known. None: it stays here."""

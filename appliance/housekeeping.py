@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from functools import partial
 
 from appliance.config import Config
@@ -60,6 +60,8 @@ class Housekeeping:
         self._seen: int | None = None
         self._resolve_now = asyncio.Event()
         self._trouble = Trouble(log, "store")
+        self.also: Callable[[], Awaitable[None]] = _nothing
+        """Done with each new revision. To be set by who has to follow the store, too."""
         self.pending = 0
         """Call records that are not in the store yet, as counted last."""
 
@@ -87,6 +89,7 @@ class Housekeeping:
                 await self._store.do(lambda store: keep(self._known_admins, store.accounts.with_hashes()))
                 self._time_server(await self._store.do(_time_server))
                 await self._trials.follow()
+                await self.also()
                 self._seen = revision
                 self._resolve_now.set()
             await self._trials.end()
@@ -145,6 +148,10 @@ class Housekeeping:
         return await self._store.do(
             lambda store: content_of(partial(store.routing_table, self._announcements))
         )
+
+
+async def _nothing() -> None:
+    return
 
 
 def _time_server(store: Store) -> str:

@@ -73,9 +73,14 @@ class Plans:
             since=max(times, default=None),
         )
 
-    def add(self, name: str, weekly: WeeklyTime, action: Action) -> None:
+    def add(self, name: str, weekly: WeeklyTime | None, action: Action) -> None:
         """Plan what no variable plans. Runs that were missed are not told of."""
         self._planner.plan(name, weekly, action)
+
+    def forget(self, name: str) -> None:
+        """It is not planned any more, and not shown."""
+        self._planner.forget(name)
+        self._last.pop(name, None)
 
     def ran(self, run: JobRun | None) -> None:
         """For `states`: what the store knows of a run, or one that the planner has not carried out."""

@@ -70,6 +70,7 @@ def status(
     now: float,
     clock: ClockState | None = None,
     journal: Mapping[str, object] = MappingProxyType({}),
+    targets: Sequence[Mapping[str, object]] = (),
 ) -> dict[str, object]:
     """The reply to the request "status". `services` with their facts; `now`: monotonic seconds. `clock`: None
     while it is not known."""
@@ -91,6 +92,7 @@ def status(
         "jobs": list(jobs),
         "store": _store(store),
         "journal": dict(journal),
+        "backup_targets": [dict(each) for each in targets],
         "spool": {"pending": pending},
         "host": dict(around.host),
         "network": dict(around.network),

@@ -15,6 +15,7 @@ from functools import partial
 from appliance import lifecycle
 from appliance.archives import Archives
 from appliance.backups import Backups
+from appliance.carrying import Carrying
 from appliance.checks.runner import Runner
 from appliance.checks.suite import Sources, suite
 from appliance.clock import local_zone
@@ -29,6 +30,7 @@ from appliance.control.protocol import RefusedError, Request
 from appliance.control.restore import handlers as restore_handlers
 from appliance.control.server import ControlServer, Handler, Peer
 from appliance.control.support import handlers as support_handlers
+from appliance.control.targets import handlers as target_handlers
 from appliance.control.trace import handlers as trace_handlers
 from appliance.hostclock.bare import BareClock
 from appliance.hostclock.ports import OwnedClock
@@ -142,6 +144,8 @@ class Supervisor:
                 self._journal.taken,
             ),
         )
+        self._carrying = Carrying(store, self._backups, self._plans)
+        self._house.also = self._carrying.follow
         contents = Contents(config, store, self._past, self._whole_status, self._checks.run)
         self._support = Desk(Bundles(config.state / "support"), contents.gather, contents.secrets().clean)
 
@@ -186,6 +190,7 @@ class Supervisor:
             undo.push_async_callback(self._compactor.close)
             undo.push_async_callback(self._backups.close)
             undo.push_async_callback(self._restoring.close)
+            undo.push_async_callback(self._carrying.close)
             await self._backups.tidy()
             await self._house.look()  # the routing table is there before the router
             notify = notify or Notify()
@@ -245,6 +250,7 @@ class Supervisor:
             **compact_handlers(self._compactor),
             **backup_handlers(self._backups),
             **restore_handlers(self._restoring),
+            **target_handlers(self._store, self._carrying),
             **support_handlers(self._support),
             **maintenance_handlers(self._maintenance),
             **trace_handlers(self._trace),
@@ -268,6 +274,7 @@ class Supervisor:
             services=units,
             jobs=jobs,
             journal=self._journal.facts(),
+            targets=self._carrying.facts(),
             store=self._store.state(),
             pending=self._house.pending,
             around=around,

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import Enum
+from typing import Any
 
 from db.backup.password import checked
 from db.errors import RefusedError
@@ -118,16 +119,17 @@ def _schedule(text: str) -> str:
     if text.casefold() in ("", "never", "0"):
         return ""
     try:
-        return parse(text).stored()
+        weekly = parse(text)
     except WeeklyTimeError as exc:
         raise RefusedError(str(exc), hint="right is a day bit mask and a time, such as 127,02:00") from exc
+    return weekly.stored() if weekly else ""
 
 
 def _known_by(text: str) -> str:
-    if text and not FINGERPRINT.fullmatch(text):
-        raise RefusedError(
-            f"{text[:80]!r} is no fingerprint", hint="as `backup target test` shows it: SHA256:…"
-        )
+    if text.casefold() in ("", "none"):
+        return ""
+    if not FINGERPRINT.fullmatch(text):
+        raise RefusedError(f"{text[:80]!r} is no fingerprint", hint="as `target test` shows it: SHA256:…")
     return text
 
 
@@ -173,7 +175,8 @@ def changed(target: TargetSettings, word: str, text: str) -> TargetSettings:
     if word not in WORDS:
         raise RefusedError(f"a target has no {word[:40]!r}", hint=f"one of {', '.join(WORDS)}")
     name, read = WORDS[word]
-    new = replace(target, **{name: read(text)})
+    values: dict[str, Any] = {name: read(text)}
+    new = replace(target, **values)
     if word in ("host", "port") and new != target:
         new = replace(new, known_by="")
     if word == "folder" and new.kind is TargetKind.DIRECTORY and not text.startswith("/"):

@@ -127,6 +127,11 @@ class Planner:
         )
         log.info("%s: %s, next %s", name, weekly.words(), due.isoformat(timespec="minutes"))
 
+    def forget(self, name: str) -> None:
+        """There is no such plan any more; a run that is under way goes on."""
+        if self._plans.pop(name, None) and self._scheduler.get_job(name):
+            self._scheduler.remove_job(name)
+
     def replan(self, zone: ZoneInfo | None = None) -> None:
         """Make every plan anew: the clock was set, or local time now means `zone`.
 
@@ -174,7 +179,9 @@ class Planner:
         )
 
     async def _run(self, name: str) -> None:
-        plan = self._plans[name]
+        plan = self._plans.get(name)
+        if plan is None:  # forgotten just now
+            return
         due = plan.due or self._clock.now()
         task = asyncio.current_task()
         assert task is not None

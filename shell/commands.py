@@ -13,6 +13,7 @@ from shell.command_sets import (
     restore,
     sessions,
     store,
+    targets,
     trace,
     variables,
 )
@@ -23,6 +24,7 @@ COMMANDS: tuple[Command, ...] = (
     *repair.COMMANDS,
     *backup.COMMANDS,
     *restore.COMMANDS,
+    *targets.COMMANDS,
     *variables.COMMANDS,
     *information.COMMANDS,
     *clock.COMMANDS,

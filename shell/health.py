@@ -53,6 +53,11 @@ def problems(status: Status) -> tuple[str, ...]:
     free = number(table(status, "journal"), "free_mb")
     if free is not None and free < JOURNAL_FULL_MB:
         found.append(f"the journal's disk is nearly full: {free:.0f} MB free, then no change is taken")
+    found.extend(
+        f"no backup on {text(each, 'name')} for {number(each, 'days_without') or 0:.0f} days"
+        for each in tables(status, "backup_targets")
+        if each.get("late") is True
+    )
     found.extend(_certificates(status))
     host = table(status, "host")
     for what, limit in (("disk", DISK_FULL), ("memory", MEMORY_FULL)):

@@ -25,6 +25,7 @@ from shell.repair_ports import Repair
 from shell.restore_ports import Restore
 from shell.sessions_ports import Standings
 from shell.support_ports import Support
+from shell.target_ports import Targets
 from shell.throttle import Throttle
 from shell.trace.printer import Printer
 from shell.trace_ports import Trace
@@ -168,6 +169,7 @@ class Services:
     repair: Repair
     backup: Backup
     restore: Restore
+    targets: Targets
     first: FirstPassword | None = None
     """None: nobody has to change a password."""
     rules: Rules = field(default_factory=Rules)

@@ -101,7 +101,8 @@ Answer = Reply | Leave | OpenMenu | Ask | Live | Listing
 @dataclass(frozen=True, slots=True)
 class Command:
     """`changes`: administrators only. `hidden`: accepted, and not in the help. `filtered`: its output may be
-    filtered, although it is no show command."""
+    filtered, although it is no show command. `asked`: words after which a secret is asked for: what is typed
+    after them nevertheless is kept nowhere."""
 
     words: tuple[str, ...]
     help: str
@@ -110,6 +111,7 @@ class Command:
     changes: bool = False
     hidden: bool = False
     filtered: bool = False
+    asked: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -164,6 +166,11 @@ def noted(commands: Sequence[Command], line: str) -> str:
     """A line as the audit trail may have it: whole when it begins as a command does; else it may be a
     password, typed where it does not belong, and its shape has to do."""
     words = line.split()
+    pool, depth = narrow(commands, words)
+    asked = {word for command in pool for word in command.asked}
+    for at, word in enumerate(words[depth:], depth):
+        if word.casefold() in asked and words[at + 1 :]:
+            return f"{' '.join(words[: at + 1])} (not shown)"
     if not words or line == "?" or narrow(commands, words[:1])[1] or words[0].endswith("?"):
         return line
     return f"(no command: {len(line)} characters)"

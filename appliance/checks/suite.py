@@ -64,6 +64,7 @@ def suite(sources: Sources) -> tuple[Check, ...]:
         Check("store", ours.store, STORE_WITHIN + 2, late),
         Check("foreign keys", ours.foreign_keys, STORE_WITHIN + 2, late),
         Check("journal", ours.journal),
+        Check("backups", ours.backups),
         Check("call records", ours.call_records),
         Check("time", ours.time),
         Check("certificates", ours.certificates),
@@ -199,6 +200,18 @@ class _Checks:
             instant(found, "looked_at") if found.get("compared") is True else None,
             free,
             size,
+        )
+
+    async def backups(self) -> Finding:
+        found = tables(self._from.status(), "backup_targets")
+        if not found:
+            return skipped("no target for backups is set up")
+        late = [each for each in found if each.get("late") is True]
+        failed = [each for each in found if text(each, "result").startswith("failed")]
+        return on_store.backups(
+            [text(each, "name") for each in found],
+            [(text(each, "name"), int(number(each, "days_without") or 0)) for each in late],
+            [(text(each, "name"), text(each, "result")) for each in failed],
         )
 
     async def call_records(self) -> Finding:

@@ -15,6 +15,7 @@ from appliance.control.maintenance import ControlRepair
 from appliance.control.restore import ControlRestore
 from appliance.control.support import ControlSupport
 from appliance.control.system import ControlSystem
+from appliance.control.targets import ControlTargets
 from appliance.control.trace_client import ControlTrace
 from appliance.first_password import FirstPassword, ShellFirstPassword
 from appliance.preflight import banner
@@ -103,6 +104,7 @@ def _services(backing: Backing, trace: ControlTrace) -> Services:
         repair=ControlRepair(backing.control),
         backup=ControlBackup(backing.control),
         restore=ControlRestore(backing.control),
+        targets=ControlTargets(backing.control),
         first=ShellFirstPassword(backing.store, FirstPassword(backing.config.first_password)),
         rules=Rules(edition=backing.config.edition, ram_mb=memory_mb()),
         version=release().version,

@@ -74,13 +74,13 @@ class FtpWay:
         except ssl.SSLCertVerificationError as exc:
             raise TargetError(
                 f"{self.host}: its certificate is not trusted: {exc.verify_message}",
-                f"if it is the right one, its owner can confirm {self._shown()}; then give that as its pin",
+                f"if its owner says that it is right: target set NAME pin {self._shown()}",
             ) from exc
         seen = fingerprint(server.sock)
         if self.pin and seen != self.pin:
             raise TargetError(
                 f"{self.host} has another certificate: {seen}, and {self.pin} was expected",
-                "ask its owner; if it was renewed, give the new one as its pin",
+                f"ask its owner; if it was renewed: target set NAME pin {seen}",
             )
         self._trusted = f"its certificate {seen}"
 

@@ -108,7 +108,7 @@ class _Within:
         except asyncssh.HostKeyNotVerifiable as exc:
             raise TargetError(
                 f"{way.host} has another key: {way._seen}, and {way.host_key} was known",
-                "ask its owner; if it was set up anew, forget the old key: target forget NAME",
+                "ask its owner; if it was set up anew, forget the old key: target set NAME pin none",
             ) from exc
         except asyncssh.PermissionDenied as exc:
             raise TargetError(

@@ -98,7 +98,7 @@ class BackupTargets:
 
 def _none(name: str, found: tuple[TargetState, ...]) -> RefusedError:
     names = ", ".join(each.settings.name for each in found)
-    hint = f"there are {names}" if names else "backup target add NAME KIND makes one"
+    hint = f"there are {names}" if names else "target add NAME KIND makes one"
     return RefusedError(f"there is no target {name[:40]!r}", hint=hint)
 
 

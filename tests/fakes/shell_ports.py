@@ -19,6 +19,7 @@ from shell.sessions_ports import Standing, Visit
 from shell.term import EndOfInput, Interrupted, Line, Suggest, plain
 from shell.throttle import Policy, Throttle
 from tests.fakes.backup import FakeBackup
+from tests.fakes.backup_targets import FakeTargets
 from tests.fakes.compact import FakeCompact
 from tests.fakes.host_clock import FakeHostClock
 from tests.fakes.office_ports import FakeCalls, FakeOffices, FakeRehearsal
@@ -258,6 +259,7 @@ class Office:
     repair: FakeRepair = field(default_factory=FakeRepair)
     backup: FakeBackup = field(default_factory=FakeBackup)
     restore: FakeRestore = field(default_factory=FakeRestore)
+    targets: FakeTargets = field(default_factory=FakeTargets)
     calls: FakeCalls = field(default_factory=FakeCalls)
     offices: FakeOffices = field(default_factory=FakeOffices)
     rehearsal: FakeRehearsal = field(default_factory=FakeRehearsal)
@@ -279,6 +281,7 @@ class Office:
             self.repair,
             self.backup,
             self.restore,
+            self.targets,
             rules=Rules(ram_mb=2048),
             version="0.1.0",
             local_zone=lambda: ZoneInfo(self.clock.zone),

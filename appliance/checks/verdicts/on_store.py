@@ -47,6 +47,19 @@ def journal(
     return ok(f"compared with the store at {looked_at.astimezone():%Y-%m-%d %H:%M}")
 
 
+def backups(
+    names: Sequence[str], late: Sequence[tuple[str, int]], failed: Sequence[tuple[str, str]]
+) -> Finding:
+    """`late`: with the days since the last good one; `failed`: with what came of the last attempt."""
+    if late:
+        said = "; ".join(f"none on {name} for {days} days" for name, days in late)
+        return Finding("fail", said, f"target test {late[0][0]} says what is wrong there")
+    if failed:
+        said = "; ".join(f"{name} {result}" for name, result in failed)
+        return Finding("warn", said, f"target test {failed[0][0]} says what is wrong there")
+    return ok(f"as planned on {', '.join(names)}")
+
+
 def call_records(pending: int, failed: int, error: str) -> Finding:
     if error:
         remedy = "they wait in the spool and are taken in when the store is back"
