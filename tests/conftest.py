@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 import pytest
+from hypothesis import settings
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
@@ -33,6 +34,11 @@ WORKPLACE = (
 
 GRACE_S = 3.0
 """For what was told to end and is about to."""
+
+
+# A machine that does something else for a moment says nothing about an example.
+settings.register_profile("callisto", deadline=None)
+settings.load_profile("callisto")
 
 
 def pytest_configure() -> None:
