@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
+import shutil
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -17,7 +19,7 @@ from appliance.store_keeper import StoreKeeper
 from appliance.targets.ports import Listed, Target, TargetError
 from appliance.targets.retention import Keep, to_delete
 from appliance.targets.ways import target_of
-from db.backup.making import pieces
+from db.backup.making import PART, SPARE, pieces
 from db.backup.progress import Progress
 from db.errors import StoreError
 from db.stores.jobs import JobRun
@@ -26,6 +28,7 @@ from db.variables.states import Actor
 from scheduler.days import parse
 from scheduler.jobs import missed_between
 from shell.backup_ports import BackupRefusedError, BackupState
+from shell.restore_ports import RestoreRefusedError
 
 log = logging.getLogger(__name__)
 
@@ -121,6 +124,18 @@ class Carrying:
         settings = await self._settings(name)
         return await self._asking.do(self._target(settings).names)
 
+    async def fetch(self, name: str, backup: str, folder: Path) -> Path:
+        """A backup from a target, now in `folder`, too; one that is there already is taken. Raises
+        RestoreRefusedError."""
+        try:
+            settings = await self._settings(name)
+            return await self._asking.do(_fetched, self._target(settings), backup, folder)
+        except BackupRefusedError as exc:
+            raise RestoreRefusedError(exc.message, exc.hint) from exc
+        except OSError as exc:
+            hint = "look at the disk of this machine and at its room"
+            raise RestoreRefusedError(f"{backup} cannot be kept here: {exc.strerror}", hint) from exc
+
     async def ended(self, state: BackupState) -> None:
         if not state.destination:
             return
@@ -198,6 +213,31 @@ class Carrying:
             asyncio.run_coroutine_threadsafe(kept, loop).result(PIN_WITHIN)
 
         return target_of(settings, pinned)
+
+
+def _fetched(target: Target, backup: str, folder: Path) -> Path:
+    file, part = folder / backup, folder / (backup + PART)
+    listed = next((each for each in target.names() if each.name == backup), None)
+    if listed is None:
+        raise TargetError(f"there is no backup {backup[:80]!r} there", "target backups NAME lists them")
+    if file.exists() and file.stat().st_size == listed.size:
+        return file
+    free = shutil.disk_usage(folder).free
+    if free < listed.size + SPARE:
+        raise TargetError(
+            f"it has {listed.size / 1e6:,.1f} MB, and {free / 1e6:,.1f} MB are free here",
+            "make room: delete old backups, traces or support bundles",
+        )
+    try:
+        handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+        with os.fdopen(handle, "wb") as opened:
+            opened.writelines(target.get(backup))
+            opened.flush()
+            os.fsync(opened.fileno())
+        part.replace(file)
+    finally:
+        part.unlink(missing_ok=True)
+    return file
 
 
 def _steps(test: Iterator[str]) -> tuple[list[str], TargetError | None]:

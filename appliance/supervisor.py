@@ -146,6 +146,7 @@ class Supervisor:
         )
         self._carrying = Carrying(store, self._backups, self._plans)
         self._house.also = self._carrying.follow
+        self.archives.fetch = partial(self._carrying.fetch, folder=config.backups)
         contents = Contents(config, store, self._past, self._whole_status, self._checks.run)
         self._support = Desk(Bundles(config.state / "support"), contents.gather, contents.secrets().clean)
 

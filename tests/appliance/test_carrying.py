@@ -22,6 +22,7 @@ from db.stores.jobs import JobRun
 from db.variables.states import Actor
 from scheduler.service import Planner
 from shell.backup_ports import BackupRefusedError
+from shell.restore_ports import RestoreRefusedError
 from shell.target_ports import Targets
 from tests.contracts.test_backup import configured, environment, last, opened
 from tests.fakes.backup_targets import FakeTargets
@@ -137,6 +138,24 @@ async def test_the_status_has_no_secret(house: House) -> None:
     (fact,) = house.carrying.facts()
     assert (fact["name"], fact["late"]) == ("nas", False)
     assert "hunter2" not in repr(fact)
+
+
+async def test_a_backup_is_fetched_from_a_target(house: House, tmp_path: Path) -> None:
+    name = "callisto-office-20261123-010203Z.zip"
+    here = tmp_path / "backups"
+    here.mkdir(exist_ok=True)
+    await house.target()
+    with pytest.raises(RestoreRefusedError, match="there is no backup"):
+        await house.carrying.fetch("nas", name, here)
+    (house.folder / name).write_bytes(b"a backup")
+    file = await house.carrying.fetch("nas", name, here)
+    assert (file, file.read_bytes()) == (here / name, b"a backup")
+    assert [each.name for each in here.iterdir()] == [name]
+    assert await house.carrying.fetch("nas", name, here) == file
+    for target, backup in (("disk", name), ("nas", "../callisto.db")):
+        with pytest.raises(RestoreRefusedError) as refused:
+            await house.carrying.fetch(target, backup, here)
+        assert refused.value.hint
 
 
 # The port
