@@ -19,6 +19,8 @@ GOES_ON = "It goes on. backup status looks in again."
 NONE = "There has been no backup since the start."
 RIGHT = f"right is: backup [{PLAIN}] [to TARGET]"
 _BAR = 30
+LONGEST = 71
+"""Of the name of a backup (`db.backup.names`): it is typed to restore it, so it is never cut."""
 
 
 async def backup(context: Context, arguments: tuple[str, ...]) -> Answer:
@@ -54,7 +56,7 @@ async def show_backups(context: Context, _arguments: tuple[str, ...]) -> Reply:
         lines = (*lines, "There is no backup on this machine; backup makes one.")
     else:
         rows: list[tuple[Cell, ...]] = [_row(context, each) for each in found]
-        lines = (*lines, *table(rows, context.table_width, heading=("Backup", "Made", "Size")))
+        lines = (*lines, *table(rows, context.table_width, heading=("Backup", "Made", "Size"), most=LONGEST))
     return Reply(lines, [{"name": e.name, "bytes": e.size, "at": e.at.isoformat()} for e in found])
 
 
