@@ -26,7 +26,7 @@ from tests import json_schema
 from tests.fakes.self_test import FakeSelfTest
 from tests.shell.test_info import FULL, SCHEMA
 
-SECRETS = ("peer-hush-1", "admin-hush-2", "stored hush/3", "environment-hush-4")
+SECRETS = ("peer-hush-1", "admin-hush-2", "stored hush/3", "environment-hush-4", "target-hush-5")
 ADMIN = Actor("admin", "192.0.2.7:4000", "telnet")
 
 
@@ -43,7 +43,7 @@ async def contents(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIter
     }
     monkeypatch.setenv("SOME_TOKEN", SECRETS[3])
     config = Config.load(env, tmp_path)
-    everywhere = " ".join(SECRETS)
+    everywhere = " ".join(SECRETS[:4])
     lines = json.dumps([1, f"log {everywhere}"]) + "\n"
     (state / "traces/20261122-120000-admin.jsonl").write_text(lines * 3)
     past, now = Past(), time.strftime("%Y-%m-%d %H:%M:%S")
@@ -56,6 +56,9 @@ async def contents(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIter
         await keeper.open()
         await keeper.do(lambda store: store.audit.note(ADMIN, "command", f"set x {everywhere}"))
         await keeper.do(lambda store: store.variables.set("gTimeServer", "peer-hush-1.example", ADMIN))
+        await keeper.do(lambda store: store.targets.add("nas", "sftp", ADMIN))
+        for word in ("secret", "password"):
+            await keeper.do(lambda store, word=word: store.targets.set("nas", word, SECRETS[4], ADMIN))
         yield Contents(config, keeper, past, lambda: status, FakeSelfTest().run)
 
 
