@@ -101,6 +101,8 @@ _REPAIRS = (
 _BACKUPS = (
     ("1", "Make one now", "backup"),
     ("2", "How far it is, or what came of the last one", "backup status"),
+    ("3", "Restore the newest one: what would change first, and a question", "restore start last"),
+    ("4", "How far a restore is, or what came of the last one", "restore status"),
 )
 
 
