@@ -11,6 +11,7 @@ from pathlib import Path
 
 SYSTEM_PROGRAMS = "/usr/sbin:/sbin"
 SHOWN_LINES = 15
+GRACE = 5.0
 
 
 class BuildError(Exception):
@@ -57,9 +58,18 @@ def run(
                 lines.append(line)
                 tell(line.rstrip())
         except BaseException:
-            process.terminate()  # we were interrupted: it must not go on alone
+            _end(process)  # we were interrupted: it must not go on alone
             raise
     if process.returncode:
         last = "".join(f"    {line}" for line in deque(lines, SHOWN_LINES))
         raise BuildError(f"{Path(words[0]).name} has failed (exit status {process.returncode}):\n{last}")
     return "".join(lines)
+
+
+def _end(process: subprocess.Popen[str]) -> None:
+    """With time to tidy up. `unshare --fork` passes a SIGTERM over; killed, it takes its children along."""
+    process.terminate()
+    try:
+        process.wait(GRACE)
+    except subprocess.TimeoutExpired:
+        process.kill()
