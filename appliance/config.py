@@ -206,6 +206,11 @@ class Config:
         return self.state / "repair"
 
     @property
+    def uploads(self) -> Path:
+        """The backup that came through the browser, for a restore."""
+        return self.state / "uploads"
+
+    @property
     def restores(self) -> Path:
         """The present restore of a backup, or the last one."""
         return self.state / "restore"

@@ -9,6 +9,7 @@ from appliance.first_password import FirstPassword
 from appliance.roles.service import Backing, Running, run
 from appliance.services.ports import Unit
 from appliance.web.app import create_app
+from appliance.web.inbox import Inbox
 from appliance.web.ports import WebServices
 from appliance.web.server import start
 from appliance.web.shelf import Shelf
@@ -35,6 +36,7 @@ def _services(backing: Backing) -> WebServices:
         audit=StoreAudit(backing.store),
         throttle=Throttle(),
         shelf=Shelf(backing.config.state),
+        inbox=Inbox(backing.config.state),
         version=release().version,
         local_zone=local_zone,
     )

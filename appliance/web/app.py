@@ -18,6 +18,7 @@ from appliance.web.headers import ProtectedMiddleware, protect
 from appliance.web.paper import FOLDER, Paper, refused_json
 from appliance.web.ports import WebServices
 from appliance.web.told import ToldMiddleware
+from appliance.web.uploads import Uploads
 from appliance.web.view import view
 from shell.ports import Status, SystemUnavailableError
 
@@ -32,7 +33,8 @@ MESSAGES = {
 
 def create_app(services: WebServices) -> Starlette:
     """The login window at `/login`, the status at `/` and, for programs, at `/status.json`; captures and
-    support bundles at `/files`; `/healthz` tells whoever asks that the service answers."""
+    support bundles at `/files`, where a backup is uploaded to be restored; `/healthz` tells whoever asks
+    that the service answers."""
     paper = Paper(services.version)
     pages = _Pages(services, paper, Door(services, paper))
     files = Files(services, paper, pages.door)
@@ -45,6 +47,7 @@ def create_app(services: WebServices) -> Starlette:
             Route("/status/part", pages.part),
             Route("/status.json", pages.json),
             Route("/files", files.page),
+            Route("/files/upload", Uploads(services, pages.door).put, methods=["PUT"]),
             Route("/files/{folder}/{name}", files.download),
             Route("/healthz", _healthy),
             Mount("/static", _Static(directory=FOLDER / "static"), name="static"),

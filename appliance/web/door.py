@@ -68,6 +68,10 @@ class Door:
         """For the forms on a page of somebody who is logged in."""
         return self._keys.of(request.cookies.get(SESSION_COOKIE, ""))
 
+    def is_ours(self, request: Request, key: str | None) -> bool:
+        """Whether `key` is what `form_key` gave to whoever asks."""
+        return self._keys.fits(request.cookies.get(SESSION_COOKIE), key)
+
     async def window(self, request: Request) -> Response:
         """GET /login"""
         if await self.session(request, activity=True):

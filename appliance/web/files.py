@@ -15,6 +15,7 @@ from appliance.web.sessions import Session
 from appliance.web.shelf import KINDS
 from appliance.web.view import moment
 from db.errors import StoreError
+from db.office import ADMINISTRATOR
 from db.variables.states import Actor
 from shell.login import ROLES
 from shell.pages.support import size
@@ -52,10 +53,20 @@ class Files:
             shelves.append({"id": kind.folder, "title": kind.title, "none": kind.none, "rows": rows})
         values = {
             "shelves": shelves,
+            "may_upload": ADMINISTRATOR in session.roles,
+            "uploaded": await self._uploaded(),
             "user": session.name or session.user,
             "key": self._door.form_key(request),
         }
         return self._paper.page("files.html", 200, values)
+
+    async def _uploaded(self) -> dict[str, object] | None:
+        row = await self._services.inbox.there()
+        services = self._services
+        if row is None:
+            return None
+        changed = moment(row.changed, services.now(), services.zone)
+        return {"name": row.name, "size": size(row.size), "changed": changed}
 
     async def download(self, request: Request) -> Response:
         """GET /files/FOLDER/NAME"""

@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from typing import Protocol
 from zoneinfo import ZoneInfo
 
+from appliance.web.inbox import Inbox
 from appliance.web.shelf import Shelf
 from db.variables.states import Actor
 from shell.ports import Login, System
@@ -66,6 +67,7 @@ class WebServices:
     audit: Audit
     throttle: Throttle
     shelf: Shelf
+    inbox: Inbox
     must_change: Callable[[str, str], bool] = lambda _user, _password: False
     """Whether that is a password to be changed before anything else."""
     version: str = ""

@@ -14,6 +14,7 @@ import httpx
 from starlette.applications import Starlette
 
 from appliance.web.app import create_app
+from appliance.web.inbox import Inbox
 from appliance.web.ports import WebServices
 from appliance.web.shelf import Shelf
 from db.errors import StoreUnavailableError
@@ -97,6 +98,7 @@ class Office:
 
     timeout_min: str = "20"
     state: Path = Path("/nonexistent")
+    room: int = 10_000
     store_away: bool = False
     supervisor_away: bool = False
     stood_on_console: tuple[str, str] = ("", "")
@@ -134,6 +136,7 @@ class Office:
             audit=self,
             throttle=self.throttle,
             shelf=Shelf(self.state),
+            inbox=Inbox(self.state, lambda _: self.room),
             must_change=lambda user, password: (user, password) == self.stood_on_console,
             version="0.1.0",
             local_zone=lambda: ZoneInfo("Europe/Zurich"),
