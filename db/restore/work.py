@@ -132,6 +132,7 @@ def recover(folder: Folder) -> Job | None:
     StoreUnavailableError while another process exchanges the store, OSError."""
     job = folder.job()
     if job is None or ended(job.step):
+        forget(folder)  # what somebody only looked through
         return None
     files = files_of(job)
     match left_by(job.step):

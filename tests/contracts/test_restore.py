@@ -1,4 +1,4 @@
-"""What the shell relies on of restores: on the fake, and over the control socket."""
+"""What the shell relies on of restores: on the fake, on the job, and over the control socket."""
 
 from __future__ import annotations
 
@@ -13,11 +13,16 @@ import pytest
 from appliance.control.client import ControlClient
 from appliance.control.restore import ControlRestore, handlers
 from appliance.control.server import ControlServer
+from appliance.restoring import Restoring
 from db.restore.plan import EVERYTHING
 from db.variables.states import Actor
 from shell.ports import SystemUnavailableError
 from shell.restore_ports import Restore, RestoreRefusedError, RestoreState
+from tests.appliance.test_restoring import NAME as ARCHIVE
+from tests.appliance.test_restoring import PASSWORD, house, job
 from tests.fakes.restore import NAME, FakeRestore
+
+__all__ = ["house", "job"]  # fixtures
 
 ANNA = Actor("anna", "192.0.2.1:4711", "telnet")
 
@@ -99,6 +104,74 @@ async def test_what_cannot_be_is_refused_with_its_way_out(place: Place, archive:
         await place.port.rehearse(ANNA, archive, (), password)
     assert refused.value.hint
     assert await place.port.state() is None
+
+
+# The fake and the real job, which reads a real archive
+
+
+@dataclass
+class Either:
+    port: Restore
+    name: str
+    password: str
+
+
+@pytest.fixture
+def of_fake() -> Either:
+    fake = FakeRestore()
+    fake.passwords[NAME] = "the right one"
+    return Either(fake, NAME, "the right one")
+
+
+@pytest.fixture
+async def of_job(job: Restoring, tmp_path: Path) -> AsyncIterator[Either]:
+    path = tmp_path / "control.sock"
+    async with ControlServer(path, handlers(job)), ControlClient(path) as control:
+        yield Either(ControlRestore(control), ARCHIVE, PASSWORD)
+
+
+@pytest.fixture(params=["of_fake", "of_job"])
+def either(request: pytest.FixtureRequest) -> Either:
+    found: Either = request.getfixturevalue(request.param)
+    return found
+
+
+async def test_either_rehearses_without_beginning(either: Either) -> None:
+    plan = await either.port.rehearse(ANNA, either.name, ("groups",), either.password)
+    assert (plan.archive, plan.kinds) == (either.name, ("groups",))
+    assert [each.table for each in plan.differences] == ["groups"]
+    assert await either.port.state() is None
+    assert await followed(either.port) == []
+
+
+async def test_either_refuses_with_a_way_out(either: Either) -> None:
+    for archive, password in (("nowhere.zip", ""), (either.name, ""), (either.name, "wrong one")):
+        with pytest.raises(RestoreRefusedError) as refused:
+            await either.port.rehearse(ANNA, archive, (), password)
+        assert refused.value.hint
+    with pytest.raises(RestoreRefusedError):
+        await either.port.begin(ANNA, "nowhere.zip", (), "")
+    assert await either.port.state() is None
+
+
+async def test_either_is_begun_and_followed_to_its_end(either: Either) -> None:
+    begun = await either.port.begin(ANNA, either.name, ("groups",), either.password)
+    assert (begun.who, begun.archive, begun.kinds, begun.done) == ("anna", either.name, ("groups",), False)
+    states = await followed(either.port)
+    assert [state.done for state in states[:-1]] == [False] * (len(states) - 1)
+    done = states[-1]
+    assert (done.done, done.failed, done.percent, done.stamp) == (True, False, 100, begun.stamp)
+    assert done.result == f"groups restored from {either.name}"
+    assert done.saved
+    assert await either.port.state() == done
+
+
+async def test_either_tells_of_a_password_that_was_wrong(either: Either) -> None:
+    await either.port.begin(ANNA, either.name, (), "wrong one")
+    done = (await followed(either.port))[-1]
+    assert done.failed
+    assert "not the one of this backup" in done.result
+    assert done.hint
 
 
 async def test_without_a_supervisor_it_says_so(tmp_path: Path) -> None:

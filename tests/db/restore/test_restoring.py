@@ -278,6 +278,15 @@ def test_nobody_writes_meanwhile(state: Path, folder: Folder, archive: bytes) ->
     assert refused == [Step.BUILD, Step.EXCHANGE]
 
 
+def test_a_rehearsal_that_was_killed_leaves_nothing_after_the_next_start(
+    folder: Folder, archive: bytes
+) -> None:
+    read(folder, archive)
+    assert (folder.unpacked / "store.db").exists()
+    assert work.recover(folder) is None
+    assert not folder.unpacked.exists()
+
+
 def test_words_of_kinds() -> None:
     assert chosen([]) == EVERYTHING
     assert chosen(["media", "Users"]) == ("users", "media")
