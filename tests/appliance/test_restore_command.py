@@ -65,6 +65,17 @@ def test_it_comes_back_and_the_state_before_it_too(backed_up: Callisto, tmp_path
     assert value(tmp_path) == "ntp.example.org"
 
 
+def test_what_came_through_the_browser_is_a_backup_like_any_other(
+    backed_up: Callisto, tmp_path: Path
+) -> None:
+    assert "nothing was uploaded" in backed_up("restore", "upload.zip", "--dry-run")[2]
+    (tmp_path / "var/uploads").mkdir()
+    (tmp_path / "then.zip").rename(tmp_path / "var/uploads/upload.zip")
+    code, said, complained = backed_up("restore", "upload.zip", "--yes", *GIVEN)
+    assert (code, "everything restored from upload.zip" in said) == (0, True), complained
+    assert value(tmp_path) != "ntp.example.org"
+
+
 def test_what_is_wrong_is_said_and_nothing_is_touched(backed_up: Callisto, tmp_path: Path) -> None:
     (tmp_path / "wrong").write_text("another sentence")
     (tmp_path / "foreign.zip").write_bytes(b"PK nothing of ours")

@@ -11,6 +11,8 @@ import pytest
 
 from appliance.archives import UPLOADED
 from appliance.web.inbox import FOLDER, NAME, Inbox, InboxError
+from appliance.web.server import start
+from tests.appliance.waiting import eventually
 from tests.appliance.web.office import Browser, Office, key_of, words
 
 ZIP = b"PK\x03\x04" + bytes(3000)
@@ -85,6 +87,30 @@ async def test_it_says_how_large_it_is(state, browser):
     key = key_of(await browser.get("/files"))
     answer = await browser.http.put("/files/upload", content=unknown(), headers={"x-callisto-key": key})
     assert answer.status_code == 411
+
+
+async def test_the_real_server_passes_it_on_and_keeps_nothing_of_who_leaves(state, office):
+    office.room = 5_000_000
+    server = await start(office.app(), "127.0.0.1", 0)
+    try:
+        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{server.port}") as http:
+            fields = {"user": "admin", "password": "correct horse"}
+            await http.post("/login", data={**fields, "key": key_of(await http.get("/login"))})
+            headers = {"x-callisto-key": key_of(await http.get("/files"))}
+            raw = ZIP * 1000
+            assert (await http.put("/files/upload", content=raw, headers=headers)).status_code == 201
+            assert (state / FOLDER / NAME).read_bytes() == raw
+            cookies = "; ".join(f"{name}={value}" for name, value in http.cookies.items())
+        _, writer = await asyncio.open_connection("127.0.0.1", server.port)
+        head = f"PUT /files/upload HTTP/1.1\r\nhost: x\r\ncookie: {cookies}\r\ncontent-length: 9000\r\n"
+        writer.write(f"{head}x-callisto-key: {headers['x-callisto-key']}\r\n\r\n".encode() + ZIP)
+        await writer.drain()
+        await eventually(lambda: left(state) != [NAME])
+        writer.close()
+        await eventually(lambda: left(state) == [NAME])
+    finally:
+        await server.close()
+    assert (state / FOLDER / NAME).read_bytes() == raw
 
 
 async def pieces(*chunks: bytes) -> AsyncIterator[bytes]:
