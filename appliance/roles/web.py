@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from appliance.clock import local_zone
 from appliance.config import Config
+from appliance.control.backup import ControlBackup
+from appliance.control.restore import ControlRestore
 from appliance.control.system import ControlSystem
 from appliance.first_password import FirstPassword
 from appliance.roles.service import Backing, Running, run
@@ -37,6 +39,8 @@ def _services(backing: Backing) -> WebServices:
         throttle=Throttle(),
         shelf=Shelf(backing.config.state),
         inbox=Inbox(backing.config.state),
+        backup=ControlBackup(backing.control),
+        restore=ControlRestore(backing.control),
         version=release().version,
         local_zone=local_zone,
     )

@@ -12,14 +12,18 @@ from starlette.responses import JSONResponse, PlainTextResponse, RedirectRespons
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
+from appliance.web.administrators import Administrators, ElsewhereError
+from appliance.web.backup import Backups
 from appliance.web.door import SESSION_COOKIE, Door
 from appliance.web.files import Files
+from appliance.web.forms import FormError
 from appliance.web.headers import ProtectedMiddleware, protect
 from appliance.web.paper import FOLDER, Paper, refused_json
 from appliance.web.ports import WebServices
 from appliance.web.told import ToldMiddleware
 from appliance.web.uploads import Uploads
 from appliance.web.view import view
+from db.office import ADMINISTRATOR
 from shell.ports import Status, SystemUnavailableError
 
 log = logging.getLogger(__name__)
@@ -33,11 +37,13 @@ MESSAGES = {
 
 def create_app(services: WebServices) -> Starlette:
     """The login window at `/login`, the status at `/` and, for programs, at `/status.json`; captures and
-    support bundles at `/files`, where a backup is uploaded to be restored; `/healthz` tells whoever asks
-    that the service answers."""
+    support bundles at `/files`, where a backup is uploaded to be restored; backups at `/backup`; `/healthz`
+    tells whoever asks that the service answers."""
     paper = Paper(services.version)
     pages = _Pages(services, paper, Door(services, paper))
     files = Files(services, paper, pages.door)
+    administrators = Administrators(services, pages.door)
+    backups = Backups(services, paper, administrators)
     return Starlette(
         routes=[
             Route("/", pages.status),
@@ -49,11 +55,21 @@ def create_app(services: WebServices) -> Starlette:
             Route("/files", files.page),
             Route("/files/upload", Uploads(services, pages.door).put, methods=["PUT"]),
             Route("/files/{folder}/{name}", files.download),
+            Route("/backup", backups.page),
+            Route("/backup", backups.begin, methods=["POST"]),
+            Route("/backup/file/{name}", backups.download),
+            Route("/backup/delete/{name}", backups.ask),
+            Route("/backup/delete/{name}", backups.delete, methods=["POST"]),
             Route("/healthz", _healthy),
             Mount("/static", _Static(directory=FOLDER / "static"), name="static"),
         ],
         middleware=[Middleware(ToldMiddleware), Middleware(ProtectedMiddleware)],
-        exception_handlers={HTTPException: pages.refused, Exception: pages.broken},
+        exception_handlers={
+            HTTPException: pages.refused,
+            ElsewhereError: pages.elsewhere,
+            FormError: pages.unread,
+            Exception: pages.broken,
+        },
     )
 
 
@@ -78,7 +94,11 @@ class _Pages:
             was_in = SESSION_COOKIE in request.cookies
             return RedirectResponse("/login?reason=idle" if was_in else "/login", status_code=303)
         values = await self._status_values()
-        values |= {"user": session.name or session.user, "key": self.door.form_key(request)}
+        values |= {
+            "user": session.name or session.user,
+            "key": self.door.form_key(request),
+            "administers": ADMINISTRATOR in session.roles,
+        }
         return self._paper.page("status.html", 200, values)
 
     async def part(self, request: Request) -> Response:
@@ -101,6 +121,14 @@ class _Pages:
         answer = self._paper.error(exc.status_code, MESSAGES.get(exc.status_code, exc.detail))
         answer.headers.update(exc.headers or {})
         return answer
+
+    async def elsewhere(self, _request: Request, exc: Exception) -> Response:
+        assert isinstance(exc, ElsewhereError)
+        return exc.answer
+
+    async def unread(self, _request: Request, exc: Exception) -> Response:
+        assert isinstance(exc, FormError)
+        return self._paper.error(exc.status, exc.message, close=True)
 
     async def broken(self, request: Request, _exc: Exception) -> Response:
         """Starlette logs the exception and gives this answer outside of all middleware."""

@@ -55,6 +55,7 @@ class Files:
             "shelves": shelves,
             "may_upload": ADMINISTRATOR in session.roles,
             "uploaded": await self._uploaded(),
+            "administers": ADMINISTRATOR in session.roles,
             "user": session.name or session.user,
             "key": self._door.form_key(request),
         }

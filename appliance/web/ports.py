@@ -1,7 +1,8 @@
 """What the web service needs of the appliance. Filled by `appliance/roles/web.py`, by fakes in tests.
 
-`Login` and `System` are the shell's, `Variables` and `Audit` parts of its, so that one set of adapters serves
-both ways in. Whatever comes from the store raises `db.errors.StoreError` when it is not to be had.
+`Login`, `System`, `Backup` and `Restore` are the shell's, `Variables` and `Audit` parts of its, so that one
+set of adapters serves both ways in. Whatever comes from the store raises `db.errors.StoreError` when it is
+not to be had.
 """
 
 from __future__ import annotations
@@ -16,7 +17,9 @@ from zoneinfo import ZoneInfo
 from appliance.web.inbox import Inbox
 from appliance.web.shelf import Shelf
 from db.variables.states import Actor
+from shell.backup_ports import Backup
 from shell.ports import Login, System
+from shell.restore_ports import Restore
 
 
 class Value(Protocol):
@@ -68,6 +71,8 @@ class WebServices:
     throttle: Throttle
     shelf: Shelf
     inbox: Inbox
+    backup: Backup
+    restore: Restore
     must_change: Callable[[str, str], bool] = lambda _user, _password: False
     """Whether that is a password to be changed before anything else."""
     version: str = ""

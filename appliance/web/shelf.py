@@ -1,4 +1,4 @@
-"""The files that are given out: captures and support bundles, from two folders of the state, by name only."""
+"""The files that are given out: captures, support bundles, backups; from folders of the state, by name."""
 
 from __future__ import annotations
 
@@ -43,6 +43,15 @@ KINDS: Final = (
         "There is none. A trace in the Telnet shell makes one.",
     ),
 )
+
+BACKUPS: Final = Kind(
+    "backups",
+    "Backups",
+    re.compile(r"callisto-[a-z0-9-]{1,40}-\d{8}-\d{6}Z\.zip", re.ASCII),
+    "application/zip",
+    "There is none on this machine.",
+)
+"""As `db.backup.names` calls them. For administrators: not one of KINDS."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,9 +104,19 @@ class Shelf:
     async def open(self, folder: str, name: str) -> Download | None:
         """None for what is not given out, or not there."""
         kind = next((each for each in KINDS if each.folder == folder), None)
-        if kind is None or not kind.names.fullmatch(name):
+        return None if kind is None else await self.open_of(kind, name)
+
+    async def open_of(self, kind: Kind, name: str) -> Download | None:
+        """None for what is not given out, or not there."""
+        if not kind.names.fullmatch(name):
             return None
         return await asyncio.to_thread(self._open, kind, name)
+
+    async def remove(self, kind: Kind, name: str) -> bool:
+        """Whether there was one, which is gone now. OSError if it cannot be removed."""
+        if not kind.names.fullmatch(name):
+            return False
+        return await asyncio.to_thread(self._remove, kind, name)
 
     def _rows(self, kind: Kind) -> tuple[FileRow, ...]:
         found = []
@@ -109,6 +128,13 @@ class Shelf:
                         changed = datetime.fromtimestamp(known.st_mtime, UTC)
                         found.append(FileRow(entry.name, known.st_size, changed))
         return tuple(sorted(found, key=lambda row: (row.changed, row.name), reverse=True))
+
+    def _remove(self, kind: Kind, name: str) -> bool:
+        path = self._state / kind.folder / name
+        if not path.is_file() or path.is_symlink():
+            return False
+        path.unlink(missing_ok=True)
+        return True
 
     def _open(self, kind: Kind, name: str) -> Download | None:
         """No way out of the folder by a link."""

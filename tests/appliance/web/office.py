@@ -21,6 +21,8 @@ from db.errors import StoreUnavailableError
 from db.variables.states import Actor
 from shell.ports import SystemUnavailableError
 from shell.throttle import Throttle
+from tests.fakes.backup import FakeBackup
+from tests.fakes.restore import FakeRestore
 
 NOW = datetime(2026, 11, 22, 15, 0, tzinfo=UTC)
 
@@ -107,6 +109,8 @@ class Office:
     notes: list[tuple[str, str, str, str]] = field(default_factory=list)
     verified: list[tuple[str, str]] = field(default_factory=list)
     throttle: Throttle = field(default_factory=Throttle)
+    backup: FakeBackup = field(default_factory=FakeBackup)
+    restore: FakeRestore = field(default_factory=FakeRestore)
     _app: Starlette | None = None
 
     async def verify(self, user: str, password: str) -> Somebody | None:
@@ -136,6 +140,8 @@ class Office:
             audit=self,
             throttle=self.throttle,
             shelf=Shelf(self.state),
+            backup=self.backup,
+            restore=self.restore,
             inbox=Inbox(self.state, lambda _: self.room),
             must_change=lambda user, password: (user, password) == self.stood_on_console,
             version="0.1.0",
