@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from appliance.config import Config
-from db.backup.making import kept
+from db.backup.folder import kept
 from shell.restore_ports import RestoreRefusedError
 
 UPLOADED = "upload.zip"

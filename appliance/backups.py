@@ -9,17 +9,17 @@ import platform
 import sys
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Protocol
 
 from appliance.config import Config
 from appliance.errands import Errands
-from appliance.roles.archivist import MARK
+from appliance.marks import BACKUP as MARK
 from appliance.services.process import ChildProcess, in_words
 from appliance.store_keeper import StoreKeeper
 from appliance.targets.ports import Target
-from db.backup.making import kept, pieces, thin, tidy
+from db.backup.folder import kept, pieces, thin, tidy
 from db.backup.names import made_at_of, name_of
 from db.backup.password import checked
 from db.backup.progress import Progress
@@ -126,7 +126,7 @@ class Backups:
         state = BackupState(
             self._state.number + 1 if self._state else 1,
             actor.user or "somebody",
-            datetime.now(UTC).replace(microsecond=0),
+            self._next_second(),
             to.name if to else HERE,
             encrypted=bool(password),
         )
@@ -134,6 +134,11 @@ class Backups:
         log.info("backup begun by %s", state.who)
         self._task = asyncio.create_task(self._run(actor, to, password), name="backup")
         return state
+
+    def _next_second(self) -> datetime:
+        """No two of this process have the same, because it is in their names."""
+        now = datetime.now(UTC).replace(microsecond=0)
+        return max(now, self._state.began + timedelta(seconds=1)) if self._state else now
 
     async def state(self) -> BackupState | None:
         return self._state

@@ -19,7 +19,7 @@ from appliance.store_keeper import StoreKeeper
 from appliance.targets.ports import Listed, Target, TargetError
 from appliance.targets.retention import Keep, to_delete
 from appliance.targets.ways import target_of
-from db.backup.making import PART, SPARE, pieces
+from db.backup.folder import PART, SPARE, pieces
 from db.backup.progress import Progress
 from db.errors import StoreError
 from db.stores.jobs import JobRun

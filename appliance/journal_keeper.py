@@ -15,8 +15,8 @@ from typing import Any
 from appliance.config import Config
 from appliance.errands import Errands
 from appliance.journal_rounds import Last, Memory, Seen, due, told
+from appliance.marks import JOURNAL as MARK
 from appliance.plans import Plans
-from appliance.roles.snapshotter import MARK
 from appliance.services.process import ChildProcess, in_words
 from appliance.store_keeper import StoreKeeper
 from db.errors import StoreError

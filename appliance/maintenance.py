@@ -17,7 +17,7 @@ from typing import Any
 from appliance.config import Config
 from appliance.control.protocol import RefusedError
 from appliance.errands import Errands
-from appliance.roles.repairer import MARK
+from appliance.marks import REPAIR as MARK
 from appliance.services.ports import ServiceManager, Unit, UnitFailedError
 from appliance.services.process import ChildProcess, in_words
 from db.engine import parse_url, url_shown

@@ -16,7 +16,7 @@ from typing import Any
 
 from appliance.config import Config
 from appliance.errands import Errands
-from appliance.roles.restorer import MARK
+from appliance.marks import RESTORE as MARK
 from appliance.services.ports import ServiceManager, Unit, UnitFailedError
 from appliance.services.process import ChildProcess, in_words
 from appliance.store_keeper import StoreKeeper

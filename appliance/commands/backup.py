@@ -15,7 +15,8 @@ from appliance.commands.opened import DONE, REFUSED, actor, make_state
 from appliance.commands.say import complain
 from appliance.config import Config
 from db.backup.errors import BackupError
-from db.backup.making import Made, make, pieces, thin
+from db.backup.folder import pieces, thin
+from db.backup.making import Made, make
 from db.backup.names import name_of
 from db.backup.password import checked
 from db.backup.progress import Progress

@@ -21,11 +21,11 @@ from appliance.control.restore import ControlRestore
 from appliance.restoring import SERVER
 from appliance.state import claimed
 from db.backup.errors import ArchiveError, PasswordNeededError
-from db.backup.making import pieces
+from db.backup.folder import pieces
 from db.backup.manifest import Kind
 from db.errors import StoreError
 from db.location import sqlite_file
-from db.restore import work
+from db.restore import rehearsal, work
 from db.restore.job import Folder, Job, Place, Step, new
 from db.restore.plan import Plan, chosen, lines
 from shell.ports import SystemUnavailableError
@@ -118,7 +118,7 @@ def _here(config: Config, wanted: _Wanted) -> int:
             plan = _rehearsed(folder, job, file, wanted)
             if not _confirmed(plan, wanted):
                 return DONE if wanted.dry else REFUSED
-            done = _restored(config, folder, job)
+            done = _restored(config, folder, job, wanted.password)
         finally:
             work.forget(folder)
         if wanted.as_json:
@@ -128,20 +128,20 @@ def _here(config: Config, wanted: _Wanted) -> int:
 
 def _rehearsed(folder: Folder, job: Job, file: Path, wanted: _Wanted) -> Plan:
     try:
-        manifest = work.read(folder, pieces(file), wanted.password)
+        manifest = rehearsal.read(folder, pieces(file), wanted.password)
     except PasswordNeededError:
         if not _asked_for_password(wanted):
             raise
-        manifest = work.read(folder, pieces(file), wanted.password)
-    return work.rehearse(folder, job, manifest)
+        manifest = rehearsal.read(folder, pieces(file), wanted.password)
+    return rehearsal.rehearse(folder, job, manifest)
 
 
-def _restored(config: Config, folder: Folder, job: Job) -> Job:
+def _restored(config: Config, folder: Folder, job: Job, password: str) -> Job:
     """What was read for the rehearsal is what is put in place."""
     folder.keep(job)
     _told(work.at(folder, job, Step.SAVE))
     try:
-        job = work.save(job, source_of(config, config.file), platform.node())
+        job = rehearsal.save(job, source_of(config, config.file), platform.node(), password)
     except (StoreError, OSError) as exc:
         return work.undone(folder, job, str(exc), exc.hint if isinstance(exc, StoreError) else work.AS_IT_WAS)
     done = work.exchange(folder, job, _told)

@@ -11,12 +11,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncGenerator, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from appliance.control.client import ControlClient, ControlUnavailableError
 from appliance.control.protocol import RefusedError, Request
 from appliance.control.server import Handler, Peer
-from appliance.maintenance import Maintenance
 from db.repair import report
 from db.repair.found import Diagnosis, of_json
 from db.repair.job import Job
@@ -24,6 +23,10 @@ from db.repair.steps import Step, ended, percent
 from shell.ports import SystemUnavailableError
 from shell.reading import number, tables, text
 from shell.repair_ports import RepairRefusedError, RepairState, Report
+
+if TYPE_CHECKING:
+    # The shell has this module too: it needs nothing of what repairs a store.
+    from appliance.maintenance import Maintenance
 
 WITHIN = 5.0
 CHECK_WITHIN = 600.0

@@ -14,9 +14,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from appliance.carrying import Carrying
 from appliance.control.actors import actor_of
 from appliance.control.client import ControlClient, ControlUnavailableError
 from appliance.control.protocol import RefusedError, Request
@@ -29,6 +28,10 @@ from shell.backup_ports import BackupRefusedError, KeptBackup
 from shell.ports import SystemUnavailableError
 from shell.reading import instant, number, table, tables, text
 from shell.target_ports import TargetShown, TargetTested
+
+if TYPE_CHECKING:
+    # The shell has this module too: it needs nothing of what carries a backup.
+    from appliance.carrying import Carrying
 
 WITHIN = 180.0
 MOST = 500

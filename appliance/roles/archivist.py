@@ -19,6 +19,7 @@ from typing import Any
 from appliance import logs
 from appliance.backup_source import source_of
 from appliance.config import Config
+from appliance.marks import BACKUP as MARK
 from db.backup.making import Made, make
 from db.backup.progress import Progress
 from db.errors import StoreError
@@ -26,8 +27,6 @@ from db.errors import StoreError
 log = logging.getLogger(__name__)
 
 DONE, REFUSED = 0, 1
-MARK = "backup: "
-"""Before each line that tells how far it is; the others are for the log."""
 TELL_EVERY = 0.2
 NICE = 10
 """Calls go first."""

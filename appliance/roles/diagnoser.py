@@ -6,7 +6,7 @@ import json
 
 from appliance import logs
 from appliance.config import Config
-from appliance.roles.repairer import MARK
+from appliance.marks import REPAIR as MARK
 from db.location import sqlite_file
 from db.repair import server
 from db.repair.diagnosis import diagnose

@@ -8,6 +8,7 @@ import sys
 
 from appliance import logs
 from appliance.config import Config
+from appliance.marks import REPAIR as MARK
 from db.repair import server
 from db.repair.job import Folder, Job
 from db.repair.kept import Kept
@@ -15,8 +16,6 @@ from db.repair.sources import Sources
 from db.repair.work import repair
 
 DONE, REFUSED = 0, 1
-MARK = "repair: "
-"""Before each line that tells how far it is; the others are for the log."""
 
 
 def main(config: Config) -> int:

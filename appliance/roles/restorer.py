@@ -19,17 +19,16 @@ from typing import Any
 from appliance import logs
 from appliance.backup_source import source_of
 from appliance.config import Config
-from db.backup.making import pieces
+from appliance.marks import RESTORE as MARK
+from db.backup.folder import pieces
 from db.backup.progress import Progress
 from db.errors import StoreError
-from db.restore import work
+from db.restore import rehearsal, work
 from db.restore.job import Folder, Job, Step, of_json
 
 log = logging.getLogger(__name__)
 
 DONE, REFUSED = 0, 1
-MARK = "restore: "
-"""Before each line that tells something; the others are for the log."""
 TELL_EVERY = 0.2
 
 
@@ -53,14 +52,14 @@ def _do(config: Config, asked: Mapping[str, Any]) -> int:
         case "rehearse":
             try:
                 manifest = _read(folder, asked)
-                _say({"plan": work.rehearse(folder, job, manifest, asked["user"]).as_json()})
+                _say({"plan": rehearsal.rehearse(folder, job, manifest, asked["user"]).as_json()})
             finally:
                 work.forget(folder)
         case "read":
             _read(folder, asked)
             job = _at(folder, job, Step.SAVE)
             file = Path(asked["config"]) if asked["config"] else None
-            _told(work.save(job, source_of(config, file), platform.node(), _Told()))
+            _told(rehearsal.save(job, source_of(config, file), platform.node(), asked["password"], _Told()))
         case "exchange":
             return REFUSED if work.exchange(folder, job, _told).failed else DONE
         case "go back":
@@ -69,7 +68,7 @@ def _do(config: Config, asked: Mapping[str, Any]) -> int:
 
 
 def _read(folder: Folder, asked: Mapping[str, Any]) -> Any:
-    return work.read(folder, pieces(Path(asked["file"])), asked["password"], _Told())
+    return rehearsal.read(folder, pieces(Path(asked["file"])), asked["password"], _Told())
 
 
 def _at(folder: Folder, job: Job, step: Step) -> Job:

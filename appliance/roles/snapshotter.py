@@ -11,13 +11,12 @@ from typing import Any
 
 from appliance import logs
 from appliance.config import Config
+from appliance.marks import JOURNAL as MARK
 from db.errors import StoreError
 from db.journal.keeping import keep
 from db.location import sqlite_file
 
 DONE, REFUSED = 0, 1
-MARK = "journal: "
-"""Before the line that tells what came of it; the others are for the log."""
 NICE = 15
 """Calls come first."""
 

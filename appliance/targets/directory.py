@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from appliance.targets.ports import Place, TargetError
-from db.backup.making import pieces
+from db.backup.folder import pieces
 
 
 class DirectoryWay:

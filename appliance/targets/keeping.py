@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 
 from appliance.targets.ports import Listed, Place, Stored, TargetError, Way
-from db.backup.making import PART
+from db.backup.folder import PART
 from db.backup.names import SUFFIX, host_of, made_at_of
 from db.backup.progress import Progress, Tell
 

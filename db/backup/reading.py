@@ -28,7 +28,7 @@ from db.backup.errors import (
 )
 from db.backup.headers import Headers
 from db.backup.manifest import FILES, MANIFEST, MEDIA, STORE, Entry, Manifest, is_member, of_json
-from db.backup.placed import LONGEST_LINE, Placed, is_safe, of_line
+from db.backup.placed import files_in, is_safe
 from db.backup.progress import Progress, Tell, silent
 from db.backup.tail import Passed
 
@@ -182,13 +182,6 @@ class _Reader:
                 raise MissingMemberError(placed.entry)
             self._media[contents] = True
         return len(paths)
-
-
-def files_in(folder: Path) -> Iterator[Placed]:
-    """The files of an archive that was unpacked there, one after the other. Raises ForeignArchiveError."""
-    with (folder / FILES).open("rb") as listed:
-        while line := listed.readline(LONGEST_LINE):
-            yield of_line(line)
 
 
 def _seen(chunks: Iterable[bytes]) -> Iterator[bytes]:

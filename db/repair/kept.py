@@ -14,7 +14,6 @@ from sqlalchemy import URL
 from db.backup.errors import ArchiveError, PasswordNeededError
 from db.backup.manifest import STORE
 from db.backup.names import SUFFIX, made_at_of
-from db.backup.reading import unpack
 from db.errors import StoreError
 from db.journal import snapshots
 from db.journal.capture import columns_of
@@ -173,6 +172,8 @@ def _copied(path: Path, into: Path) -> None:
 
 
 def _unpacked(path: Path, into: Path) -> None:
+    from db.backup.reading import unpack  # it loads much, and the supervisor has this module too
+
     folder = into.with_name(into.name + ".unpacked")
     folder.mkdir(mode=0o700)
     try:

@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from db.repair.building import Built
 from db.repair.files import Files
 from db.repair.found import Diagnosis
-from db.repair.gaps import Table
 from db.repair.job import Job
+
+if TYPE_CHECKING:
+    # Whoever shows a report needs nothing of what builds a store.
+    from db.repair.building import Built
+    from db.repair.gaps import Table
 
 FORMAT = 1
 _HOW = {

@@ -10,8 +10,7 @@ from pathlib import Path
 
 from db.backup.gathering import FOLDERS, SHA256
 from db.backup.manifest import Kind
-from db.backup.placed import Placed
-from db.backup.reading import files_in
+from db.backup.placed import Placed, files_in
 from db.whole import sync_folder
 
 CHUNK = 1 << 18

@@ -6,7 +6,7 @@ In a process that has the store not open: whoever closes a file loses all its lo
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -14,73 +14,25 @@ from pathlib import Path
 
 import pysqlite3
 
-from db.backup import making
-from db.backup.manifest import STORE, Manifest
-from db.backup.names import name_of
-from db.backup.progress import Tell, silent
-from db.backup.proof import bring_forward
-from db.backup.reading import unpack
-from db.backup.source import Source
+from db.backup.manifest import STORE
 from db.errors import StoreError, StoreUnavailableError
 from db.exchange import exchanging
 from db.repair import files as exchanged
 from db.repair.building import finish
 from db.restore import placing
-from db.restore.building import administrators_of, build, differences, is_readable, take_since
+from db.restore.building import build, is_readable, take_since
 from db.restore.job import Folder, Job, Left, Step, ended, left_by
-from db.restore.plan import Plan, is_whole
+from db.restore.plan import is_whole
 
 ALONE_WITHIN = 30.0
 AGAIN = "begin it again: restore"
 KILLED = "it was killed, and undone: the state is as it was"
 AS_IT_WAS = "make room, or mend the disk; the state is as it was"
 
+FORMER = 3
+"""Stores from before a restore that are kept beside the store."""
+
 At = Callable[[Job], None]
-
-
-def read(folder: Folder, chunks: Iterable[bytes], password: str, tell: Tell = silent) -> Manifest:
-    """Unpack an archive, believed in nothing, and bring its store to the present schema. Nothing else is
-    touched. Raises ArchiveError, OSError."""
-    forget(folder)
-    folder.unpacked.mkdir(mode=0o700, parents=True)
-    room = shutil.disk_usage(folder.path).free // 2
-    manifest = unpack(chunks, folder.unpacked, password, room, tell)
-    bring_forward(folder.unpacked / STORE, manifest)
-    return manifest
-
-
-def rehearse(folder: Folder, job: Job, manifest: Manifest, user: str = "") -> Plan:
-    """What the restore of what was read would change; nothing is changed. `user`: who asks. Raises
-    StoreError, OSError."""
-    scratch = folder.unpacked / "rehearsed.db"
-    store = Path(job.store)
-    present = store if is_readable(store) else None
-    with _explained():
-        built = build(folder.unpacked / STORE, present, scratch, job.kinds)
-        different = differences(scratch, present, job.kinds) if present else ()
-        before = administrators_of(present) if present else {}
-    warnings = []
-    if not present:
-        warnings.append("the present store cannot be read: nothing of it is kept or compared")
-    if user and built.administrators.get(user) != before.get(user):
-        warnings.append(
-            f"your password will be the one of {manifest.made_at:%Y-%m-%d}"
-            if user in built.administrators
-            else f"{user} will not be an administrator; {', '.join(sorted(built.administrators))} will"
-        )
-    changed = _files(folder, job).changes(job.kinds)
-    return Plan(job.archive, manifest.made_at, manifest.version, manifest.schema, job.kinds, different,
-                changed, built.left_out, tuple(warnings))  # fmt: skip
-
-
-def save(job: Job, source: Source, host: str, tell: Tell = silent) -> Job:
-    """Back up the present state first. A store that cannot be read is kept as it is, file by file, which the
-    exchange does anyway; for any other reason there is no restore. Raises BackupError, ArchiveError."""
-    if not is_readable(Path(job.store)):
-        return replace(job, lacks="the present store cannot be read; its files are kept as they are")
-    file = source.work / name_of(host, datetime.now(UTC))
-    made = making.make(source, file, "", tell, who=f"a restore, begun by {job.who}")
-    return replace(job, saved=made.file.name)
 
 
 def exchange(folder: Folder, job: Job, tell: At) -> Job:
@@ -108,7 +60,7 @@ def go_back(folder: Folder, job: Job, why: str, tell: At) -> Job:
         return done
     job = _at(folder, replace(job, result=why), tell, Step.GO_BACK)
     back = exchanged.Files(Path(job.store), job.stamp, new="going-back", kept="restored")
-    with exchanging(back.path, ALONE_WITHIN), _explained():
+    with exchanging(back.path, ALONE_WITHIN), explained():
         back.keep()
         back.new.unlink(missing_ok=True)
         with closing(pysqlite3.connect(str(former.kept), isolation_level=None)) as raw:
@@ -116,7 +68,7 @@ def go_back(folder: Folder, job: Job, why: str, tell: At) -> Job:
         back.new.chmod(0o600)
         take_since(back.new, back.path, datetime.fromisoformat(job.began))
         finish(back.new, max(job.floor, _revision(back.path)))
-        _files(folder, job).put_back()
+        placing_of(folder, job).put_back()
         back.exchange()
     done = replace(job, step=Step.UNDONE, failed=True, ended=now(), hint="the former state is back",
                    result=f"the restored state did not do: {why}")  # fmt: skip
@@ -154,17 +106,28 @@ def recover(folder: Folder) -> Job | None:
 
 def done(folder: Folder, job: Job) -> Job:
     """Everything answers: what is there from before is wanted no more, but for the store that was."""
-    _files(folder, job).forget()
+    placing_of(folder, job).forget()
     forget(folder)
+    _thin(job)
     what = "everything" if is_whole(job.kinds) else " and ".join(job.kinds)
     finished = replace(job, step=Step.DONE, ended=now(), result=f"{what} restored from {job.archive}")
     folder.keep(finished)
     return finished
 
 
+def _thin(job: Job) -> None:
+    """Of the stores that were there before restores, the last ones stay. Their names are in the order of
+    time."""
+    kept = files_of(job).kept
+    pattern = kept.name.replace(job.stamp, "[0-9]*[0-9]")
+    for old in sorted(kept.parent.glob(pattern))[:-FORMER]:
+        for each in kept.parent.glob(old.name + "*"):
+            each.unlink(missing_ok=True)
+
+
 def undone(folder: Folder, job: Job, result: str, hint: str) -> Job:
     files_of(job).undo()
-    _files(folder, job).put_back()
+    placing_of(folder, job).put_back()
     forget(folder)
     found = replace(job, step=Step.UNDONE, result=result, hint=hint, failed=True, ended=now())
     folder.keep(found)
@@ -188,12 +151,12 @@ def _exchange(folder: Folder, job: Job, files: exchanged.Files, tell: At) -> Job
     job = _at(folder, job, tell, Step.BUILD)
     files.keep()
     present = files.path if is_readable(files.path) else None
-    with _explained():
+    with explained():
         built = build(folder.unpacked / STORE, present, files.new, job.kinds)
     finish(files.new, max(job.floor, _revision(files.path) if present else 0))
     notes = [*built.left_out]
     job = _at(folder, replace(job, notes=tuple(notes)), tell, Step.FILES)
-    placed = _files(folder, job)
+    placed = placing_of(folder, job)
     placed.place(job.kinds)
     if placed.configuration.is_dir():
         notes.append(f"the configuration is not put in place; compare it with yours: {placed.configuration}")
@@ -216,7 +179,7 @@ def _at(folder: Folder, job: Job, tell: At, step: Step) -> Job:
     return job
 
 
-def _files(folder: Folder, job: Job) -> placing.Files:
+def placing_of(folder: Folder, job: Job) -> placing.Files:
     return placing.Files(Path(job.state), folder.unpacked, folder.aside(job))
 
 
@@ -226,7 +189,7 @@ def _revision(path: Path) -> int:
 
 
 @contextmanager
-def _explained() -> Iterator[None]:
+def explained() -> Iterator[None]:
     """What SQLite says, as an error of the store."""
     try:
         yield

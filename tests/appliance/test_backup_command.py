@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 
 from db.backup.errors import PasswordNeededError
-from db.backup.making import kept, pieces
+from db.backup.folder import kept, pieces
+from db.backup.placed import files_in
 from db.backup.proof import prove
-from db.backup.reading import files_in, unpack
+from db.backup.reading import unpack
 from db.store import Store
 from tests.appliance.test_cli import ROOT, Callisto, callisto, office
 

@@ -316,9 +316,18 @@ def test_a_cut_pipe_is_no_traceback(office: Callisto) -> None:
     [
         ("appliance.cli", {"sqlalchemy", "asyncio", "db", "uvicorn", "telnetlib3"}),
         ("appliance.commands.status", {"sqlalchemy", "uvicorn", "telnetlib3"}),
-        ("appliance.roles.supervisor", {"pjsua2", "telnetlib3", "prompt_toolkit", "uvicorn", "starlette"}),
-        ("appliance.roles.shell", {"pjsua2", "uvicorn", "starlette", "apscheduler"}),
-        ("appliance.roles.web", {"pjsua2", "telnetlib3", "prompt_toolkit", "apscheduler"}),
+        (
+            "appliance.roles.supervisor",
+            {"pjsua2", "telnetlib3", "prompt_toolkit", "uvicorn", "starlette", "asyncssh", "stream_zip"},
+        ),
+        (
+            "appliance.roles.shell",
+            {"pjsua2", "uvicorn", "starlette", "apscheduler", "stream_zip", "asyncssh"},
+        ),
+        (
+            "appliance.roles.web",
+            {"pjsua2", "telnetlib3", "prompt_toolkit", "apscheduler", "stream_zip", "asyncssh"},
+        ),
     ],
 )
 def test_each_process_loads_what_it_needs_alone(module: str, banned: set[str]) -> None:

@@ -59,7 +59,7 @@ def test_it_comes_back_and_the_state_before_it_too(backed_up: Callisto, tmp_path
     assert value(tmp_path) != "ntp.example.org"
     (saved,) = (tmp_path / "var/backups").glob("*.zip")
     assert f"the state before it is in {saved.name}" in said
-    code, said, complained = backed_up("restore", saved.name, "--yes", "--only", "settings")
+    code, said, complained = backed_up("restore", saved.name, "--yes", "--only", "settings", *GIVEN)
     assert code == 0, complained
     assert "settings restored from" in said
     assert value(tmp_path) == "ntp.example.org"

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from appliance.config import Config
-from appliance.roles.archivist import MARK
+from appliance.marks import BACKUP as MARK
 from tests.bench.page import Mark, Section, all_met
 from tests.db import big_store
 

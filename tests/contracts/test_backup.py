@@ -20,7 +20,7 @@ from appliance.control.client import ControlClient
 from appliance.control.server import ControlServer
 from appliance.store_keeper import StoreKeeper
 from appliance.targets.ports import Listed, Stored, TargetError
-from db.backup.making import LOCK, kept, pieces
+from db.backup.folder import LOCK, kept, pieces
 from db.backup.progress import Progress, Tell
 from db.backup.proof import prove
 from db.variables.states import Actor

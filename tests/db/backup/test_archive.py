@@ -34,9 +34,9 @@ from db.backup.errors import (
     WrongPasswordError,
 )
 from db.backup.manifest import FILES, FORMAT, MANIFEST, PRODUCT, STORE, Entry, Manifest, to_json
-from db.backup.placed import Placed, to_line
+from db.backup.placed import Placed, files_in, to_line
 from db.backup.proof import bring_forward, prove
-from db.backup.reading import files_in, unpack
+from db.backup.reading import unpack
 from tests import needs
 from tests.db.backup.house import PASSWORD, archive, pieces, state
 

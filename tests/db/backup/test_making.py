@@ -16,7 +16,8 @@ import pytest
 
 from db.backup import making
 from db.backup.errors import BackupError, UnsoundStoreError
-from db.backup.making import LOCK, PART, WORK, Made, kept, make, pieces, thin
+from db.backup.folder import LOCK, PART, WORK, kept, pieces, thin
+from db.backup.making import Made, make
 from db.backup.password import checked
 from db.backup.progress import Progress
 from db.backup.proof import prove

@@ -14,7 +14,8 @@ from alembic.config import Config
 from sqlalchemy import URL, Connection, create_engine
 
 from db.backup import server
-from db.backup.making import make, pieces
+from db.backup.folder import pieces
+from db.backup.making import make
 from db.backup.proof import PRESENT, prove
 from db.backup.reading import unpack
 from db.backup.source import Source, rows_of, snapshot

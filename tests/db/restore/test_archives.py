@@ -26,7 +26,7 @@ from db.backup import errors
 from db.backup.manifest import FILES, FORMAT, MANIFEST, PRODUCT, STORE, Entry, Kind, Manifest, to_json
 from db.backup.placed import Placed, to_line
 from db.backup.source import rows_of, schema_of
-from db.restore import work
+from db.restore import rehearsal, work
 from db.restore.job import Folder, Place, Step, new
 from db.restore.plan import EVERYTHING
 from db.schema import MIGRATIONS, head
@@ -63,7 +63,7 @@ def state(first: Path, tmp_path: Path) -> Path:
 
 def restored(state: Path, raw: bytes, kinds: tuple[Kind, ...] = EVERYTHING, password: str = "") -> Step:
     folder = Folder(state / "restore")
-    work.read(folder, house.pieces(raw), password)
+    rehearsal.read(folder, house.pieces(raw), password)
     job = new("admin", "b.zip", Place(state / "callisto.db", state), kinds, NOON)
     done = work.exchange(folder, job, lambda _: None)
     assert not done.failed, done.result
@@ -178,7 +178,7 @@ def refused(state: Path, raw: bytes, password: str = "") -> errors.ArchiveError:
     """What it says; nothing is touched but what was unpacked."""
     before = contents(state)
     with pytest.raises(errors.ArchiveError) as found:
-        work.read(Folder(state / "restore"), house.pieces(raw), password)
+        rehearsal.read(Folder(state / "restore"), house.pieces(raw), password)
     assert found.value.message
     assert found.value.hint
     work.forget(Folder(state / "restore"))

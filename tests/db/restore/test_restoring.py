@@ -6,6 +6,7 @@ import os
 import shutil
 from collections.abc import Callable
 from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -13,10 +14,12 @@ import pysqlite3
 import pytest
 
 from db.backup.errors import ArchiveError
+from db.backup.folder import pieces
 from db.backup.manifest import Kind
+from db.backup.proof import prove
 from db.errors import RefusedError
 from db.exchange import writing
-from db.restore import work
+from db.restore import rehearsal, work
 from db.restore.job import Folder, Job, Place, Step, new
 from db.restore.plan import EVERYTHING, chosen, lines
 from db.store import Store
@@ -98,7 +101,7 @@ def job(state: Path, kinds: tuple[Kind, ...] = EVERYTHING) -> Job:
 
 
 def read(folder: Folder, archive: bytes) -> None:
-    work.read(folder, house.pieces(archive), house.PASSWORD)
+    rehearsal.read(folder, house.pieces(archive), house.PASSWORD)
 
 
 def restored(folder: Folder, archive: bytes, wanted: Job) -> Job:
@@ -144,6 +147,21 @@ def test_what_was_there_is_kept_beside(state: Path, folder: Folder, archive: byt
     assert column(kept, "SELECT manager_timeout FROM groups WHERE id = 77") == [44]
 
 
+def test_only_the_last_of_them_stay(state: Path, folder: Folder, archive: bytes) -> None:
+    for day in range(1, 6):
+        restored(folder, archive, replace(job(state), stamp=f"2026110{day}-120000"))
+    names = sorted(each.name for each in state.glob("callisto.db.before-restore-*"))
+    assert names == [f"callisto.db.before-restore-2026110{day}-120000" for day in (3, 4, 5)]
+
+
+def test_the_present_state_is_backed_up_with_the_password_of_the_archive(state: Path) -> None:
+    source = house.source(state, state / "backups")
+    saved = state / "backups" / rehearsal.save(job(state), source, "vm", house.PASSWORD).saved
+    with pytest.raises(ArchiveError, match="password"):
+        prove(pieces(saved), "", state)
+    assert prove(pieces(saved), house.PASSWORD, state).rows
+
+
 def test_the_configuration_is_laid_beside_and_said(state: Path, folder: Folder, archive: bytes) -> None:
     (state / "callisto.toml").write_text("telnet_port = 4444\n")
     done = restored(folder, archive, job(state))
@@ -183,8 +201,8 @@ def test_a_rehearsal_says_what_would_change_and_changes_nothing(
 ) -> None:
     path = state / "callisto.db"
     before = big_store.truth(path)
-    plan = work.rehearse(
-        folder, job(state), work.read(folder, house.pieces(archive), house.PASSWORD), "chief"
+    plan = rehearsal.rehearse(
+        folder, job(state), rehearsal.read(folder, house.pieces(archive), house.PASSWORD), "chief"
     )
     assert big_store.truth(path) == before
     assert (state / SOUND).read_bytes() == b"RIFF another"
@@ -200,7 +218,9 @@ def test_a_rehearsal_says_what_would_change_and_changes_nothing(
 def test_nothing_is_different_from_ones_own_backup(then: Path, tmp_path: Path, archive: bytes) -> None:
     state = Path(shutil.copytree(then, tmp_path / "same"))
     folder = Folder(state / "restore")
-    plan = work.rehearse(folder, job(state), work.read(folder, house.pieces(archive), house.PASSWORD))
+    plan = rehearsal.rehearse(
+        folder, job(state), rehearsal.read(folder, house.pieces(archive), house.PASSWORD)
+    )
     assert (plan.differences, plan.files, plan.warnings) == ((), (), ())
 
 
@@ -210,7 +230,7 @@ def test_nobody_is_locked_out(state: Path, folder: Folder, tmp_path: Path) -> No
     house.state(other, 10)
     change(other / "callisto.db", "UPDATE users SET password_hash = ''")
     before = big_store.truth(state / "callisto.db")
-    work.read(folder, house.pieces(house.archive(other, tmp_path / "work")), "")
+    rehearsal.read(folder, house.pieces(house.archive(other, tmp_path / "work")), "")
     done = work.exchange(folder, job(state), lambda _: None)
     assert done.step is Step.UNDONE
     assert "nobody could log in" in done.result
@@ -237,7 +257,7 @@ def test_a_store_that_cannot_be_read_is_replaced_whole_and_not_by_kind(
 def test_the_wrong_password_touches_nothing(state: Path, folder: Folder, archive: bytes) -> None:
     before = big_store.truth(state / "callisto.db")
     with pytest.raises(ArchiveError, match="password"):
-        work.read(folder, house.pieces(archive), "wrong password")
+        rehearsal.read(folder, house.pieces(archive), "wrong password")
     assert big_store.truth(state / "callisto.db") == before
 
 
