@@ -20,6 +20,7 @@ from appliance.web.forms import FormError
 from appliance.web.headers import ProtectedMiddleware, protect
 from appliance.web.paper import FOLDER, Paper, refused_json
 from appliance.web.ports import WebServices
+from appliance.web.restore import Restores
 from appliance.web.told import ToldMiddleware
 from appliance.web.uploads import Uploads
 from appliance.web.view import view
@@ -37,13 +38,14 @@ MESSAGES = {
 
 def create_app(services: WebServices) -> Starlette:
     """The login window at `/login`, the status at `/` and, for programs, at `/status.json`; captures and
-    support bundles at `/files`, where a backup is uploaded to be restored; backups at `/backup`; `/healthz`
-    tells whoever asks that the service answers."""
+    support bundles at `/files`, where a backup is uploaded to be restored; backups at `/backup`, and their
+    restore below it; `/healthz` tells whoever asks that the service answers."""
     paper = Paper(services.version)
     pages = _Pages(services, paper, Door(services, paper))
     files = Files(services, paper, pages.door)
     administrators = Administrators(services, pages.door)
     backups = Backups(services, paper, administrators)
+    restores = Restores(services, paper, administrators)
     return Starlette(
         routes=[
             Route("/", pages.status),
@@ -60,6 +62,10 @@ def create_app(services: WebServices) -> Starlette:
             Route("/backup/file/{name}", backups.download),
             Route("/backup/delete/{name}", backups.ask),
             Route("/backup/delete/{name}", backups.delete, methods=["POST"]),
+            Route("/backup/restore", restores.page),
+            Route("/backup/restore/look", restores.look, methods=["POST"]),
+            Route("/backup/restore/leave", restores.leave, methods=["POST"]),
+            Route("/backup/restore/begin", restores.begin, methods=["POST"]),
             Route("/healthz", _healthy),
             Mount("/static", _Static(directory=FOLDER / "static"), name="static"),
         ],

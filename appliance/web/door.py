@@ -30,6 +30,8 @@ TOO_OLD = "This page was too old. Please log in again."
 MUST_CHANGE = "This password stood on the console. Log in by Telnet first: there you choose another one."
 REASONS = {
     "idle": "You were logged out, or the web service was restarted. Please log in again.",
+    "restored": "The web server was started again, as a restore needs it. Log in: Backup, Restore says what"
+    " came of it. If a password is refused, try the one of when the backup was made.",
     "out": "You are logged out.",
 }
 DEFAULT_TIMEOUT_MIN = 20

@@ -20,7 +20,7 @@
     request.addEventListener("loadend", () => {
       button.disabled = false;
       if (request.status === 201) {
-        location.reload();
+        location.assign(form.dataset.then);
         return;
       }
       let why = "The connection was lost.";
