@@ -318,15 +318,24 @@ def test_a_cut_pipe_is_no_traceback(office: Callisto) -> None:
         ("appliance.commands.status", {"sqlalchemy", "uvicorn", "telnetlib3"}),
         (
             "appliance.roles.supervisor",
-            {"pjsua2", "telnetlib3", "prompt_toolkit", "uvicorn", "starlette", "asyncssh", "stream_zip"},
+            {
+                "pjsua2",
+                "telnetlib3",
+                "prompt_toolkit",
+                "uvicorn",
+                "starlette",
+                "asyncssh",
+                "stream_zip",
+                "alembic",
+            },
         ),
         (
             "appliance.roles.shell",
-            {"pjsua2", "uvicorn", "starlette", "apscheduler", "stream_zip", "asyncssh"},
+            {"pjsua2", "uvicorn", "starlette", "apscheduler", "stream_zip", "alembic", "asyncssh"},
         ),
         (
             "appliance.roles.web",
-            {"pjsua2", "telnetlib3", "prompt_toolkit", "apscheduler", "stream_zip", "asyncssh"},
+            {"pjsua2", "telnetlib3", "prompt_toolkit", "apscheduler", "stream_zip", "alembic", "asyncssh"},
         ),
     ],
 )

@@ -11,12 +11,13 @@ from pathlib import Path
 
 import pysqlite3
 import pytest
+from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine, inspect
 
 from db.engine import parse_url
 from db.errors import StoreTooOldError, StoreUnavailableError
 from db.prepare import prepare
-from db.schema import MIGRATIONS
+from db.schema import MIGRATIONS, revisions
 from db.store import Store
 from tests.db.filled import CLI, HEAD, filled, rows, schema_of, url_of
 from tests.postgres import fresh_database
@@ -55,6 +56,12 @@ def later(tmp_path: Path) -> Callable[[str], Path]:
         return folder
 
     return made
+
+
+def test_schemas_are_counted_as_alembic_counts_them(later: Callable[[str], Path]) -> None:
+    for migrations in (MIGRATIONS, later("pass")):
+        steps = ScriptDirectory(str(migrations)).walk_revisions()
+        assert revisions(migrations) == tuple(reversed([step.revision for step in steps]))
 
 
 def test_an_older_store_is_refused_until_it_is_migrated(
