@@ -1,18 +1,16 @@
 """Where each file of a backup belongs: lines of the member `files.jsonl`, one after the other, so that no
-memory has to hold them all.
+memory has to hold them all. Pure.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Literal, get_args
 
 from db.backup.errors import ForeignArchiveError
-from db.backup.manifest import FILES, MEDIA, Kind
+from db.backup.manifest import MEDIA, Kind
 
 Root = Literal["state", "config"]
 LONGEST_PATH = 255
@@ -68,10 +66,3 @@ def is_safe(path: str) -> bool:
         and path.isprintable()
         and not set(path) & {"\\", ":"}
     )
-
-
-def files_in(folder: Path) -> Iterator[Placed]:
-    """The files of an archive that was unpacked there, one after the other. Raises ForeignArchiveError."""
-    with (folder / FILES).open("rb") as listed:
-        while line := listed.readline(LONGEST_LINE):
-            yield of_line(line)

@@ -27,8 +27,9 @@ from db.backup.errors import (
     WrongPasswordError,
 )
 from db.backup.headers import Headers
+from db.backup.listed import files_in
 from db.backup.manifest import FILES, MANIFEST, MEDIA, STORE, Entry, Manifest, is_member, of_json
-from db.backup.placed import files_in, is_safe
+from db.backup.placed import is_safe
 from db.backup.progress import Progress, Tell, silent
 from db.backup.tail import Passed
 

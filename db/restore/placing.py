@@ -9,8 +9,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from db.backup.gathering import FOLDERS, SHA256
+from db.backup.listed import files_in
 from db.backup.manifest import Kind
-from db.backup.placed import Placed, files_in
+from db.backup.placed import Placed
 from db.whole import sync_folder
 
 CHUNK = 1 << 18

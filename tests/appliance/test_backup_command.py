@@ -11,7 +11,7 @@ import pytest
 
 from db.backup.errors import PasswordNeededError
 from db.backup.folder import kept, pieces
-from db.backup.placed import files_in
+from db.backup.listed import files_in
 from db.backup.proof import prove
 from db.backup.reading import unpack
 from db.store import Store

@@ -33,8 +33,9 @@ from db.backup.errors import (
     UnsoundStoreError,
     WrongPasswordError,
 )
+from db.backup.listed import files_in
 from db.backup.manifest import FILES, FORMAT, MANIFEST, PRODUCT, STORE, Entry, Manifest, to_json
-from db.backup.placed import Placed, files_in, to_line
+from db.backup.placed import Placed, to_line
 from db.backup.proof import bring_forward, prove
 from db.backup.reading import unpack
 from tests import needs
