@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+import time
 import wave
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,7 @@ from tests.sip.rtp import tone
 
 AVAILABLE, BUSY, ANNOUNCED = "600", "700", "650"
 WELCOME = "welcome.wav"
+FIRST_SNAPSHOT_WITHIN = 60.0
 LEAST_CAPACITY = 2400
 """Call legs that the bench needs at once."""
 
@@ -45,11 +47,20 @@ class Callisto:
     def start(self) -> None:
         fill(self._appliance, self._office, self._folder)
         self._appliance.start()
+        self._wait_for_first_snapshot()
         router = self._appliance.service("router")
         if router["facts"]["capacity"] < LEAST_CAPACITY:
             raise AbsentError(f"it carries {router['facts']['capacity']} call legs, not {LEAST_CAPACITY}")
         self.pid, self.router_pid = self._appliance.pid, router["pid"]
         self.media_pid = self._appliance.service("media")["pid"]
+
+    def _wait_for_first_snapshot(self) -> None:
+        """It is taken ten seconds after a first start, once in the life of a store."""
+        deadline = time.monotonic() + FIRST_SNAPSHOT_WITHIN
+        while not ((self._appliance.status() or {}).get("journal") or {}).get("looked_at"):
+            if time.monotonic() > deadline:
+                raise AbsentError("the first snapshot of its store was not taken")
+            time.sleep(0.2)  # asking is not waiting for an event: the supervisor tells this to whoever asks
 
     def facts(self, service: str = "router") -> dict[str, Any]:
         """What the service last told the supervisor; it does so once a second."""
