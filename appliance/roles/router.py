@@ -41,7 +41,7 @@ LOOK_EVERY = 0.25
 SLICE = 0.002
 """Seconds that the reading of a new table may hold up calls at a time."""
 FACTS_EVERY = 1.0
-TURN = 0.1
+TURN = 0.05
 CHORES_EVERY = 0.05
 STOP_WITHIN = 4
 
