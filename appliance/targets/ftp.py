@@ -168,7 +168,20 @@ class _Ftp:
 
     def write(self, name: str, chunks: Iterable[bytes]) -> None:
         with self._told():
-            self._server.storbinary(f"STOR {name}", _File(iter(chunks)))  # type: ignore[arg-type]
+            data = self._server.transfercmd(f"STOR {name}")
+            try:
+                with closing(data):
+                    for chunk in chunks:
+                        data.sendall(chunk)
+                    if isinstance(data, ssl.SSLSocket):
+                        data.unwrap()
+            except BaseException:
+                # The server answers the end of the data, whatever it was: unread, that answer would be
+                # taken for the one to the next command.
+                with suppress(*ftplib.all_errors):
+                    self._server.voidresp()
+                raise
+            self._server.voidresp()
 
     def read(self, name: str) -> Iterator[bytes]:
         with self._told():
@@ -184,16 +197,6 @@ class _Ftp:
     def remove(self, name: str) -> None:
         with self._told():
             self._server.delete(name)
-
-
-class _File:
-    """Chunks, as ftplib wants to have them."""
-
-    def __init__(self, chunks: Iterator[bytes]) -> None:
-        self._chunks = chunks
-
-    def read(self, _size: int) -> bytes:
-        return next(self._chunks, b"")
 
 
 def fingerprint(connection: Any) -> str:
