@@ -261,8 +261,46 @@ def test_the_gate_shows_every_broken_rule_and_then_runs_no_test(
 ) -> None:
     fails, holds = (sys.executable, "-c", "raise SystemExit(3)"), (sys.executable, "-c", "")
     monkeypatch.setattr(gate, "RULES", (gate.Step("a", fails), gate.Step("b", holds), gate.Step("c", fails)))
-    monkeypatch.setattr(gate, "TESTS", gate.Step("tests", (sys.executable, "-c", "print('ran')")))
+    monkeypatch.setattr(gate, "TESTS", gate.Tests("tests", (sys.executable, "-c", "print('ran')")))
     assert gate.run() == 1
     told = capsys.readouterr().out
     assert "broken: a, c" in told
     assert "check: tests" not in told
+
+
+UNSTEADY = """\
+import pathlib
+def test_fine(): pass
+def test_unsteady():
+    seen = pathlib.Path(__file__).with_name("seen")
+    if not seen.exists():
+        seen.touch()
+        raise AssertionError("the first time")
+"""
+BROKEN = "def test_broken(): raise AssertionError"
+TOO_MANY = """\
+import pathlib, pytest
+@pytest.mark.parametrize("n", range(6))
+def test_unsteady(n):
+    seen = pathlib.Path(__file__).with_name(f"seen{n}")
+    if not seen.exists():
+        seen.touch()
+        raise AssertionError("the first time")
+"""
+
+
+@pytest.mark.parametrize(("tests", "good"), [(UNSTEADY, True), (BROKEN, False), (TOO_MANY, False)])
+def test_a_few_tests_that_fail_are_run_once_more_alone_and_named(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], tests: str, good: bool
+) -> None:
+    file = tmp_path / "test_some.py"
+    file.write_text(tests)
+    argv = (sys.executable, *gate.PYTEST, "-q", "--rootdir", str(tmp_path), "-c", os.devnull, str(file))
+    assert gate.holds(gate.Tests("some", argv, folder=tmp_path, remembers=tmp_path / "cache")) is good
+    told = capfd.readouterr().out
+    assert ("UNSTEADY, they passed alone" in told) is good
+    if good:
+        assert "test_some.py::test_unsteady" in told
+        assert "some holds" in told
+    else:
+        assert "some BROKEN (exit status 1)" in told
