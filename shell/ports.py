@@ -29,6 +29,7 @@ from shell.target_ports import Targets
 from shell.throttle import Throttle
 from shell.trace.printer import Printer
 from shell.trace_ports import Trace
+from shell.update_ports import Updates
 
 Status = Mapping[str, Any]
 """The supervisor's status, as its control socket gives it."""
@@ -172,6 +173,8 @@ class Services:
     targets: Targets
     first: FirstPassword | None = None
     """None: nobody has to change a password."""
+    updates: Updates | None = None
+    """None: nothing here installs updates, and nothing shows them."""
     rules: Rules = field(default_factory=Rules)
     """Edition and memory of this machine, for the ranges that are shown."""
     version: str = ""
