@@ -28,6 +28,7 @@ from tests.fakes.restore import FakeRestore
 from tests.fakes.self_test import FakeSelfTest
 from tests.fakes.support import FakeSupport
 from tests.fakes.trace import FakeTrace
+from tests.fakes.updates import FakeUpdates
 from tests.fakes.variables import NOON, FakeVariables
 
 STATUS: dict[str, Any] = {
@@ -260,6 +261,7 @@ class Office:
     backup: FakeBackup = field(default_factory=FakeBackup)
     restore: FakeRestore = field(default_factory=FakeRestore)
     targets: FakeTargets = field(default_factory=FakeTargets)
+    updates: FakeUpdates | None = field(default_factory=FakeUpdates)
     calls: FakeCalls = field(default_factory=FakeCalls)
     offices: FakeOffices = field(default_factory=FakeOffices)
     rehearsal: FakeRehearsal = field(default_factory=FakeRehearsal)
@@ -282,6 +284,7 @@ class Office:
             self.backup,
             self.restore,
             self.targets,
+            updates=self.updates,
             rules=Rules(ram_mb=2048),
             version="0.1.0",
             local_zone=lambda: ZoneInfo(self.clock.zone),
