@@ -7,7 +7,6 @@ replaced, and a machine without a clock of its own may believe that it is 1970.
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 import tempfile
@@ -26,31 +25,17 @@ class SignatureError(Exception):
 
 def verify(content: bytes, signature: bytes, keyring: Path) -> str:
     """The name of the signer. `keyring`: PEM, the authorities and nobody else. Raises SignatureError."""
-    if not keyring.is_file():
-        raise SignatureError(
-            f"there is no keyring {keyring}; name the file with the authority of the releases"
-        )
-    with tempfile.TemporaryDirectory(prefix="callisto-verify-") as name:
-        folder = Path(name)
-        (folder / "content").write_bytes(content)
-        (folder / "signature").write_bytes(signature)
-        _run(
-            "cms",
-            "-verify",
-            "-binary",
-            *("-inform", "DER", "-in", str(folder / "signature"), "-content", str(folder / "content")),
-            *("-CAfile", str(keyring), "-no-CApath", "-no-CAstore"),
-            *("-purpose", "any", "-no_check_time", "-signer", str(folder / "signer"), "-out", os.devnull),
-        )
-        signer = ("x509", "-in", str(folder / "signer"), "-noout")
-        usage = _run(*signer, "-ext", "extendedKeyUsage")
-        if not any(name in usage for name in _CODE_NAMES):
-            raise SignatureError("the key that signed it is not meant for code")
-        return _run(*signer, "-subject", "-nameopt", "RFC2253").strip().removeprefix("subject=")
+    return _verified(signature, content, keyring)[1]
 
 
-def sign(content: bytes, certificate: Path, key: str) -> bytes:
-    """`key`: a file, or a URI such as pkcs11:… for which openssl has a provider. Raises SignatureError."""
+def verify_attached(signature: bytes, keyring: Path) -> tuple[bytes, str]:
+    """What was signed, which the signature has inside, and the name of the signer. Raises SignatureError."""
+    return _verified(signature, None, keyring)
+
+
+def sign(content: bytes, certificate: Path, key: str, *, attached: bool = False) -> bytes:
+    """`key`: a file, or a URI such as pkcs11:… for which openssl has a provider. `attached`: the content is
+    inside the signature. Raises SignatureError."""
     with tempfile.TemporaryDirectory(prefix="callisto-sign-") as name:
         folder = Path(name)
         (folder / "content").write_bytes(content)
@@ -58,10 +43,39 @@ def sign(content: bytes, certificate: Path, key: str) -> bytes:
             "cms",
             "-sign",
             "-binary",
+            *(("-nodetach",) if attached else ()),
             *("-in", str(folder / "content"), "-outform", "DER", "-out", str(folder / "signature")),
             *("-signer", str(certificate), "-inkey", key, "-md", "sha256", "-nosmimecap"),
         )
         return (folder / "signature").read_bytes()
+
+
+def _verified(signature: bytes, content: bytes | None, keyring: Path) -> tuple[bytes, str]:
+    if not keyring.is_file():
+        raise SignatureError(
+            f"there is no keyring {keyring}; name the file with the authority of the releases"
+        )
+    with tempfile.TemporaryDirectory(prefix="callisto-verify-") as name:
+        folder = Path(name)
+        (folder / "signature").write_bytes(signature)
+        if content is not None:
+            (folder / "content").write_bytes(content)
+        _run(
+            "cms",
+            "-verify",
+            "-binary",
+            *("-inform", "DER", "-in", str(folder / "signature")),
+            *(("-content", str(folder / "content")) if content is not None else ()),
+            *("-CAfile", str(keyring), "-no-CApath", "-no-CAstore"),
+            *("-purpose", "any", "-no_check_time"),
+            *("-signer", str(folder / "signer"), "-out", str(folder / "verified")),
+        )
+        signer = ("x509", "-in", str(folder / "signer"), "-noout")
+        usage = _run(*signer, "-ext", "extendedKeyUsage")
+        if not any(name in usage for name in _CODE_NAMES):
+            raise SignatureError("the key that signed it is not meant for code")
+        name_of = _run(*signer, "-subject", "-nameopt", "RFC2253").strip().removeprefix("subject=")
+        return (folder / "verified").read_bytes(), name_of
 
 
 def _run(*args: str) -> str:

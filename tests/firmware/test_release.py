@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from firmware.release import ReleaseUnknownError, Version, VersionError, parse_version, running
+from firmware.release import ReleaseUnknownError, running
+from firmware.versions import Version, VersionError, parse_version
 
 numbers = st.integers(0, 999_999)
 versions = st.builds(Version, numbers, numbers, numbers) | st.builds(

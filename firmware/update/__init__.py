@@ -1,0 +1,1 @@
+"""Updates as they come: whose they are, whether they are whole, what they would do here."""
