@@ -84,7 +84,7 @@ def _prepare_file(path: Path, migrations: Path, *, make: bool) -> None:
         )
     if not make and not path.exists():
         raise _gone(str(path))
-    with _alone(path):
+    with alone(path):
         # Password hashes are in it: for its owner only. SQLite gives its other files the same mode.
         os.close(os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
         _check_after_unclean_stop(path)
@@ -124,7 +124,7 @@ def _migrate_file(path: Path, migrations: Path) -> None:
     kept = path.with_name(f"{path.name}.before-{head(migrations)}")
     copy.unlink(missing_ok=True)
     with _raw(path) as old:
-        _shut_others_out(old, path)
+        shut_others_out(old, path)
         before = _counts(old)
         old.execute("VACUUM INTO ?", (str(copy),))
         copy.chmod(path.stat().st_mode & 0o777)
@@ -159,7 +159,7 @@ def _check_migrated(copy: Path, before: dict[str, int]) -> None:
     )
 
 
-def _shut_others_out(raw: Any, path: Path) -> None:
+def shut_others_out(raw: Any, path: Path) -> None:
     """Fold the WAL into the file and keep every other connection out until `raw` is closed.
 
     Somebody who still had the old file open after the swap would write into a file without a name.
@@ -211,7 +211,7 @@ def _raw(path: Path) -> Iterator[Any]:
 
 
 @contextmanager
-def _alone(path: Path) -> Iterator[None]:
+def alone(path: Path) -> Iterator[None]:
     """One process at a time looks at the schema. The lock file stays: removing it would be a race."""
     lock = os.open(path.with_name(path.name + ".lock"), os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
     deadline = time.monotonic() + ALONE_WITHIN
