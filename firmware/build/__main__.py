@@ -1,4 +1,4 @@
-"""`python -m firmware.build image|repro`: behind `make image` and `make repro`."""
+"""`python -m firmware.build image|application|repro`: behind `make image` and `make repro`."""
 
 from __future__ import annotations
 
@@ -9,26 +9,31 @@ import time
 from pathlib import Path
 
 from firmware import release
-from firmware.build import image, keys, repro
+from firmware.build import application, bundle, image, keys, repro
 from firmware.build.recipe import CHECKOUT, KERNELS, Recipe
 from firmware.build.running import BuildError, run
 from firmware.build.stages import Stages
 from firmware.signature import SignatureError
+from firmware.versions import parse_version
 
 FAILED, DIFFERENT = 1, 3
 
 
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="make image", description=__doc__)
-    parser.add_argument("goal", choices=("image", "repro"))
+    parser.add_argument("goal", choices=("image", "application", "repro"))
     parser.add_argument("--kernel", choices=KERNELS, default="generic")
     parser.add_argument("--fast", action="store_true", help="pack in seconds, larger: for trying")
     parser.add_argument("--fresh", action="store_true", help="ask Debian for newer packages, keep nothing")
+    text = "build it as this release, and not as that of setup.cfg: for trying updates"
+    parser.add_argument("--release", type=parse_version, metavar="VERSION", help=text)
+    parser.add_argument("--notes", default="", help="one line for those who are to install the update")
     parser.add_argument("--output", type=Path, default=CHECKOUT / "build" / "image")
     options = parser.parse_args(arguments)
     output: Path = options.output.absolute()
     try:
-        recipe = Recipe(release.running().version, options.kernel, options.fast, epoch())
+        version = str(options.release or release.running().parsed)
+        recipe = Recipe(version, options.kernel, options.fast, epoch(), options.notes)
         signing = keys.chosen(output.parent / "keys")
         if signing.own:
             say(f"signed by the development keys in {signing.keyring.parent}: only its images trust them")
@@ -36,6 +41,8 @@ def main(arguments: list[str] | None = None) -> int:
         with stages.alone():
             if options.goal == "repro":
                 return _repro(recipe, output, signing)
+            if options.goal == "application":
+                return _application(recipe, output, signing, stages)
             return _image(recipe, output, signing, stages)
     except (BuildError, SignatureError) as exc:
         hint = getattr(exc, "hint", "")
@@ -48,10 +55,18 @@ def _image(recipe: Recipe, output: Path, signing: keys.Keys, stages: Stages) -> 
     made = image.parts(recipe, stages, signing)
     whole = image.results(recipe, made, signing, output, say)
     say(f"done in {time.monotonic() - began:.0f} s; the slot has {made.slot.stat().st_size / 1e6:.0f} MB")
-    for one in sorted(output.glob(f"{recipe.name}.*")):
+    for one in sorted([*output.glob(f"{recipe.name}.*"), output / recipe.application]):
         size = one.stat()
         sparse = f", {size.st_blocks * 512 / 1e6:.0f} MB of them written" if one == whole else ""
         say(f"  {one}  {size.st_size / 1e6:.1f} MB{sparse}")
+    return 0
+
+
+def _application(recipe: Recipe, output: Path, signing: keys.Keys, stages: Stages) -> int:
+    tree = application.tree(recipe, stages)
+    payload = application.packed(recipe, stages, tree, tree.name)
+    made = bundle.application(recipe, payload, signing, output / recipe.application)
+    say(f"  {made}  {made.stat().st_size / 1e6:.1f} MB")
     return 0
 
 

@@ -8,7 +8,7 @@ from email.parser import HeaderParser
 from pathlib import Path
 from typing import Literal
 
-from firmware.build.inside import PACKAGES
+from firmware.build.environment import PACKAGES
 
 
 @dataclass(frozen=True, order=True, slots=True)

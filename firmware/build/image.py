@@ -11,10 +11,22 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from firmware import mapping, signature
-from firmware.build import base, bundle, contents, disk, layout, root, sbom, slot, wheels
+from firmware.build import (
+    application,
+    base,
+    bundle,
+    contents,
+    disk,
+    environment,
+    layout,
+    root,
+    sbom,
+    slot,
+    wheels,
+)
 from firmware.build.contents import Package
 from firmware.build.keys import Keys
-from firmware.build.recipe import CHECKOUT, COMPATIBLE, Recipe
+from firmware.build.recipe import COMPATIBLE, Recipe
 from firmware.build.running import program, run
 from firmware.build.stages import Stages
 from firmware.manifest import SIGNATURE_SUFFIX, SUFFIX, Manifest, Slot, to_json
@@ -24,10 +36,11 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """What the stages made: the tree of the root file system, the slot, the raw disk."""
+    """What the stages made: the tree of the root file system, the slot, the application in it, the disk."""
 
     tree: Path
     slot: Path
+    application: Path
     disk: Path
 
 
@@ -38,7 +51,8 @@ def parts(recipe: Recipe, stages: Stages, keys: Keys) -> Parts:
     program_of_ours = wheels.ours(recipe, stages)
     tree = root.made(recipe, stages, archive, (*locked, engine, program_of_ours), keys.keyring)
     packed = slot.packed(recipe, stages, tree)
-    return Parts(tree, packed, disk.assembled(recipe, stages, packed))
+    alone = application.packed(recipe, stages, tree / environment.PLACE, tree.parent.name)
+    return Parts(tree, packed, alone, disk.assembled(recipe, stages, packed))
 
 
 def results(recipe: Recipe, made: Parts, keys: Keys, folder: Path, say: Say) -> Path:
@@ -50,7 +64,6 @@ def results(recipe: Recipe, made: Parts, keys: Keys, folder: Path, say: Say) -> 
     packed = image.with_name(f"{image.name}.zst")
     run([program("zstd", "zstd"), "-q", "-f", "-3", "-T2", image, "-o", packed])
     packages = contents.of_tree(made.tree)
-    schema = _schema()
     slot_sha256 = _sha256(made.slot)
     manifest = to_json(
         Manifest(
@@ -70,7 +83,8 @@ def results(recipe: Recipe, made: Parts, keys: Keys, folder: Path, say: Say) -> 
     signed = signature.sign(manifest, keys.certificate, keys.key)
     described.with_name(described.name + SIGNATURE_SUFFIX).write_bytes(signed)
     shutil.copyfile(keys.keyring, folder / "keyring.pem")
-    bundle.made(recipe, made.slot, schema, keys, folder / f"{recipe.name}.raucb")
+    bundle.system(recipe, made.slot, keys, folder / f"{recipe.name}.raucb")
+    bundle.application(recipe, made.application, keys, folder / recipe.application)
     (folder / f"{recipe.name}.spdx.json").write_bytes(sbom.document(recipe, packages, slot_sha256))
     return image
 
@@ -79,12 +93,6 @@ def _copy_sparse(source: Path, target: Path) -> None:
     """Over what may be there, which somebody may have started a machine from."""
     target.unlink(missing_ok=True)
     run(["cp", "--sparse=always", source, target])
-
-
-def _schema() -> str:
-    """The newest migration of the store in this checkout."""
-    found = (re.match(r"v(\d{4})_", one.name) for one in (CHECKOUT / "db/migrations/versions").glob("v*.py"))
-    return max((one[1] for one in found if one), default="")
 
 
 def _version(packages: tuple[Package, ...], pattern: str) -> str:

@@ -10,11 +10,12 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from firmware.build.recipe import PYTHON
+from firmware.build import environment
+from firmware.build.environment import HOME, PLACE
+from firmware.build.recipe import BASE, PYTHON
 from firmware.build.running import BuildError, run
+from firmware.update.machine import BASE as BASE_IN_RELEASE
 
-HOME = "opt/callisto/venv"
-PACKAGES = f"{HOME}/lib/python{PYTHON}/site-packages"
 UNWANTED = (
     *("etc/apt", "var/lib/apt", "var/cache", "var/log", "var/backups", "usr/share/doc-base"),
     *("etc/hostname", "etc/resolv.conf", "etc/machine-id", "var/lib/dbus/machine-id", "etc/fstab.orig"),
@@ -28,12 +29,6 @@ SAID = "> "
 """What lines for people begin with."""
 
 FOLDERS = ("data", "boot/efi", "var/log", "var/cache", "dev", "proc", "sys", "run", "tmp")
-START = """\
-#!/opt/callisto/venv/bin/python -P
-import sys
-from appliance.__main__ import main
-sys.exit(main())
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +81,8 @@ def make(job: Job) -> None:
     _identify(job)
     _boot_files(job.tree / "boot")
     say("our program")
-    _environment(job)
+    environment.installed(job.tree / HOME, job.wheels)
+    (job.tree / "usr/bin/callisto").symlink_to(f"/{HOME}/bin/callisto")
     say("users, services, compiled programs")
     _inside(job.tree, "systemd-sysusers")
     _inside(job.tree, "systemctl", "preset-all")
@@ -116,6 +112,7 @@ def _identify(job: Job) -> None:
     tree = job.tree
     release = (tree / "usr/lib/os-release").read_text().rstrip("\n")
     release += f"\nIMAGE_ID=callisto\nIMAGE_VERSION={job.version}\nVARIANT_ID={job.kernel}\n"
+    release += f"{BASE_IN_RELEASE}={BASE}\n"
     (tree / "usr/lib/os-release").write_text(release)
     # systemd does not let the clock start before the time of this file.
     (tree / "usr/lib/clock-epoch").touch()
@@ -139,43 +136,11 @@ def _boot_files(boot: Path) -> None:
         found[0].rename(boot / name)
 
 
-def _environment(job: Job) -> None:
-    """A virtual environment without pip, and everything in it that has been collected."""
-    home, packages = job.tree / HOME, job.tree / PACKAGES
-    packages.mkdir(parents=True)
-    (home / "bin").mkdir()
-    (home / "bin/python").symlink_to(f"/usr/bin/python{PYTHON}")
-    (home / "bin/python3").symlink_to("python")
-    (home / "pyvenv.cfg").write_text("home = /usr/bin\ninclude-system-site-packages = false\n")
-    names = sorted(wheel.name.split("-", 1)[0].replace("_", "-") for wheel in job.wheels.glob("*.whl"))
-    argv: list[str | Path]
-    argv = [sys.executable, "-P", "-m", "pip", "install", "--quiet", "--no-index", "--find-links", job.wheels]
-    argv += ["--no-deps", "--no-compile", "--no-warn-script-location", "--root-user-action=ignore"]
-    argv += ["--implementation", "cp", "--python-version", PYTHON, "--only-binary", ":all:"]
-    tags = {tag for wheel in job.wheels.glob("*.whl") for tag in wheel.stem.split("-")[-1].split(".")}
-    argv += [word for tag in sorted(tags) if tag != "any" for word in ("--platform", tag)]
-    abis = {tag for wheel in job.wheels.glob("*.whl") for tag in wheel.stem.split("-")[-2].split(".")}
-    argv += [word for tag in sorted(abis) for word in ("--abi", tag)]
-    # Where this machine's pip looks otherwise is not asked.
-    quiet = {"PIP_CONFIG_FILE": os.devnull, "PIP_FIND_LINKS": "", "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
-    run([*argv, "--target", packages, *names], env=quiet)
-    _remove(packages / "bin")
-    for extension in packages.rglob("tests"):
-        if extension.is_dir() and extension.parent.parent == packages:
-            _remove(extension)
-    start = home / "bin/callisto"
-    start.write_text(START)
-    start.chmod(0o755)
-    (job.tree / "usr/bin/callisto").symlink_to(f"/{HOME}/bin/callisto")
-
-
 def _compile(tree: Path) -> None:
-    """Every module, by what is in it and not by its time: the slot gives all files one time."""
     for compiled in [*tree.rglob("__pycache__")]:
         _remove(compiled)
-    where = ("/opt/callisto", f"/usr/lib/python{PYTHON}", "/usr/lib/python3/dist-packages")
-    options = ("-q", "--invalidation-mode", "unchecked-hash")
-    _inside(tree, f"/usr/bin/python{PYTHON}", "-m", "compileall", *options, *where)
+    where = (f"/{PLACE}", f"/usr/lib/python{PYTHON}", "/usr/lib/python3/dist-packages")
+    _inside(tree, f"/usr/bin/python{PYTHON}", "-m", "compileall", *environment.COMPILED, *where)
 
 
 def _inside(tree: Path, *argv: str | Path) -> None:
@@ -187,7 +152,7 @@ def _inside(tree: Path, *argv: str | Path) -> None:
 
 def _refuse_hosts(job: Job) -> None:
     """The names of the mirrors that this machine uses are nobody's business."""
-    for folder in ("etc", "var", "opt/callisto"):
+    for folder in ("etc", "var", PLACE):
         for host in job.hosts:
             found = subprocess.run(
                 ["grep", "-rlF", "--", host, job.tree / folder], capture_output=True, text=True, check=False

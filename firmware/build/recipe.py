@@ -8,11 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
 
+from firmware.update import sheet
+
 Kernel = Literal["cloud", "generic"]
 KERNELS: tuple[Kernel, ...] = get_args(Kernel)
 
 PRODUCT = "callisto"
-COMPATIBLE = "callisto-x86_64"
+COMPATIBLE = sheet.COMPATIBLE["system"]
 """What an update names, and a machine compares."""
 
 CHECKOUT = Path(__file__).resolve().parent.parent.parent
@@ -22,22 +24,30 @@ IMAGE = FIRMWARE / "image"
 
 PYTHON = "3.11"
 """Debian 12's."""
+BASE = f"debian12-python{PYTHON}"
+"""What an application needs of the system below it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
     """`fast`: a larger slot that is packed in seconds, for trying. `epoch`: the time that every file has,
-    Unix seconds."""
+    Unix seconds. `notes`: of an update, one line for people."""
 
     version: str
     kernel: Kernel
     fast: bool
     epoch: int
+    notes: str = ""
 
     @property
     def name(self) -> str:
         """What its files begin with."""
         return f"{PRODUCT}-{self.version}-{self.kernel}{'-fast' if self.fast else ''}"
+
+    @property
+    def application(self) -> str:
+        """The name of its application update."""
+        return f"{PRODUCT}-{self.version}.app.raucb"
 
 
 def digest(*inputs: object) -> str:

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from firmware.build import apt, base, inside
+from firmware.build import apt, base, environment, inside
 from firmware.build.recipe import CHECKOUT, IMAGE, Recipe, digest
 from firmware.build.running import run
 from firmware.build.stages import Stages, as_root
@@ -53,7 +53,15 @@ def made(recipe: Recipe, stages: Stages, archive: Path, wheels: tuple[Path, ...]
         shutil.rmtree(collected)
 
     key = digest(
-        *(Path(__file__), Path(inside.__file__), overlay, keyring, archive.parent.name, json.dumps(facts)),
+        *(
+            Path(__file__),
+            Path(inside.__file__),
+            Path(environment.__file__),
+            overlay,
+            keyring,
+            archive.parent.name,
+            json.dumps(facts),
+        ),
         *(part for wheel in wheels for part in (wheel.name, wheel)),
     )
     return stages.made(f"root-{recipe.kernel}", "root file system", key, make) / TREE

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -14,6 +15,7 @@ from firmware.build.running import BuildError, run
 from firmware.build.stages import Stages
 
 LOCK = CHECKOUT / "requirements" / "runtime.txt"
+SETTINGS = "setup.cfg"
 PACKAGES = ("appliance", "shell", "router", "scheduler", "db", "firmware")
 _NUMBER = PYTHON.replace(".", "")
 FOR_DEBIAN = (
@@ -48,12 +50,21 @@ def ours(recipe: Recipe, stages: Stages) -> Path:
             place = source / name
             place.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(CHECKOUT / name, place)
+        (source / SETTINGS).write_text(of_release((CHECKOUT / SETTINGS).read_text(), recipe.version))
         argv = ["-P", "-m", "build", "--wheel", "--no-isolation", "--outdir", str(folder), str(source)]
         run([sys.executable, *argv], env={"SOURCE_DATE_EPOCH": str(recipe.epoch)})
         shutil.rmtree(source)
 
-    key = digest(Path(__file__), recipe.epoch, sources())
+    key = digest(Path(__file__), recipe.epoch, recipe.version, sources())
     return next(stages.made("program", "our program", key, make).glob("*.whl"))
+
+
+def of_release(settings: str, version: str) -> str:
+    """setup.cfg as that release has it. Raises BuildError."""
+    changed, count = re.subn(r"(?m)^version = .*$", f"version = {version}", settings)
+    if count != 1:
+        raise BuildError(f"{SETTINGS} has {count} lines with a version, not one")
+    return changed
 
 
 def sources() -> str:
@@ -100,5 +111,5 @@ def _tracked() -> list[str]:
     listed = run(
         ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"], folder=CHECKOUT
     ).split("\0")
-    wanted = {*PACKAGES, "setup.cfg", "pyproject.toml", "MANIFEST.in", "README.md", "CHANGELOG.md", "LICENSE"}
+    wanted = {*PACKAGES, SETTINGS, "pyproject.toml", "MANIFEST.in", "README.md", "CHANGELOG.md", "LICENSE"}
     return sorted(name for name in listed if name.split("/", 1)[0] in wanted and (CHECKOUT / name).is_file())

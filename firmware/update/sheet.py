@@ -44,7 +44,7 @@ class Signed(Protocol):
 class Sheet:
     """`schema`: the newest of its store; `oldest_schema`: backups of older ones it cannot restore. `base`:
     what of the system it fits to (an application; a system brings it along). `kernel`: which one a system
-    has, for people. `outage_s`: how long nobody is served, as its makers estimate. `notes`:
+    has, for people. `outage_s`: how long nobody is served, as its makers estimate.
     `notes`: one line for people. `signer`: whose signature it has."""
 
     kind: Kind
