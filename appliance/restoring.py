@@ -26,17 +26,15 @@ from db.location import sqlite_file
 from db.restore import job as jobs
 from db.restore import plan as plans
 from db.restore import work
-from db.restore.job import Folder, Job, Place, Step, ended, percent
+from db.restore.job import Folder, Job, Step, ended, percent
 from db.variables.states import Actor
 from shell.restore_ports import RestoreRefusedError, RestoreState
 
 log = logging.getLogger(__name__)
 
 TOPIC = "restore"
-SERVER = (
-    "the tools of the server restore its backups (pg_restore); an archive of ours can be restored to a SQLite"
-    " store, and taken from there by callisto export and import"
-)
+AGAIN_AFTER = 5.0
+"""Seconds until a server that was gone is asked again what it has taken."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +131,7 @@ class Restoring:
         """After the start: a restore that was killed when the store had changed places is looked at now."""
         job = self._job = await self._errands.do(self._folder.job)
         if job is not None and not ended(job.step):
-            self._task = asyncio.create_task(self._end(_nobody(job), job), name="restore")
+            self._task = asyncio.create_task(self._resumed(job), name="restore")
 
     async def close(self) -> None:
         """One that is under way is cut short; the next start finishes or undoes it."""
@@ -152,10 +150,8 @@ class Restoring:
             path = sqlite_file(self._config.store_url)
         except StoreError as exc:
             raise RestoreRefusedError(exc.message, exc.hint) from exc
-        if path is None:
-            raise RestoreRefusedError("the store is kept by a PostgreSQL server", SERVER)
         file = await self._around.find(archive)
-        place = Place(path, self._config.state, self._store.state().revision or 0)
+        place = self._folder.place(path, self._config.state, self._store.state().revision or 0)
         chosen = tuple(kinds) or plans.EVERYTHING
         return jobs.new(actor.user or "somebody", file.name, place, chosen, datetime.now(UTC)), file
 
@@ -169,8 +165,7 @@ class Restoring:
                 try:
                     await self._child("exchange", job, file, "")
                 finally:
-                    await self._errands.do(work.recover, self._folder)
-                    job = self._kept(job)
+                    job = await self._recovered(job)
                 self._see(job)
             if not ended(job.step):
                 await self._end(actor, job)
@@ -184,6 +179,27 @@ class Restoring:
             why = f"it has failed: {type(exc).__name__}"
             job = await self._errands.do(work.undone, self._folder, self._kept(job), why, "the log says why")
         await self._finished(actor, job)
+
+    async def _resumed(self, job: Job) -> None:
+        if job.server and job.step is Step.EXCHANGE:  # the server was gone when we started
+            job = await self._recovered(job)
+        if ended(job.step):
+            await self._finished(_nobody(job), job)
+        else:
+            await self._end(_nobody(job), job)
+
+    async def _recovered(self, job: Job) -> Job:
+        """A server that has gone is waited for: nobody else knows what it has taken."""
+        while True:
+            try:
+                await self._errands.do(work.recover, self._folder, self._config.store_url)
+            except StoreError as exc:
+                if not self._kept(job).server:
+                    raise
+                log.error("the restore waits for the server: %s", exc.message)
+                await asyncio.sleep(AGAIN_AFTER)
+            else:
+                return self._kept(job)
 
     async def _end(self, actor: Actor, job: Job) -> None:
         """The store has changed places: does everything answer? Else the former state comes back."""

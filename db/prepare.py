@@ -31,8 +31,9 @@ ALONE_WITHIN = 30.0
 OPEN_WITHIN = 5.0
 """Seconds to wait for those who have the file open to close it."""
 
-_ADVISORY_LOCK = 0x43414C4C
-"""PostgreSQL: held while the schema is looked at and changed. Any number, the same in all versions."""
+ADVISORY_LOCK = 0x43414C4C
+"""PostgreSQL: held while the schema is looked at and changed, and while a backup is restored. Any number, the
+same in all versions."""
 
 
 def prepare(url: str, *, make: bool = True, migrations: Path = MIGRATIONS) -> None:
@@ -61,7 +62,7 @@ def prepare(url: str, *, make: bool = True, migrations: Path = MIGRATIONS) -> No
 def _prepare_server(url: URL, migrations: Path, *, make: bool) -> None:
     engine = create_engine(url, poolclass=NullPool, connect_args={"connect_timeout": 5})
     with engine.begin() as connection:
-        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _ADVISORY_LOCK})
+        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": ADVISORY_LOCK})
         found = state(connection, url_shown(url), migrations)
         if found is State.EMPTY and not make:
             raise _gone(url_shown(url))

@@ -18,7 +18,6 @@ from appliance.commands.say import complain
 from appliance.config import Config, ConfigError
 from appliance.control.client import ControlClient
 from appliance.control.restore import ControlRestore
-from appliance.restoring import SERVER
 from appliance.state import claimed
 from db.backup.errors import ArchiveError, PasswordNeededError
 from db.backup.folder import pieces
@@ -26,7 +25,7 @@ from db.backup.manifest import Kind
 from db.errors import StoreError
 from db.location import sqlite_file
 from db.restore import rehearsal, work
-from db.restore.job import Folder, Job, Place, Step, new
+from db.restore.job import Folder, Job, Step, new
 from db.restore.plan import Plan, chosen, lines
 from shell.ports import SystemUnavailableError
 from shell.restore_ports import RestoreRefusedError, RestoreState
@@ -105,17 +104,15 @@ async def _there(config: Config, wanted: _Wanted) -> int:
 def _here(config: Config, wanted: _Wanted) -> int:
     """No supervisor can start meanwhile."""
     store = sqlite_file(config.store_url)
-    if store is None:
-        raise RestoreRefusedError("the store is kept by a PostgreSQL server", SERVER)
     make_state(config)
     with claimed(config):
         folder = Folder(config.restores)
-        work.recover(folder)
+        work.recover(folder, config.store_url)
         file = asyncio.run(Archives(config).find(wanted.archive))
-        place = Place(store, config.state)
+        place = folder.place(store, config.state)
         job = new(actor().user or "the command line", file.name, place, wanted.kinds, datetime.now(UTC))
         try:
-            plan = _rehearsed(folder, job, file, wanted)
+            plan = _rehearsed(config, folder, job, file, wanted)
             if not _confirmed(plan, wanted):
                 return DONE if wanted.dry else REFUSED
             done = _restored(config, folder, job, wanted.password)
@@ -126,14 +123,14 @@ def _here(config: Config, wanted: _Wanted) -> int:
         return _end(done.result, done.hint, done.notes, done.saved, failed=done.failed)
 
 
-def _rehearsed(folder: Folder, job: Job, file: Path, wanted: _Wanted) -> Plan:
+def _rehearsed(config: Config, folder: Folder, job: Job, file: Path, wanted: _Wanted) -> Plan:
     try:
         manifest = rehearsal.read(folder, pieces(file), wanted.password)
     except PasswordNeededError:
         if not _asked_for_password(wanted):
             raise
         manifest = rehearsal.read(folder, pieces(file), wanted.password)
-    return rehearsal.rehearse(folder, job, manifest)
+    return rehearsal.rehearse(folder, job, manifest, url=config.store_url)
 
 
 def _restored(config: Config, folder: Folder, job: Job, password: str) -> Job:
@@ -144,7 +141,7 @@ def _restored(config: Config, folder: Folder, job: Job, password: str) -> Job:
         job = rehearsal.save(job, source_of(config, config.file), platform.node(), password)
     except (StoreError, OSError) as exc:
         return work.undone(folder, job, str(exc), exc.hint if isinstance(exc, StoreError) else work.AS_IT_WAS)
-    done = work.exchange(folder, job, _told)
+    done = work.exchange(folder, job, _told, config.store_url)
     return done if done.failed else work.done(folder, done)
 
 

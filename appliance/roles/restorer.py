@@ -51,8 +51,7 @@ def _do(config: Config, asked: Mapping[str, Any]) -> int:
     match asked["do"]:
         case "rehearse":
             try:
-                manifest = _read(folder, asked)
-                _say({"plan": rehearsal.rehearse(folder, job, manifest, asked["user"]).as_json()})
+                _say({"plan": _rehearsed(config, folder, job, asked)})
             finally:
                 work.forget(folder)
         case "read":
@@ -61,10 +60,15 @@ def _do(config: Config, asked: Mapping[str, Any]) -> int:
             file = Path(asked["config"]) if asked["config"] else None
             _told(rehearsal.save(job, source_of(config, file), platform.node(), asked["password"], _Told()))
         case "exchange":
-            return REFUSED if work.exchange(folder, job, _told).failed else DONE
+            return REFUSED if work.exchange(folder, job, _told, config.store_url).failed else DONE
         case "go back":
-            work.go_back(folder, job, asked["why"], _told)
+            work.go_back(folder, job, asked["why"], _told, config.store_url)
     return DONE
+
+
+def _rehearsed(config: Config, folder: Folder, job: Job, asked: Mapping[str, Any]) -> dict[str, Any]:
+    manifest = _read(folder, asked)
+    return rehearsal.rehearse(folder, job, manifest, asked["user"], config.store_url).as_json()
 
 
 def _read(folder: Folder, asked: Mapping[str, Any]) -> Any:

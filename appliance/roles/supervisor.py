@@ -197,7 +197,7 @@ def _after_a_kill(config: Config) -> None:
     """Before anybody opens the store: a repair or a restore that was killed is finished or undone."""
     try:
         repair = recover(Folder(config.repairs))
-        restore = restoring.recover(restored.Folder(config.restores))
+        restore = restoring.recover(restored.Folder(config.restores), config.store_url)
     except (StoreError, OSError) as exc:
         log.error("the repair or restore that was under way cannot be ended: %s", exc)
         return

@@ -23,13 +23,20 @@ BATCH = 500
 def carry(url: str, path: Path) -> None:
     """Into a new file, a few rows at a time, in one REPEATABLE READ transaction. Raises BackupError,
     StoreUnavailableError, StoreTooOldError, StoreNewerError."""
-    prepare(f"sqlite:///{path}")
-    target = _filling(path)
     server = Database(parse_url(url))
     try:
-        server.read(lambda reader: _carry_rows(reader, target, server.shown))
+        server.read(lambda reader: carry_from(reader, path, server.shown))
     finally:
         server.close()
+
+
+def carry_from(reader: Connection, path: Path, shown: str) -> None:
+    """As `carry`, in the transaction of `reader`."""
+    prepare(f"sqlite:///{path}")
+    target = _filling(path)
+    try:
+        _carry_rows(reader, target, shown)
+    finally:
         target.dispose()
     with closing(pysqlite3.connect(str(path), isolation_level=None)) as raw:
         raw.execute("PRAGMA wal_checkpoint(TRUNCATE)")
@@ -41,7 +48,8 @@ def _carry_rows(reader: Connection, target: Engine, shown: str) -> None:
     with target.begin() as writer:
         for table in tables.metadata.sorted_tables:
             writer.execute(table.delete())
-            rows = reader.execution_options(stream_results=True, yield_per=BATCH).execute(select(table))
+            a_few = {"stream_results": True, "yield_per": BATCH}
+            rows = reader.execute(select(table), execution_options=a_few)
             for batch in rows.mappings().partitions(BATCH):
                 writer.execute(insert(table), [dict(row) for row in batch])
             count = select(func.count()).select_from(table)

@@ -72,18 +72,20 @@ def left_by(step: Step) -> Left:
 @dataclass(frozen=True, slots=True)
 class Place:
     """Where something is restored to: the store's file, the state folder, and the store's last revision that
-    is known."""
+    is known. `server`: the store is in a PostgreSQL server, and `store` stands for it."""
 
     store: Path
     state: Path
     floor: int = 0
+    server: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
     """`stamp` names it and its files; `who` began it; `archive`: what it is called; `store`: its file;
     `state`: the state folder; `floor`: the store's last revision that is known; `was`: the store's files when
-    they were looked at last. `saved`: the backup of the present state, empty when none could be made, `lacks`
+    they were looked at last; `server`: it is none, but stands for a server, and `was` has the number of the
+    server's transaction. `saved`: the backup of the present state, empty when none could be made, `lacks`
     says why; `notes`: what to know afterwards. `result`: what came of it; `failed`: that is bad news."""
 
     stamp: str
@@ -103,6 +105,7 @@ class Job:
     hint: str = ""
     failed: bool = False
     ended: str = ""
+    server: bool = False
 
     def as_json(self) -> dict[str, Any]:
         return {**asdict(self), "step": self.step.name}
@@ -111,7 +114,7 @@ class Job:
 def new(who: str, archive: str, place: Place, kinds: tuple[Kind, ...], at: datetime) -> Job:
     return Job(
         f"{at:%Y%m%d-%H%M%S}", who, at.isoformat(), archive, str(place.store.absolute()),
-        str(place.state.absolute()), kinds, place.floor,
+        str(place.state.absolute()), kinds, place.floor, server=place.server,
     )  # fmt: skip
 
 
@@ -130,6 +133,10 @@ class Folder:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.unpacked = path / "unpacked"
+
+    def place(self, store: Path | None, state: Path, floor: int = 0) -> Place:
+        """`store`: its file; None for one in a server."""
+        return Place(store or self.path / "server.db", state, floor, server=store is None)
 
     def aside(self, job: Job) -> Path:
         """For what the job's files replace."""

@@ -35,12 +35,11 @@ def read(folder: Folder, chunks: Iterable[bytes], password: str, tell: Tell = si
     return manifest
 
 
-def rehearse(folder: Folder, job: Job, manifest: Manifest, user: str = "") -> Plan:
-    """What the restore of what was read would change; nothing is changed. `user`: who asks. Raises
-    StoreError, OSError."""
+def rehearse(folder: Folder, job: Job, manifest: Manifest, user: str = "", url: str = "") -> Plan:
+    """What the restore of what was read would change; nothing is changed. `user`: who asks; `url`: of the
+    server, where the store is in one. Raises StoreError, OSError."""
     scratch = folder.unpacked / "rehearsed.db"
-    store = Path(job.store)
-    present = store if is_readable(store) else None
+    present = _present(folder, job, url)
     with explained():
         built = build(folder.unpacked / STORE, present, scratch, job.kinds)
         different = differences(scratch, present, job.kinds) if present else ()
@@ -63,8 +62,20 @@ def save(job: Job, source: Source, host: str, password: str = "", tell: Tell = s
     """Back up the present state first, with the password of the archive if it has one. A store that cannot be
     read is kept as it is, file by file, which the exchange does anyway; for any other reason there is no
     restore. Raises BackupError, ArchiveError."""
-    if not is_readable(Path(job.store)):
+    if not job.server and not is_readable(Path(job.store)):
         return replace(job, lacks="the present store cannot be read; its files are kept as they are")
     file = source.work / name_of(host, datetime.now(UTC))
     made = making.make(source, file, password, tell, who=f"a restore, begun by {job.who}")
     return replace(job, saved=made.file.name)
+
+
+def _present(folder: Folder, job: Job, url: str) -> Path | None:
+    """A file with the present store; None when it cannot be read."""
+    if not job.server:
+        store = Path(job.store)
+        return store if is_readable(store) else None
+    from db.backup.server import carry  # it loads what speaks to servers
+
+    present = folder.unpacked / "present.db"
+    carry(url, present)
+    return present

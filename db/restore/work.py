@@ -19,6 +19,7 @@ from db.errors import StoreError, StoreUnavailableError
 from db.exchange import exchanging
 from db.repair import files as exchanged
 from db.repair.building import finish
+from db.repair.kept import clear
 from db.restore import placing
 from db.restore.building import build, is_readable, take_since
 from db.restore.job import Folder, Job, Left, Step, ended, left_by
@@ -35,9 +36,13 @@ FORMER = 3
 At = Callable[[Job], None]
 
 
-def exchange(folder: Folder, job: Job, tell: At) -> Job:
+def exchange(folder: Folder, job: Job, tell: At, url: str = "") -> Job:
     """Carry out `job`, whose archive has been read, up to the exchange; what became of it. Whatever goes
-    wrong, the state is as it was."""
+    wrong, the state is as it was. `url`: of the server, where the store is in one."""
+    if job.server:
+        from db.restore import server  # it loads what speaks to servers
+
+        return server.exchange(folder, job, url, tell)
     files = files_of(job)
     try:
         with exchanging(files.path, ALONE_WITHIN):
@@ -48,7 +53,7 @@ def exchange(folder: Folder, job: Job, tell: At) -> Job:
     return done
 
 
-def go_back(folder: Folder, job: Job, why: str, tell: At) -> Job:
+def go_back(folder: Folder, job: Job, why: str, tell: At, url: str = "") -> Job:
     """Put the former store and files in their places again, because of `why`; what became of it. Raises
     StoreError, OSError: then the restored ones stay, and it may be tried again."""
     former = files_of(job)
@@ -58,7 +63,22 @@ def go_back(folder: Folder, job: Job, why: str, tell: At) -> Job:
         folder.keep(done)
         tell(done)
         return done
-    job = _at(folder, replace(job, result=why), tell, Step.GO_BACK)
+    job = step(folder, replace(job, result=why), tell, Step.GO_BACK)
+    done = _gone_back_on_server(folder, job, why, url) if job.server else _gone_back(folder, job, why)
+    folder.keep(done)
+    forget(folder)
+    tell(done)
+    return done
+
+
+def _gone_back_on_server(folder: Folder, job: Job, why: str, url: str) -> Job:
+    from db.restore import server
+
+    return server.go_back(folder, job, why, url)
+
+
+def _gone_back(folder: Folder, job: Job, why: str) -> Job:
+    former = files_of(job)
     back = exchanged.Files(Path(job.store), job.stamp, new="going-back", kept="restored")
     with exchanging(back.path, ALONE_WITHIN), explained():
         back.keep()
@@ -67,21 +87,22 @@ def go_back(folder: Folder, job: Job, why: str, tell: At) -> Job:
             raw.execute("VACUUM INTO ?", (str(back.new),))
         back.new.chmod(0o600)
         take_since(back.new, back.path, datetime.fromisoformat(job.began))
-        finish(back.new, max(job.floor, _revision(back.path)))
+        finish(back.new, max(job.floor, revision(back.path)))
         placing_of(folder, job).put_back()
         back.exchange()
-    done = replace(job, step=Step.UNDONE, failed=True, ended=now(), hint="the former state is back",
+    return gone_back(job, why)
+
+
+def gone_back(job: Job, why: str) -> Job:
+    return replace(job, step=Step.UNDONE, failed=True, ended=now(), hint="the former state is back",
                    result=f"the restored state did not do: {why}")  # fmt: skip
-    folder.keep(done)
-    forget(folder)
-    tell(done)
-    return done
 
 
-def recover(folder: Folder) -> Job | None:
+def recover(folder: Folder, url: str = "") -> Job | None:
     """Finish or undo a restore that was killed, before anybody opens the store; the job, if there was one to
     look after. One that is at LOOK afterwards is to be looked at when the services run. Raises
-    StoreUnavailableError while another process exchanges the store, OSError."""
+    StoreUnavailableError while another process exchanges the store, or the server (`url`) does not answer;
+    OSError."""
     job = folder.job()
     if job is None or ended(job.step):
         forget(folder)  # what somebody only looked through
@@ -90,6 +111,10 @@ def recover(folder: Folder) -> Job | None:
     match left_by(job.step):
         case Left.UNDO:
             return undone(folder, job, KILLED, AGAIN)
+        case Left.FINISH if job.server:
+            from db.restore import server
+
+            return server.recover(folder, job, url)
         case Left.FINISH:
             with exchanging(files.path, ALONE_WITHIN):
                 if files.new.exists() and not files.half_exchanged and files.state() != job.was:
@@ -97,7 +122,7 @@ def recover(folder: Folder) -> Job | None:
                 files.exchange()
             job = replace(job, step=Step.LOOK)
         case Left.GO_BACK:
-            return go_back(folder, job, job.result, lambda _: None)
+            return go_back(folder, job, job.result, lambda _: None, url)
         case Left.LOOK | Left.NOTHING:
             job = replace(job, step=Step.LOOK)
     folder.keep(job)
@@ -126,7 +151,10 @@ def _thin(job: Job) -> None:
 
 
 def undone(folder: Folder, job: Job, result: str, hint: str) -> Job:
-    files_of(job).undo()
+    files = files_of(job)
+    files.undo()
+    if job.server:
+        clear(files.kept)  # it has never been anything but a copy
     placing_of(folder, job).put_back()
     forget(folder)
     found = replace(job, step=Step.UNDONE, result=result, hint=hint, failed=True, ended=now())
@@ -148,22 +176,27 @@ def now() -> str:
 
 
 def _exchange(folder: Folder, job: Job, files: exchanged.Files, tell: At) -> Job:
-    job = _at(folder, job, tell, Step.BUILD)
+    job = step(folder, job, tell, Step.BUILD)
     files.keep()
     present = files.path if is_readable(files.path) else None
     with explained():
         built = build(folder.unpacked / STORE, present, files.new, job.kinds)
-    finish(files.new, max(job.floor, _revision(files.path) if present else 0))
-    notes = [*built.left_out]
-    job = _at(folder, replace(job, notes=tuple(notes)), tell, Step.FILES)
+    finish(files.new, max(job.floor, revision(files.path) if present else 0))
+    job = place(folder, replace(job, notes=built.left_out), tell)
+    job = step(folder, replace(job, was=files.state()), tell, Step.EXCHANGE)
+    files.exchange()
+    return step(folder, job, tell, Step.START_WEB)
+
+
+def place(folder: Folder, job: Job, tell: At) -> Job:
+    """Its files."""
+    job = step(folder, job, tell, Step.FILES)
     placed = placing_of(folder, job)
     placed.place(job.kinds)
-    if placed.configuration.is_dir():
-        notes.append(f"the configuration is not put in place; compare it with yours: {placed.configuration}")
-    job = replace(job, was=files.state(), notes=tuple(notes))
-    job = _at(folder, job, tell, Step.EXCHANGE)
-    files.exchange()
-    return _at(folder, job, tell, Step.START_WEB)
+    if not placed.configuration.is_dir():
+        return job
+    note = f"the configuration is not put in place; compare it with yours: {placed.configuration}"
+    return replace(job, notes=(*job.notes, note))
 
 
 def at(folder: Folder, job: Job, step: Step) -> Job:
@@ -173,8 +206,8 @@ def at(folder: Folder, job: Job, step: Step) -> Job:
     return job
 
 
-def _at(folder: Folder, job: Job, tell: At, step: Step) -> Job:
-    job = at(folder, job, step)
+def step(folder: Folder, job: Job, tell: At, to: Step) -> Job:
+    job = at(folder, job, to)
     tell(job)
     return job
 
@@ -183,7 +216,7 @@ def placing_of(folder: Folder, job: Job) -> placing.Files:
     return placing.Files(Path(job.state), folder.unpacked, folder.aside(job))
 
 
-def _revision(path: Path) -> int:
+def revision(path: Path) -> int:
     with closing(pysqlite3.connect(str(path), timeout=5, isolation_level=None)) as raw:
         return int(raw.execute("SELECT max(number) FROM revision").fetchone()[0] or 0)
 

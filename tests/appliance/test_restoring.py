@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
@@ -26,6 +26,7 @@ from db.variables.states import Actor
 from shell.restore_ports import RestoreRefusedError, RestoreState
 from tests.db.restore.test_restoring import NOON, change, column
 from tests.fakes.services import FakeServices
+from tests.postgres import fresh_database
 
 ANNA = Actor("anna", "127.0.0.1", "telnet")
 NAME = "callisto-vm-20261122-100000Z.zip"
@@ -183,3 +184,42 @@ async def test_one_that_was_killed_after_the_exchange_is_looked_at_at_the_next_s
     done = await last(job)
     assert (done.failed, done.result) == (False, f"users restored from {NAME}")
     assert house.web_at_look == ["ready"]
+
+
+async def test_a_store_in_a_server_is_restored_by_the_same_job(
+    request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    url = fresh_database(request)
+    state = tmp_path / "var"
+    state.mkdir()
+    prepare(url)
+    with Store.open(url) as store:
+        furnish(store, "correct horse battery")
+        make(Source(url, state, state / "backups", "0.1.0"), state / "backups" / NAME, PASSWORD)
+        before = store.office.read()
+        store.office.write(replace(before, groups=()), ANNA)
+    config = Config.load({"CALLISTO_STATE": str(state), "CALLISTO_STORE_URL": url}, tmp_path)
+    keeper = StoreKeeper(url, url, "ucm")
+    house = House(state)
+    await house.services.start(Unit.WEB)
+    env = {**os.environ, **service_environment()}
+    around = Around(lambda: "", Archives(config).find, house.look, house.told.append)
+    job = Restoring(config, env, house.services, keeper, around)
+    try:
+        plan = await job.rehearse(ANNA, NAME, ("groups",), PASSWORD)
+        assert ("groups", len(before.groups)) in [(each.table, each.added) for each in plan.differences]
+        await job.begin(ANNA, NAME, (), PASSWORD)
+        done = await last(job)
+        assert (done.failed, done.result) == (False, f"everything restored from {NAME}")
+        assert (state / "backups" / done.saved).is_file()
+        with Store.open(url) as store:
+            assert store.office.read().groups == before.groups
+        house.trouble = "web: no answer within 5 s"
+        await job.begin(ANNA, done.saved, (), PASSWORD)
+        gone_back = await last(job)
+        assert (gone_back.failed, gone_back.hint) == (True, "the former state is back")
+        with Store.open(url) as store:
+            assert store.office.read().groups == before.groups
+    finally:
+        await job.close()
+        keeper.close()
