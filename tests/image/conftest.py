@@ -41,7 +41,8 @@ def image() -> Built:
             needs.missing("the image is built as root here")
         argv = [sys.executable, "-P", "-m", "firmware.build", "image", "--kernel", "cloud", "--fast"]
         subprocess.run(argv, cwd=CHECKOUT, env={**os.environ, "PYTHONPATH": str(CHECKOUT)}, check=True)
-        disk = next(OUTPUT.glob("callisto-*-cloud-fast.img"))
+        found = OUTPUT.glob("callisto-*-cloud-fast.img")
+        disk = max(found, key=lambda one: one.stat().st_mtime)
     return Built(
         disk,
         disk.with_name(f"{disk.name}.json"),

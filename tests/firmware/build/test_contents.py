@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
-from firmware.build import bundle, contents, sbom
+import pytest
+
+from firmware.build import bundle, contents, sbom, wheels
 from firmware.build.contents import Package
 from firmware.build.recipe import Recipe
+from firmware.build.running import BuildError
 
 RECIPE = Recipe("1.4.0", "cloud", fast=False, epoch=1_700_000_000)
 STATUS = """\
@@ -76,7 +80,28 @@ def test_the_bill_of_materials_is_spdx_and_the_same_each_time() -> None:
 
 
 def test_an_update_names_its_machines_and_its_schema() -> None:
-    said = bundle.manifest(RECIPE, "0004")
-    assert "compatible=callisto-x86_64\nversion=1.4.0\n" in said
-    assert "[bundle]\nformat=verity\n" in said
-    assert "[meta.callisto]\nkind=system\nkernel=cloud\nschema=0004\n" in said
+    said = bundle.described(RECIPE, "system", bundle.Store("0004", "0001"))
+    assert (said.compatible, said.version, said.restart) == ("callisto-x86_64", "1.4.0", "reboot")
+    assert (said.schema, said.oldest_schema, said.kernel) == ("0004", "0001", "cloud")
+    alone = bundle.described(RECIPE, "application", bundle.Store("0004", "0001"))
+    assert (alone.compatible, alone.base, alone.kernel) == ("callisto-app-x86_64", "debian12-python3.11", "")
+
+
+def test_the_schema_is_that_of_the_newest_migration(tmp_path: Path) -> None:
+    versions = tmp_path / "db/migrations/versions"
+    versions.mkdir(parents=True)
+    with pytest.raises(BuildError):
+        bundle.store(tmp_path)
+    for name in ("__init__.py", "v0001_first.py", "v0003_third.py", "v0002_second.py"):
+        (versions / name).touch()
+    assert bundle.store(tmp_path) == bundle.Store("0003", "0001")
+
+
+def test_a_release_for_trying_has_its_own_version_everywhere() -> None:
+    assert wheels.of_release("[metadata]\nversion = 0.1.0\nname = x\n", "9.0.0") == (
+        "[metadata]\nversion = 9.0.0\nname = x\n"
+    )
+    with pytest.raises(BuildError):
+        wheels.of_release("[metadata]\nname = x\n", "9.0.0")
+    recipe = Recipe("9.0.0", "cloud", fast=True, epoch=1)
+    assert (recipe.name, recipe.application) == ("callisto-9.0.0-cloud-fast", "callisto-9.0.0.app.raucb")
