@@ -15,6 +15,7 @@ from shell.command_sets import (
     store,
     targets,
     trace,
+    updates,
     variables,
 )
 from shell.registry import Command
@@ -25,6 +26,7 @@ COMMANDS: tuple[Command, ...] = (
     *backup.COMMANDS,
     *restore.COMMANDS,
     *targets.COMMANDS,
+    *updates.COMMANDS,
     *variables.COMMANDS,
     *information.COMMANDS,
     *clock.COMMANDS,

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from db.errors import StoreError
 from shell.layout import table
 from shell.obey import obey
-from shell.pages import clock_menu, sessions_menu, trace_menu, variables_menu
-from shell.ports import SystemUnavailableError
+from shell.pages import clock_menu, sessions_menu, trace_menu, updates_menu, variables_menu
+from shell.ports import Services, SystemUnavailableError
 from shell.registry import Answer, Context, Entry, Leave
 from shell.repair_ports import RepairState
 from shell.reply import failure_lines
@@ -110,6 +112,10 @@ async def _trace(context: Context, term: Term) -> None:
     await trace_menu.open_trace(context, term)
 
 
+async def _updates(context: Context, term: Term) -> None:
+    await updates_menu.open_updates(context, term)
+
+
 ENTRIES = (
     Entry("Trace", "see what happens, as it happens", "trace", _trace),
     Entry("Repair Database", "look for damage in the store, mend it", "repair check", _repair),
@@ -120,25 +126,36 @@ ENTRIES = (
     Entry("Sessions", "who is logged in, and what he does", "show sessions", _sessions),
     Entry("Backup", "everything in one file, proven", "backup", _backup),
     Entry("Compact Database", "delete old records, shrink the store", "compact", _compact),
+    Entry(
+        "Updates",
+        "install one, go back, what came of it",
+        "show updates",
+        _updates,
+        lambda services: services.updates is not None,
+    ),
     Entry("Exit", "leave", "exit", None),
 )
 
 
+def entries(services: Services) -> tuple[Entry, ...]:
+    """Those behind which something is. The last one leaves, and has the number 0."""
+    return tuple(entry for entry in ENTRIES if entry.there(services))
+
+
 async def show(context: Context, term: Term) -> None:
     await heading(context, term)
-    await term.show(*lines(term.columns), "")
+    await term.show(*lines(entries(context.services), term.columns), "")
 
 
-def lines(columns: int) -> tuple[Line, ...]:
-    """The last entry leaves, and has the number 0."""
+def lines(offered: Sequence[Entry], columns: int) -> tuple[Line, ...]:
     rows = [
         (
-            Span(f"  {(index + 1) % len(ENTRIES)}", Style.KEY),
+            Span(f"{(index + 1) % len(offered):>3}", Style.KEY),
             entry.title,
             Span(entry.help, Style.DIM),
             entry.command,
         )
-        for index, entry in enumerate(ENTRIES)
+        for index, entry in enumerate(offered)
     ]
     return (
         *table(rows, columns, most=44),
@@ -149,14 +166,14 @@ def lines(columns: int) -> tuple[Line, ...]:
 
 async def choose(context: Context, term: Term, number: str) -> Answer | None:
     """Open the entry with that number, and show the menu again after it."""
-    index = int(number[:4])
+    index, offered = int(number[:4]), entries(context.services)
     # A long number may be a password, typed where it does not belong.
-    chosen = f"menu {index}" if index < len(ENTRIES) else "menu: no such number"
+    chosen = f"menu {index}" if index < len(offered) else "menu: no such number"
     await record(context.services.audit, context.actor, "command", chosen)
-    if index >= len(ENTRIES):
+    if index >= len(offered):
         await term.show(*failure_lines(f"{number} is not one of the numbers", "menu shows them"))
         return None
-    entry = ENTRIES[index - 1]
+    entry = offered[index - 1]
     if entry.open is None:
         return Leave()
     try:

@@ -26,6 +26,7 @@ from shell.support_ports import SupportRefusedError
 from shell.term import EndOfInput, Interrupted, Line, LineTooLongError, Term
 from shell.trace_ports import TraceRefusedError
 from shell.trail import record
+from shell.update_ports import UpdateRefusedError
 from shell.vocabulary import Vocabulary
 
 log = logging.getLogger(__name__)
@@ -42,6 +43,7 @@ REFUSALS = (
     SessionRefusedError,
     SupportRefusedError,
     TraceRefusedError,
+    UpdateRefusedError,
 )
 """Each with a message and a hint for whoever gave the command."""
 

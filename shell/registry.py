@@ -129,13 +129,14 @@ class Command:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One entry of the main menu. `command`: the same beside the menu."""
+    """One entry of the main menu. `command`: the same beside the menu. `there`: whether it is offered."""
 
     title: str
     help: str
     command: str
     open: Callable[[Context, Term], Awaitable[None]] | None
     """None: leaves the shell."""
+    there: Callable[[Services], bool] = lambda _: True
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,9 +9,9 @@ from dataclasses import replace
 from db.errors import StoreError
 from shell import menu
 from shell.completion import suggest
-from shell.obey import obey
+from shell.obey import obey, sized
 from shell.pager import page
-from shell.pages.changes import notices
+from shell.pages import changes, updates
 from shell.pages.cursor import help_at
 from shell.registry import Context, Leave, OpenMenu
 from shell.reply import failure_lines
@@ -66,10 +66,11 @@ async def _prompts(context: Context, term: Term, vocabulary: Vocabulary) -> None
 
 async def _notify(context: Context, term: Term) -> None:
     """A script gets only what it asks for."""
+    lines = [*await updates.notices(sized(context, term))]
     with suppress(StoreError):
-        lines = await notices(context)
-        if lines:
-            await term.show(*lines)
+        lines += await changes.notices(context)
+    if lines:
+        await term.show(*lines)
 
 
 async def _follow(context: Context, term: Term, line: str) -> bool:

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from db.variables.states import Actor
+from shell.ports import SystemUnavailableError
 from shell.update_ports import Kind, Notice, Outcome, Update, UpdateRefusedError, UpdateState, What
 from tests.fakes.variables import NOON
 
@@ -54,13 +55,15 @@ def update(name: str, version: str = "0.2.0", kind: Kind = "application") -> Upd
 
 class FakeUpdates:
     """`hold`: nothing is finished until that is set; None: at once. `failure`: why it fails. `image`: whether
-    anything can be installed. `elsewhere`: the bundles on each target. `asked`: whatever was begun."""
+    anything can be installed. `lost`: the supervisor does not answer who follows or logs in. `elsewhere`: the
+    bundles on each target. `asked`: whatever was begun."""
 
     def __init__(self, now: Callable[[], datetime] = lambda: NOON) -> None:
         self._now = now
         self.hold: asyncio.Event | None = None
         self.failure: tuple[str, str] | None = None
         self.image = True
+        self.lost = False
         self.bundles: dict[str, Update] = {}
         self.elsewhere: dict[str, dict[str, Update]] = {}
         self.asked: list[tuple[What | str, str, str]] = []
@@ -149,6 +152,8 @@ class FakeUpdates:
             return
         if not state.done and state.at is None:
             yield state
+            if self.lost:
+                raise SystemUnavailableError("nobody listens")
             if self.hold:
                 await self.hold.wait()
             state = await self.state() or state
@@ -158,6 +163,8 @@ class FakeUpdates:
         return tuple(reversed(self.past))
 
     async def notices(self) -> Sequence[Notice]:
+        if self.lost:
+            raise SystemUnavailableError("nobody listens")
         return tuple(self.told)
 
     async def seen(self, actor: Actor) -> None:
