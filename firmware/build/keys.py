@@ -31,7 +31,7 @@ def chosen(folder: Path) -> Keys:
     """Those that the environment names, or those in `folder`, made if there are none. Raises BuildError."""
     named = {name: os.environ.get(name, "") for name in (CERTIFICATE, KEY, KEYRING)}
     if not any(named.values()):
-        return _own(folder)
+        return own(folder)
     lacking = [name for name, value in named.items() if not value]
     if lacking:
         raise BuildError(f"{lacking[0]} is not set, but another of the three is", "set all three, or none")
@@ -42,7 +42,8 @@ def chosen(folder: Path) -> Keys:
     return Keys(certificate, named[KEY], keyring, own=False)
 
 
-def _own(folder: Path) -> Keys:
+def own(folder: Path) -> Keys:
+    """Those in `folder`, made if there are none. Raises BuildError."""
     keys = Keys(folder / "release.pem", str(folder / "release.key"), folder / "ca.pem", own=True)
     if keys.certificate.exists():
         return keys

@@ -14,7 +14,9 @@ from pathlib import Path
 
 import pytest
 
+from firmware.build import keys
 from tests import needs
+from tests.image.releases import Releases
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 OUTPUT = CHECKOUT / "build" / "image"
@@ -63,6 +65,14 @@ collect_ignore = [] if built_trees() else ["test_quick.py"]
 @pytest.fixture(scope="session")
 def tree() -> Path:
     return built_trees()[-1]
+
+
+@pytest.fixture(scope="session")
+def releases(image: Built, tmp_path_factory: pytest.TempPathFactory) -> Releases:
+    """To update the image under test with."""
+    return Releases(
+        built_trees()[-1], keys.chosen(CHECKOUT / "build" / "keys"), tmp_path_factory.mktemp("releases")
+    )
 
 
 def pytest_report_header() -> str:

@@ -32,22 +32,57 @@ PROCESSOR = "qemu64,+ssse3,+sse4.1,+sse4.2,+popcnt,+cx16"
 PASSWORD = re.compile(r"password ([a-z0-9]{4}(?:-[a-z0-9]{4})+)")
 
 
+STARTED = re.compile(r"slot ([AB]) order=")
+"""What the boot menu writes to the serial line."""
+
+
 @dataclass
 class Machine:
-    """Where its ports are here. `began`: when it was switched on."""
+    """Where its ports are here. `began`: when it was switched on last."""
 
-    process: subprocess.Popen[bytes]
+    argv: tuple[str, ...]
     folder: Path
     telnet: int
     web: int
     sip: int
     began: float = field(default_factory=time.monotonic)
+    process: subprocess.Popen[bytes] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.power_on()
+
+    @property
+    def disk(self) -> Path:
+        return self.folder / "disk"
+
+    def power_on(self) -> None:
+        with (self.folder / "qemu").open("ab") as said:
+            self.process = subprocess.Popen(self.argv, stdin=subprocess.DEVNULL, stdout=said, stderr=said)
+        self.began = time.monotonic()
+
+    def power_cut(self) -> None:
+        self.process.kill()
+        self.process.wait()
 
     def console(self) -> str:
-        """All that it has written to its serial line, without colours."""
+        """All that it has ever written to its serial line, without colours."""
         path = self.folder / "serial"
         text = path.read_text(errors="replace") if path.exists() else ""
         return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]|\r", "", text)
+
+    def starts(self) -> str:
+        """The slots that the boot menu has started, in their order: such as AABB."""
+        return "".join(STARTED.findall(self.console()))
+
+    def until_started(self, slots: str, within: float = WITHIN) -> None:
+        """`slots`: as `starts` has them. Other ones fail."""
+        began = time.monotonic()
+        while (seen := self.starts()) != slots:
+            self._running()
+            assert slots.startswith(seen), f"it has started {seen}, and not {slots}: {self.console()[-3000:]}"
+            assert time.monotonic() - began < within, f"it has started {seen}: {self.console()[-3000:]}"
+            time.sleep(LOOK_EVERY)
+        self.began = time.monotonic()
 
     def until_banner(self, within: float = WITHIN) -> float:
         """Seconds from power to the first text of the Telnet service."""
@@ -61,10 +96,10 @@ class Machine:
 
     def boot_menu(self) -> dict[str, str]:
         """What the boot menu remembers, read from the disk while it runs."""
-        with (self.folder / "disk").open("rb") as disk:
+        with self.disk.open("rb") as disk:
             esp = gpt.read(disk.read(gpt.FIRST_USABLE * gpt.SECTOR)).named("esp")
         copied = self.folder / "grubenv"
-        place = f"{self.folder / 'disk'}@@{esp.start}"
+        place = f"{self.disk}@@{esp.start}"
         argv = ["mcopy", "-n", "-o", "-i", place, "::EFI/callisto/grubenv", str(copied)]
         subprocess.run(argv, check=True, stdin=subprocess.DEVNULL)
         lines = (line.partition("=") for line in copied.read_text().splitlines() if "=" in line)
@@ -112,17 +147,16 @@ def machine(
         argv = [
             *(program, "-machine", "q35", "-accel", "tcg,thread=multi,tb-size=256", "-cpu", PROCESSOR),
             *("-smp", "2", "-m", str(MEMORY_MB), "-display", "none", "-no-user-config", "-monitor", "none"),
-            *("-serial", f"file:{folder / 'serial'}", "-device", "virtio-rng-pci"),
+            *("-chardev", f"file,id=serial,path={folder / 'serial'},append=on", "-serial", "chardev:serial"),
+            *("-device", "virtio-rng-pci"),
             *("-drive", f"file={disk},format=raw,if=virtio,cache=unsafe", "-nic", network),
             *(_firmware(folder) if uefi else ()),
         ]
-        with (folder / "qemu").open("wb") as said:
-            process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=said, stderr=said)
+        one = Machine(tuple(str(word) for word in argv), folder, telnet, web, sip)
         try:
-            yield Machine(process, folder, telnet, web, sip)
+            yield one
         finally:
-            process.kill()
-            process.wait()
+            one.power_cut()
 
 
 def _firmware(folder: Path) -> tuple[str, ...]:
