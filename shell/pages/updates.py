@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import textwrap
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict
@@ -108,9 +109,8 @@ def listing(context: Context, found: Sequence[Update], *, numbered: bool = False
             lines.append((*head, Span(name)))
         else:
             lines += [head, *(deep + piece for piece in _pieces(name, columns - len(deep)))]
-        below = _in_short(each)
         style = Style.BAD if each.state == "refused" else Style.DIM
-        lines.append((Span(deep + (below if columns is None else cut(below, columns - len(deep))), style),))
+        lines.extend((Span(deep + piece, style),) for piece in _below(_in_short(each), columns, len(deep)))
     return tuple(lines)
 
 
@@ -206,6 +206,14 @@ def _in_short(each: Update) -> str:
     if each.verdict_reason:
         return each.verdict_reason
     return " ".join(each.effects) or "What it does is not known."
+
+
+def _below(text: str, columns: int | None, deep: int) -> list[str]:
+    """On two lines at most; all of it where nothing is cut."""
+    if columns is None:
+        return [text]
+    first, *more = textwrap.wrap(safe(text), columns - deep, break_on_hyphens=False)
+    return [first, *([cut(" ".join(more), columns - deep)] if more else [])]
 
 
 def _pieces(name: str, room: int) -> list[str]:

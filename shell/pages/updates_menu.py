@@ -70,7 +70,7 @@ def _actions(context: Context, found: Sequence[Update], state: UpdateState | Non
     if context.may_change:
         some += [("Cancel what is planned", "update cancel")] if planned else []
         some += [("Reboot into the installed one", "update reboot")] if "installed" in standing else []
-        some += [("Back to the version before", "update back")] if "previous" in standing else []
+        some += [("Back to the version before", "update back")] if {"running", "previous"} & standing else []
     some.append(("How far it is, or what came of the last one", "update status"))
     some.append(("Former updates", "update history"))
     return some

@@ -468,9 +468,11 @@ async def test_the_page_is_this() -> None:
 GOLDEN = """\
 No.  Version  Kind         State    Size     Update
   1  0.3.0    system       ready    12.3 MB  callisto-system-0.3.0-x86_64.raucb
-     Needs a reboot: about 24 s without calls. The store changes from 0005 to 0…
+     Needs a reboot: about 24 s without calls. The store changes from 0005 to
+     0006: backups made before cannot be restored.
   2  0.2.0    application  ready    12.3 MB  callisto-0.2.0-x86_64.raucb
-     The services start anew: about 2 s without calls. No reboot, no change of …
+     The services start anew: about 2 s without calls. No reboot, no change of
+     the store.
   3  0.0.9    application  ready    12.3 MB  callisto-0.0.9-x86_64.raucb
      0.0.9 is older than 0.1.0, which runs
   4  0.4.0    application  refused  0.0 MB   strange.raucb
