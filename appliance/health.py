@@ -28,8 +28,9 @@ class Answer:
 Probe = Callable[[], Awaitable[str]]
 
 
-def asked(config: Config) -> dict[str, Probe]:
-    """Each gives the trouble it found, or an empty text; or raises NoAnswerError."""
+def asked(config: Config, version: str = "") -> dict[str, Probe]:
+    """Each gives the trouble it found, or an empty text; or raises NoAnswerError. `version`: of what has to
+    answer, if that matters."""
 
     async def telnet() -> str:
         port, tls = config.telnet_port or config.telnets_port, not config.telnet_port
@@ -51,6 +52,8 @@ def asked(config: Config) -> dict[str, Probe]:
                 status = await control.request("status")
         except (SystemUnavailableError, RefusedError, OSError) as exc:
             raise NoAnswerError(str(exc)) from exc
+        if version and status["version"] != version:
+            return f"version {status['version']} answers, not {version}"
         down = [one["name"] for one in status["services"] if one["state"] != "ready"]
         return f"{', '.join(down)}: not ready" if down else ""
 

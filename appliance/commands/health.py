@@ -11,8 +11,9 @@ from shell.safe import safe
 WELL, ILL = 0, 1
 
 
-def run(config: Config, within: float) -> int:
-    answers = asyncio.run(ask(asked(config), within))
+def run(config: Config, within: float, version: str = "") -> int:
+    """`version`: of what has to answer; empty for any."""
+    answers = asyncio.run(ask(asked(config, version), within))
     for answer in answers:
         print(f"{answer.service:<12} {safe(answer.trouble) or 'answers'}", flush=True)
     return ILL if any(answer.trouble for answer in answers) else WELL

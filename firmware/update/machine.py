@@ -44,11 +44,12 @@ def booted(root: Path = Path("/")) -> Literal["", "A", "B"]:
 
 
 def base(root: Path = Path("/")) -> str:
-    for line in _text(root / "usr/lib/os-release").splitlines():
-        name, _, value = line.partition("=")
-        if name == BASE:
-            return value.strip('"')
-    return ""
+    return _of_release(root, BASE)
+
+
+def system_version(root: Path = Path("/")) -> str:
+    """Of the image that the slot was made with; "" for a machine that was not made from one."""
+    return _of_release(root, "IMAGE_VERSION")
 
 
 def application(root: Path = Path("/")) -> str:
@@ -60,6 +61,14 @@ def application(root: Path = Path("/")) -> str:
     current = found.get("current") if isinstance(found, dict) else None
     name = current.get("file") if isinstance(current, dict) else None
     return name if isinstance(name, str) else ""
+
+
+def _of_release(root: Path, name: str) -> str:
+    for line in _text(root / "usr/lib/os-release").splitlines():
+        found, _, value = line.partition("=")
+        if found == name:
+            return value.strip('"')
+    return ""
 
 
 def _own_version() -> str:

@@ -1,0 +1,110 @@
+"""An application update: from its bundle, and back when it does not answer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from firmware.switch import decisions
+from firmware.switch.decisions import Here
+from firmware.switch.places import Places
+from firmware.switch.ports import Machine, SwitchError
+from firmware.switch.records import Application, Applications, Outcome, Records, Request, without_current
+from firmware.update import bundle
+from firmware.update.bundle import Bundle, BundleError
+
+ANSWERS_WITHIN = 60.0
+"""Seconds that a new application has until all its services answer; the old one the same."""
+Tell = Callable[[str, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Switcher:
+    """`here`: the system that has been started."""
+
+    places: Places
+    records: Records
+    machine: Machine
+    here: Here
+
+    def install(self, opened: Bundle, version: str, request: Request, tell: Tell) -> Outcome:
+        """`opened`: root's own copy, which has been checked. Raises SwitchError while nothing has changed."""
+        before = self.records.applications()
+        program = self.machine.open_program(opened)
+        tell("tries the store with it", 45)
+        if trouble := self.machine.rehearse(program):
+            raise SwitchError(f"its own program refuses: {trouble}")
+        chosen = Application(opened.path.name, version, self.here.version)
+        runs = decisions.program_of(before, self.here)
+        self.records.keep_applications(Applications(chosen, runs, trial=True))
+        tell("starts the services", 60)
+        self.machine.point(program)
+        self.machine.restart()
+        tell("waits for their answers", 80)
+        troubles = self.machine.troubles(version, ANSWERS_WITHIN)
+        if troubles:
+            tell("goes back", 90)
+            return self.give_up("; ".join(troubles), request)
+        self.records.keep_applications(Applications(chosen, runs))
+        self._tidy()
+        start = runs.version if runs else self.here.version
+        return Outcome(
+            request.id, "application", start, version, True, "confirmed", "", self.here.at, request.who
+        )
+
+    def give_up(self, reason: str, request: Request) -> Outcome:
+        """The one before runs again."""
+        now = self.records.applications()
+        outcome = decisions.fell_back(now, self.here, reason, request=request.id, who=request.who)
+        self._run_instead(without_current(now))
+        return outcome
+
+    def back(self, request: Request) -> Outcome:
+        """The administrator wants the one before. Raises SwitchError when there is none."""
+        now = self.records.applications()
+        current = decisions.program_of(now, self.here)
+        if current is None:
+            raise SwitchError("the application that the system has built in runs already")
+        end = now.previous.version if now.previous else self.here.version
+        self._run_instead(without_current(now))
+        troubles = self.machine.troubles(end, ANSWERS_WITHIN)
+        return Outcome(
+            request.id, "application", current.version, end, not troubles, "went back",
+            "; ".join(troubles), self.here.at, request.who,
+        )  # fmt: skip
+
+    def begin(self, program: Application | None) -> str:
+        """The services are started from `program` from now on, or from what is built in: then why, or empty
+        when that was meant."""
+        trouble = ""
+        folder = self.places.built_in
+        if program is not None:
+            try:
+                folder = self.machine.open_program(self._opened(program))
+            except (BundleError, SwitchError) as exc:
+                trouble = str(exc)
+        self.machine.point(folder)
+        return trouble
+
+    def _run_instead(self, now: Applications) -> None:
+        """Remember it first: a machine that is switched off now starts with that."""
+        program = decisions.program_of(now, self.here)
+        self.records.keep_applications(now)
+        if trouble := self.begin(program):
+            changed, _ = decisions.unusable(now, self.here, trouble)
+            self.records.keep_applications(changed)
+        self.machine.restart()
+        self._tidy()
+
+    def _opened(self, program: Application) -> Bundle:
+        return bundle.opened(self.places.applications / program.file, self.places.keyring)
+
+    def _tidy(self) -> None:
+        """What neither runs nor is the way back."""
+        now = self.records.applications()
+        wanted = {one.file for one in (now.current, now.previous) if one}
+        for file in self.places.applications.glob(f"*{bundle.SUFFIX}*"):
+            if file.name not in wanted:
+                file.unlink(missing_ok=True)
+        runs = self.places.program
+        self.machine.close_others(*((runs.readlink(),) if runs.is_symlink() else ()))

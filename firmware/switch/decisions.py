@@ -1,0 +1,155 @@
+"""What to start, and what has become of a trial. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from firmware.switch.records import (
+    Application,
+    Applications,
+    Outcome,
+    Request,
+    Slot,
+    Slots,
+    Trial,
+    without_current,
+)
+
+INTERRUPTED = "the machine was switched off, or started anew, while it was tried"
+
+
+@dataclass(frozen=True, slots=True)
+class Here:
+    """The system that has been started. `slot`: "" where there are none."""
+
+    version: str
+    slot: Slot | str
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """What runs from now on: `program` (None: what is built in), and what is remembered."""
+
+    program: Application | None
+    applications: Applications
+    trial: Trial | None
+    outcomes: tuple[Outcome, ...] = ()
+
+
+def at_start(
+    applications: Applications, trial: Trial | None, here: Here, begun: Request | None = None
+) -> Start:
+    """When a machine has been switched on. A trial that has been cut short has failed. `begun`: a request
+    that nobody has said the outcome of."""
+    outcomes: tuple[Outcome, ...] = ()
+    if applications.trial and applications.current is not None:
+        request, who = (begun.id, begun.who) if begun else ("", "")
+        outcomes = (fell_back(applications, here, INTERRUPTED, request=request, who=who),)
+        applications = without_current(applications)
+    elif begun is not None and (trial is None or trial.id != begun.id):
+        outcomes = (_cut_short(begun, here),)
+    if trial is not None and here.slot in ("A", "B") and trial.slot != here.slot:
+        outcomes = (*outcomes, _slot_given_up(trial, here))
+        trial = None
+    return Start(program_of(applications, here), applications, trial, outcomes)
+
+
+def program_of(applications: Applications, here: Here) -> Application | None:
+    """A system update brings its own application, which is newer than what ran on the one before."""
+    current = applications.current
+    return current if current is not None and current.system == here.version else None
+
+
+def fell_back(
+    applications: Applications, here: Here, reason: str, *, request: str = "", who: str = ""
+) -> Outcome:
+    """From the application that runs to the one before it."""
+    current, previous = applications.current, applications.previous
+    return Outcome(
+        id=request,
+        kind="application",
+        start=current.version if current else here.version,
+        end=previous.version if previous else here.version,
+        ok=False,
+        what="fell back",
+        reason=reason,
+        at=here.at,
+        who=who,
+    )
+
+
+def unusable(applications: Applications, here: Here, reason: str) -> tuple[Applications, Outcome]:
+    """The application that was chosen cannot be opened: what is built in has to do."""
+    chosen = applications.current
+    outcome = Outcome(
+        id="",
+        kind="application",
+        start=chosen.version if chosen else "",
+        end=here.version,
+        ok=False,
+        what="fell back",
+        reason=f"{chosen.file if chosen else 'it'} cannot be used: {reason}",
+        at=here.at,
+    )
+    return replace(applications, current=None, trial=False), outcome
+
+
+def unhealthy(trial: Trial | None, here: Here, troubles: tuple[str, ...]) -> Trial | None:
+    """The trial with this reason, after which the machine has to start anew; None when nothing is tried:
+    a machine whose slot was good once does not start anew for a service that does not answer."""
+    if trial is None or trial.slot != here.slot:
+        return None
+    return replace(trial, reasons=(*trial.reasons, "; ".join(troubles) or "it did not say why"))
+
+
+def healthy(trial: Trial | None, slots: Slots, here: Here) -> tuple[Slots, Outcome | None]:
+    """All services answer: what the slots hold now, and what has become of a trial of this one."""
+    versions = {**slots.versions, here.slot: here.version} if here.slot else dict(slots.versions)
+    waits = None if slots.waits == here.slot else slots.waits
+    now = Slots(versions, waits)
+    if trial is None or trial.slot != here.slot:
+        return now, None
+    outcome = Outcome(
+        id=trial.id,
+        kind="system",
+        start=trial.start,
+        end=here.version,
+        ok=True,
+        what="went back" if trial.returns else "confirmed",
+        reason="",
+        at=here.at,
+        who=trial.who,
+    )
+    return now, outcome
+
+
+def _cut_short(begun: Request, here: Here) -> Outcome:
+    return Outcome(
+        id=begun.id,
+        kind="application" if ".app." in begun.file else "system",
+        start=here.version,
+        end="",
+        ok=False,
+        what="refused",
+        reason="the machine was switched off while it was being installed; what ran before runs",
+        at=here.at,
+        who=begun.who,
+    )
+
+
+def _slot_given_up(trial: Trial, here: Here) -> Outcome:
+    reason = "; ".join(
+        f"try {number}: {reason}" for number, reason in enumerate(dict.fromkeys(trial.reasons), 1)
+    )
+    return Outcome(
+        id=trial.id,
+        kind="system",
+        start=trial.version,
+        end=here.version,
+        ok=False,
+        what="fell back",
+        reason=reason or f"slot {trial.slot} did not start, or was switched off before it answered",
+        at=here.at,
+        who=trial.who,
+    )
