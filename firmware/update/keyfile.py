@@ -16,6 +16,8 @@ Groups = Mapping[str, Mapping[str, str]]
 LARGEST = 64 * 1024
 """Bytes; RAUC takes no larger signature, and the manifest is inside it."""
 
+SPACES = " \t\v\f"
+
 _GROUP = re.compile(r"\[([A-Za-z0-9][A-Za-z0-9._-]{0,99})\]")
 _KEY = re.compile(r"([a-z0-9][a-z0-9_-]{0,99})=(.*)")
 _ESCAPED = re.compile(r"\\(.?)")
@@ -62,7 +64,7 @@ def _plain(value: str, number: int) -> str:
             raise BundleError(f"line {number} of its manifest has an escape that does not exist")
         return _MEANT[found[1]]
 
-    if value.startswith((" ", "\t")) or "\0" in value or "\r" in value:
+    if value != value.strip(SPACES) or "\0" in value or "\r" in value:
         raise BundleError(f"line {number} of its manifest has a value that readers understand differently")
     return _ESCAPED.sub(meant, value)
 
@@ -70,4 +72,5 @@ def _plain(value: str, number: int) -> str:
 def _escaped(value: str) -> str:
     whole = value.replace("\\", "\\\\").replace("\n", "\\n").replace("\t", "\\t").replace("\r", "\\r")
     kept = whole.lstrip(" ")
-    return "\\s" * (len(whole) - len(kept)) + kept
+    inner = kept.rstrip(" ")
+    return "\\s" * (len(whole) - len(kept)) + inner + "\\s" * (len(kept) - len(inner))

@@ -63,7 +63,7 @@ class Sheet:
 
 def of_bundle(bundle: Signed) -> Sheet:
     """Raises BundleError for one that says too little, or contradicts itself."""
-    groups = keyfile.read(bundle.manifest.encode())
+    groups = keyfile.read(bundle.manifest.encode("utf-8", "surrogatepass"))
     update, ours = groups.get("update", {}), groups.get(SECTION)
     if ours is None:
         raise BundleError("it is an update, but none of this product: it does not say what it would do")
