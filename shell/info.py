@@ -75,6 +75,7 @@ def info(status: Status, sight: Sight) -> Data:
         "store": _store(table(status, "store")),
         "journal": _journal(table(status, "journal")),
         "spool": {"pending": _whole(table(status, "spool"), "pending")},
+        "updates": _updates(table(status, "updates")),
         "certificates": [_certificate(each) for each in tables(status, "certificates")],
         "jobs": [{key: _word(each, key) for key in _JOB} for each in tables(status, "jobs")],
         "telnet": _telnet(sight.telnet),
@@ -86,6 +87,7 @@ def info(status: Status, sight: Sight) -> Data:
 
 _CALLS = ("calls_now", "calls_total", "peak", "refused_busy", "legs_in_use", "capacity")
 _JOB = ("name", "variable", "next_run", "last_run", "last_result")
+_BUNDLE = ("name", "kind", "version", "state")
 _ALARM = ("at", "process", "level", "text")
 _HOST = ("cpus", "memory_mb", "memory_free_mb", "disk_mb", "disk_free_mb")
 
@@ -195,6 +197,23 @@ def _journal(found: Mapping[str, Any]) -> Data | None:
         **{key: _word(found, key) for key in ("snapshot_at", "looked_at", "problem", "remedy")},
         **{key: number(found, key) for key in ("snapshot_mb", "journal_mb")},
         "compared": found.get("compared") is True,
+    }
+
+
+def _updates(found: Mapping[str, Any]) -> Data | None:
+    if not found:
+        return None
+    planned, under_way = table(found, "planned"), table(found, "under_way")
+    return {
+        **{key: _word(found, key) for key in ("slot", "application", "base")},
+        "bundles": [{key: text(each, key) for key in _BUNDLE} for each in tables(found, "bundles")],
+        "planned": {key: _word(planned, key) for key in ("name", "at")} if planned else None,
+        "under_way": {
+            **{key: _word(under_way, key) for key in ("what", "name", "doing")},
+            "percent": _whole(under_way, "percent"),
+        }
+        if under_way
+        else None,
     }
 
 

@@ -23,8 +23,10 @@ def system(context: Context, status: Status, data: Data) -> list[tuple[str, Cell
     product, host, telnet = data["product"], data["host"], data["telnet"] or {}
     local = context.services.now().astimezone(context.services.zone)
     edition = product["edition"] or UNKNOWN
+    image = _image(data["updates"] or {})
     return [
         ("Product", f"Callisto {product['version'] or UNKNOWN}"),
+        *([("Image", image)] if image else []),
         ("Edition", EDITIONS.get(edition, edition)),
         ("Host", host["hostname"] or UNKNOWN),
         ("Time", f"{local:%Y-%m-%d %H:%M %Z}"),
@@ -35,6 +37,14 @@ def system(context: Context, status: Status, data: Data) -> list[tuple[str, Cell
         ("Disk", free_words(host, "disk")),
         ("Telnet", f"{say(telnet, 'sessions')} of {say(telnet, 'limit')} sessions"),
     ]
+
+
+def _image(updates: Mapping[str, Any]) -> str:
+    """Empty where the machine was not made from one."""
+    if not updates.get("slot"):
+        return ""
+    application = updates["application"]
+    return f"slot {updates['slot']}{f', {application}' if application else ''}"
 
 
 def _time_server(status: Status) -> str:

@@ -73,7 +73,7 @@ async def install(context: Context, arguments: tuple[str, ...]) -> Answer:
 
 async def back(context: Context, arguments: tuple[str, ...]) -> Answer:
     found = [each for each in await port(context).listed() if each.state == "previous"]
-    what = ", ".join(f"{each.version} ({each.kind})" for each in found) or "the one before"
+    what = ", ".join(f"{each.version} ({each.kind})" for each in found) or "what the system has built in"
     begin = partial(port(context).back, context.actor)
     return _asked(
         context, _Step("back", (f"What ran before comes back: {what}.", CUT), begin, _forced(arguments))

@@ -21,6 +21,7 @@ from shell.update_ports import Notice, Update, Updates, UpdateState
 NONE = "There is no update on this machine."
 FROM_WHERE = "The web page Updates takes one, and update fetch TARGET NAME gets one."
 ENDING = ".raucb"
+SEEN = "update seen"
 WITHIN_S = 2.0
 """A login waits no longer for its notices."""
 _BAR = 30
@@ -190,8 +191,8 @@ async def notices(context: Context) -> tuple[Line, ...]:
         lines.extend(_styled(paragraph(each.text, context.width, indent=0), style))
         if each.hint:
             lines.extend(paragraph(each.hint, context.width))
-        if each.kind == "outcome" and context.may_change:
-            lines.append((Span("  update seen: it is not told again.", Style.DIM),))
+        if each.kind == "outcome" and context.may_change and SEEN not in each.hint:
+            lines.append((Span(f"  {SEEN}: it is not told again.", Style.DIM),))
     return tuple(lines)
 
 

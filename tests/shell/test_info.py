@@ -60,6 +60,27 @@ FULL: dict[str, Any] = {
         "free_mb": 900,
         "compared": True,
     },
+    "updates": {
+        "version": "0.2.0",
+        "slot": "B",
+        "application": "callisto-0.2.0.app.raucb",
+        "base": "debian12-python3.11",
+        "bundles": [
+            {
+                "name": "callisto-0.2.0.app.raucb",
+                "kind": "application",
+                "version": "0.2.0",
+                "state": "running",
+            }
+        ],
+        "planned": {"name": "callisto-0.3.0-cloud.raucb", "at": NOON.isoformat()},
+        "under_way": {
+            "what": "verify",
+            "name": "callisto-0.4.0-cloud.raucb",
+            "doing": "reads it",
+            "percent": 7,
+        },
+    },
     "store": {**STATUS["store"], "size_mb": 1.5, "sound": True, "looked_at": NOON.isoformat()},
 }
 
@@ -98,6 +119,7 @@ def test_every_value_comes_from_what_was_given() -> None:
     assert found["network"]["interfaces"][1]["addresses"] == ["192.0.2.2", "fd00::2"]
     assert found["last_changes"][0]["new"] == "30"
     assert found["logged_in"][0]["doing"] == "show info"
+    assert (found["updates"]["slot"], found["updates"]["planned"]["at"]) == ("B", NOON.isoformat())
 
 
 def test_without_a_supervisor_nothing_is_made_up() -> None:
@@ -140,6 +162,7 @@ async def test_the_page_has_it_all_within_80_columns() -> None:
     assert body.startswith("OK\n")
     for part in (
         "Callisto 0.1.0", "192.0.2.2, fd00::2 (eth0)", "192.0.2.1 (eth0)", "192.0.2.53", "1.5 MB",
+        "slot B,", "callisto-0.2.0.app.raucb",
         "revision 42", "yes, 2026-11-24", "same, 2026-11-24", "7, 1.2 MB",
         "supervisor  ready  4700", "60 MB", "1.5 %", "asked to restart",
         "tls_certificate", "2027-06-12, in 200 days", "pbx1", "it fell over", "gWebTimeout: 20 -> 30",

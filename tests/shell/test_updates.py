@@ -352,21 +352,22 @@ async def test_it_is_told_on_a_real_connection_and_a_script_is_spared(first: byt
             assert b"fell back" not in await client.log_in("admin+s")
 
 
-async def test_a_real_client_installs_one_and_its_progress_outlives_the_connection() -> None:
+@pytest.mark.parametrize("first", [terminal("xterm"), REFUSES_ALL], ids=["rich", "lines"])
+async def test_a_real_client_installs_one_and_its_progress_outlives_the_connection(first: bytes) -> None:
     office, updates = stocked()
     updates.hold = asyncio.Event()
     async with serving(office) as server:
-        async with connected(server, REFUSES_ALL) as client:
+        async with connected(server, first) as client:
             await client.log_in()
             await client.send(f"update install {APPLICATION}\r\n")
             await client.until("Type install to do it")
             await client.send("install\r\n")
-            await client.until(b" 40 %  checks it")
+            await client.until(b" 40 % ")
             client.abort()
-        async with connected(server, REFUSES_ALL) as client:
+        async with connected(server, first) as client:
             await client.log_in()
             await client.send("update status\r\n")
-            await client.until(b" 40 %  checks it")
+            await client.until(b" 40 % ")
             updates.hold.set()
             assert b"0.2.0 runs, and all answers" in await client.until("callisto#")
 
