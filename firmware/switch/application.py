@@ -36,7 +36,7 @@ class Switcher:
             raise SwitchError(f"its own program refuses: {trouble}")
         chosen = Application(opened.path.name, version, self.here.version)
         runs = decisions.program_of(before, self.here)
-        self.records.keep_applications(Applications(chosen, runs, trial=True))
+        self.records.keep_applications(Applications(chosen, runs, trial=True, request=request.id))
         tell("starts the services", 60)
         self.machine.point(program)
         self.machine.restart()
@@ -45,12 +45,10 @@ class Switcher:
         if troubles:
             tell("goes back", 90)
             return self.give_up("; ".join(troubles), request)
-        self.records.keep_applications(Applications(chosen, runs))
+        now = Applications(chosen, runs, request=request.id)
+        self.records.keep_applications(now)
         self._tidy()
-        start = runs.version if runs else self.here.version
-        return Outcome(
-            request.id, "application", start, version, True, "confirmed", "", self.here.at, request.who
-        )
+        return decisions.confirmed(now, self.here, request)
 
     def give_up(self, reason: str, request: Request) -> Outcome:
         """The one before runs again."""

@@ -47,6 +47,9 @@ def at_start(
         request, who = (begun.id, begun.who) if begun else ("", "")
         outcomes = (fell_back(applications, here, INTERRUPTED, request=request, who=who),)
         applications = without_current(applications)
+    elif begun is not None and begun.id == applications.request:
+        # It had answered; only this was not said any more.
+        outcomes = (confirmed(applications, here, begun),)
     elif begun is not None and (trial is None or trial.id != begun.id):
         outcomes = (_cut_short(begun, here),)
     if trial is not None and here.slot in ("A", "B") and trial.slot != here.slot:
@@ -76,6 +79,21 @@ def fell_back(
         reason=reason,
         at=here.at,
         who=who,
+    )
+
+
+def confirmed(now: Applications, here: Here, request: Request) -> Outcome:
+    """The application that was chosen has answered."""
+    return Outcome(
+        id=request.id,
+        kind="application",
+        start=now.previous.version if now.previous else here.version,
+        end=now.current.version if now.current else here.version,
+        ok=True,
+        what="confirmed",
+        reason="",
+        at=here.at,
+        who=request.who,
     )
 
 

@@ -33,11 +33,13 @@ class Application:
 
 @dataclass(frozen=True, slots=True)
 class Applications:
-    """None: the one that the system has built in. `trial`: `current` has not answered yet."""
+    """None: the one that the system has built in. `trial`: `current` has not answered yet. `request`: which
+    one has chosen it."""
 
     current: Application | None = None
     previous: Application | None = None
     trial: bool = False
+    request: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +103,7 @@ class Records:
             _application(found.get("current")),
             _application(found.get("previous")),
             found.get("trial") is True,
+            _text(found, "request"),
         )
 
     def keep_applications(self, now: Applications) -> None:
@@ -198,7 +201,7 @@ def request_of(path: Path) -> Request | None:
 
 def without_current(now: Applications) -> Applications:
     """The one before it runs again; what did not answer is not gone back to."""
-    return replace(now, current=now.previous, previous=None, trial=False)
+    return replace(now, current=now.previous, previous=None, trial=False, request="")
 
 
 def _application(found: object) -> Application | None:

@@ -1,0 +1,1 @@
+"""What is root in an update."""
