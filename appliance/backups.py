@@ -289,6 +289,8 @@ def _in_words(made: Mapping[str, Any]) -> str:
     """`12.3 MB with 4,711 rows and 12 files, read back and restored on trial, in 2.1 s`."""
     damaged = len(made["damaged"])
     left = f"; {damaged} files were damaged and are not in it" if damaged else ""
+    if made["without"]:
+        left += f"; it has no password, so what {', '.join(made['without'])} log in with is not in it"
     return (
         f"{made['bytes'] / 1e6:,.1f} MB with {made['rows']:,} rows and {made['files']:,} files,"
         f" read back and restored on trial, in {made['took_s']:.1f} s{left}"

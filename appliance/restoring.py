@@ -151,7 +151,8 @@ class Restoring:
         except StoreError as exc:
             raise RestoreRefusedError(exc.message, exc.hint) from exc
         file = await self._around.find(archive)
-        place = self._folder.place(path, self._config.state, self._store.state().revision or 0)
+        floor = self._store.state().revision or 0
+        place = self._folder.place(path, self._config.state, floor, self._config.file)
         chosen = tuple(kinds) or plans.EVERYTHING
         return jobs.new(actor.user or "somebody", file.name, place, chosen, datetime.now(UTC)), file
 

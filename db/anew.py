@@ -44,7 +44,7 @@ def put_anew(path: Path, journal: Path, alone: Alone) -> None:
     """Whoever has the store open notices the new file at his next transaction (docs/decisions/0013). `alone`:
     no writer of ours goes on meanwhile. Raises NotAnewError; OSError, pysqlite3.Error: the store is as it
     was, too."""
-    copy = path.with_name(path.name + ".compacting")
+    copy = _copy_of(path)
     clear(copy)
     try:
         _copy(path, journal, copy)
@@ -57,6 +57,15 @@ def put_anew(path: Path, journal: Path, alone: Alone) -> None:
         raise NotAnewError(str(exc)) from exc
     finally:
         clear(copy)
+
+
+def forget(path: Path) -> None:
+    """What somebody who was killed has left beside the store `path`. Nobody writes it anew just now."""
+    clear(_copy_of(path))
+
+
+def _copy_of(path: Path) -> Path:
+    return path.with_name(path.name + ".compacting")
 
 
 def clear(copy: Path) -> None:

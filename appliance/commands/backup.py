@@ -163,3 +163,5 @@ def _tell(made: Made, file: str | None) -> None:
     )
     for each in made.manifest.damaged[:20]:
         print(f"  damaged, and not in it: {safe(each)}", file=told)
+    if names := ", ".join(made.manifest.without):
+        print(f"  not in it, because it has no password: what {safe(names)} log in with", file=told)

@@ -109,7 +109,7 @@ def _here(config: Config, wanted: _Wanted) -> int:
         folder = Folder(config.restores)
         work.recover(folder, config.store_url)
         file = asyncio.run(Archives(config).find(wanted.archive))
-        place = folder.place(store, config.state)
+        place = folder.place(store, config.state, config=config.file)
         job = new(actor().user or "the command line", file.name, place, wanted.kinds, datetime.now(UTC))
         try:
             plan = _rehearsed(config, folder, job, file, wanted)

@@ -67,6 +67,7 @@ def as_json(made: Made) -> dict[str, object]:
         "rows": sum(made.manifest.rows.values()),
         "files": made.manifest.files,
         "damaged": list(made.manifest.damaged[:20]),
+        "without": list(made.manifest.without),
         "took_s": round(made.took_s, 2),
     }
 

@@ -26,7 +26,9 @@ from appliance.store_keeper import StoreKeeper
 from appliance.supervisor import Supervisor
 from appliance.trace.hub import SELF
 from appliance.trace.past import Past, Remembered
+from db import anew
 from db.errors import RefusedError, StoreError, StoreUnavailableError
+from db.location import sqlite_file
 from db.office import FIRST_ADMINISTRATOR
 from db.repair.job import Folder
 from db.repair.work import recover
@@ -194,8 +196,11 @@ def _because(*, unclean: bool) -> str:
 
 
 def _after_a_kill(config: Config) -> None:
-    """Before anybody opens the store: a repair or a restore that was killed is finished or undone."""
+    """Before anybody opens the store: a repair or a restore that was killed is finished or undone, and what
+    compacting has left is removed."""
     try:
+        if store := sqlite_file(config.store_url):
+            anew.forget(store)
         repair = recover(Folder(config.repairs))
         restore = restoring.recover(restored.Folder(config.restores), config.store_url)
     except (StoreError, OSError) as exc:

@@ -47,7 +47,8 @@ class Manifest:
 
     `entries`: the store, and the list of files. `files`: how many that list has; `media`: how many members
     hold their contents (`media/` and its SHA-256), `media_size`: of how many bytes; `damaged`: files that
-    were not as they had been written, and are left out, `MOST_DAMAGED` of them at most.
+    were not as they had been written, and are left out, `MOST_DAMAGED` of them at most. `without`: backup
+    targets whose secrets are left out.
     """
 
     format: int
@@ -62,6 +63,7 @@ class Manifest:
     media: int = 0
     media_size: int = 0
     damaged: tuple[str, ...] = ()
+    without: tuple[str, ...] = ()
 
     @property
     def size(self) -> int:
@@ -120,6 +122,7 @@ def _manifest(found: Mapping[str, Any]) -> Manifest:
         _count(found["media"]),
         _count(found["media_size"]),
         tuple(_text(each) for each in found["damaged"]),
+        tuple(_text(each) for each in found.get("without", ())),
     )
 
 

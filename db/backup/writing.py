@@ -26,6 +26,7 @@ from db.backup.manifest import (
 )
 from db.backup.placed import Placed, to_line
 from db.backup.progress import Progress, Tell, silent
+from db.backup.secrets import leave_out
 from db.backup.source import Snapshot, Source, snapshot
 
 FAST = 1
@@ -45,15 +46,19 @@ def write(
     """
     tell(Progress(0, 0, "takes a snapshot of the store"))
     taken = snapshot(source)
+    without = () if password else leave_out(taken.path)
     tell(Progress(0, 0, "looks through the files"))
-    return _Archive(source, taken, Gathered(source), tell).write(out, password)
+    return _Archive(source, taken, Gathered(source), without, tell).write(out, password)
 
 
 class _Archive:
-    def __init__(self, source: Source, taken: Snapshot, gathered: Gathered, tell: Tell) -> None:
+    def __init__(
+        self, source: Source, taken: Snapshot, gathered: Gathered, without: tuple[str, ...], tell: Tell
+    ) -> None:
         self._source = source
         self._taken = taken
         self._gathered = gathered
+        self._without = without
         self._tell = tell
         self._made_at = datetime.now(UTC).replace(microsecond=0)
         self._list = source.work / FILES
@@ -115,7 +120,7 @@ class _Archive:
         self._manifest = Manifest(
             FORMAT, PRODUCT, self._source.version, self._made_at, self._taken.schema, self._taken.dialect,
             self._taken.rows, tuple(self._entries), self._files, len(self._seen), self._media_size,
-            tuple(self._damaged[:MOST_DAMAGED]),
+            tuple(self._damaged[:MOST_DAMAGED]), self._without,
         )  # fmt: skip
         yield to_json(self._manifest)
 

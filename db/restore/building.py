@@ -14,6 +14,7 @@ import pysqlite3
 
 from db.backup.kinds import BOOKKEEPING, KINDS
 from db.backup.manifest import Kind
+from db.backup.secrets import Known, give_back, known
 from db.backup.source import schema_of
 from db.errors import RefusedError
 from db.journal.capture import columns_of, key_of
@@ -30,8 +31,8 @@ _NAMED = {"users": "user", "groups": "name", "contact": "name", "variable": "nam
 
 @dataclass(frozen=True, slots=True)
 class Built:
-    """`left_out`: rows that would have referred to nothing; `administrators`: who can log in, with what is
-    kept of their passwords."""
+    """`left_out`: rows that would have referred to nothing, and secrets that the backup has not;
+    `administrators`: who can log in, with what is kept of their passwords."""
 
     left_out: tuple[str, ...]
     administrators: dict[str, str]
@@ -58,6 +59,10 @@ def build(restored: Path, present: Path | None, into: Path, kinds: Sequence[Kind
     new one; pysqlite3.Error, OSError.
     """
     clear(into)
+    secrets: Known = {}
+    if present is not None:
+        with closing(_raw(present)) as raw:
+            secrets = known(raw)
     if is_whole(kinds):
         shutil.copyfile(restored, into)
         into.chmod(0o600)
@@ -77,7 +82,7 @@ def build(restored: Path, present: Path | None, into: Path, kinds: Sequence[Kind
                 _go_on_with_audit(raw, "other", "main")
         else:
             _take_kinds(raw, kinds)
-        left_out = tuple(_without_dangling(raw))
+        left_out = (*_without_dangling(raw), *(give_back(raw, secrets) if "settings" in kinds else ()))
         administrators = _administrators(raw)
         if not administrators:
             raise RefusedError(

@@ -72,21 +72,24 @@ def left_by(step: Step) -> Left:
 @dataclass(frozen=True, slots=True)
 class Place:
     """Where something is restored to: the store's file, the state folder, and the store's last revision that
-    is known. `server`: the store is in a PostgreSQL server, and `store` stands for it."""
+    is known. `server`: the store is in a PostgreSQL server, and `store` stands for it. `config`: the present
+    configuration, if there is a file of it."""
 
     store: Path
     state: Path
     floor: int = 0
     server: bool = False
+    config: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
     """`stamp` names it and its files; `who` began it; `archive`: what it is called; `store`: its file;
     `state`: the state folder; `floor`: the store's last revision that is known; `was`: the store's files when
-    they were looked at last; `server`: it is none, but stands for a server, and `was` has the number of the
-    server's transaction. `saved`: the backup of the present state, empty when none could be made, `lacks`
-    says why; `notes`: what to know afterwards. `result`: what came of it; `failed`: that is bad news."""
+    they were looked at last; `server`: there is none, `store` stands for a server, and `was` has the number
+    of its transaction; `config`: the present configuration, empty for none. `saved`: the backup of the
+    present state, empty when none could be made, `lacks` says why; `notes`: what to know afterwards.
+    `result`: what came of it; `failed`: that is bad news."""
 
     stamp: str
     who: str
@@ -106,6 +109,7 @@ class Job:
     failed: bool = False
     ended: str = ""
     server: bool = False
+    config: str = ""
 
     def as_json(self) -> dict[str, Any]:
         return {**asdict(self), "step": self.step.name}
@@ -115,6 +119,7 @@ def new(who: str, archive: str, place: Place, kinds: tuple[Kind, ...], at: datet
     return Job(
         f"{at:%Y%m%d-%H%M%S}", who, at.isoformat(), archive, str(place.store.absolute()),
         str(place.state.absolute()), kinds, place.floor, server=place.server,
+        config=str(place.config or ""),
     )  # fmt: skip
 
 
@@ -134,9 +139,9 @@ class Folder:
         self.path = path
         self.unpacked = path / "unpacked"
 
-    def place(self, store: Path | None, state: Path, floor: int = 0) -> Place:
+    def place(self, store: Path | None, state: Path, floor: int = 0, config: Path | None = None) -> Place:
         """`store`: its file; None for one in a server."""
-        return Place(store or self.path / "server.db", state, floor, server=store is None)
+        return Place(store or self.path / "server.db", state, floor, store is None, config)
 
     def aside(self, job: Job) -> Path:
         """For what the job's files replace."""

@@ -15,6 +15,7 @@ from db.backup.placed import Placed
 from db.whole import sync_folder
 
 CHUNK = 1 << 18
+CONFIGURATION = "callisto.toml"
 _FOLDERS = frozenset(folder for folder, _ in FOLDERS)
 
 
@@ -44,6 +45,12 @@ class Files:
                     target = self.configuration / placed.path
                     _folder(target.parent)
                     _copy(self._unpacked / placed.entry, target)
+
+    @property
+    def theirs(self) -> Path | None:
+        """The configuration itself, as it was unpacked."""
+        found = (each for each in files_in(self._unpacked) if each.root == "config")
+        return next((self._unpacked / each.entry for each in found if each.path == CONFIGURATION), None)
 
     def put_back(self) -> None:
         """What was replaced is there again; what came stays, and nothing refers to it."""

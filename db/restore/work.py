@@ -20,7 +20,7 @@ from db.exchange import exchanging
 from db.repair import files as exchanged
 from db.repair.building import finish
 from db.repair.kept import clear
-from db.restore import placing
+from db.restore import configuration, placing
 from db.restore.building import build, is_readable, take_since
 from db.restore.job import Folder, Job, Left, Step, ended, left_by
 from db.restore.plan import is_whole
@@ -195,8 +195,8 @@ def place(folder: Folder, job: Job, tell: At) -> Job:
     placed.place(job.kinds)
     if not placed.configuration.is_dir():
         return job
-    note = f"the configuration is not put in place; compare it with yours: {placed.configuration}"
-    return replace(job, notes=(*job.notes, note))
+    note = f"the configuration is not put in place, it is in {placed.configuration}"
+    return replace(job, notes=(*job.notes, f"{note}; {configuration.differences(placed.theirs, job.config)}"))
 
 
 def at(folder: Folder, job: Job, step: Step) -> Job:

@@ -17,6 +17,7 @@ from db.backup.errors import ArchiveError
 from db.backup.folder import pieces
 from db.backup.manifest import Kind
 from db.backup.proof import prove
+from db.backup.reading import unpack
 from db.errors import RefusedError
 from db.exchange import writing
 from db.restore import rehearsal, work
@@ -96,8 +97,12 @@ def folder(state: Path) -> Folder:
     return Folder(state / "restore")
 
 
+def place_of(state: Path) -> Place:
+    return Place(state / "callisto.db", state, FLOOR)
+
+
 def job(state: Path, kinds: tuple[Kind, ...] = EVERYTHING) -> Job:
-    return new("admin", "then.zip", Place(state / "callisto.db", state, FLOOR), kinds, NOON)
+    return new("admin", "then.zip", place_of(state), kinds, NOON)
 
 
 def read(folder: Folder, archive: bytes) -> None:
@@ -380,3 +385,68 @@ def test_killed_at_any_step_there_is_the_old_or_the_new_state(
             break
     assert not killed
     assert min(seen.values()) > 2, seen
+
+
+def test_the_report_says_which_settings_are_others(state: Path, folder: Folder, archive: bytes) -> None:
+    mine = state / "mine.toml"
+    wanted = new("admin", "then.zip", replace(place_of(state), config=mine), ("settings",), NOON)
+    for text, said in (
+        ('telnet_port = 2323\nstore_url = "hidden"\n[a]\nb = 1\n', "other than yours are a.b, store_url"),
+        ("telnet_port = 2323\n", "its settings are the same as yours"),
+        ("telnet_port = = \n", "yours cannot be read"),
+    ):
+        mine.write_text(text)
+        (note,) = restored(folder, archive, wanted).notes
+        assert said in note
+        assert "hidden" not in note
+    (note,) = restored(folder, archive, job(state, ("settings",))).notes
+    assert "no file of settings" in note
+
+
+TARGET = (
+    "INSERT INTO backup_target VALUES ('nas', 'sftp', '192.0.2.7', 0, 'bea', 'unveiled secret', '/b', '', "
+    "'127,02:00', 7, 4, 6, 3, 'unveiled password', 1, '2026-01-01 00:00:00', '', NULL, 'good')"
+)
+SECRETS = 'SELECT secret || "/" || password || "/" || enabled FROM backup_target'
+
+
+def test_a_backup_without_a_password_has_no_secrets_of_targets(state: Path, tmp_path: Path) -> None:
+    change(state / "callisto.db", TARGET)
+    for password, has in (("", False), (house.PASSWORD, True)):
+        raw = house.archive(state, tmp_path / "work", password)
+        into = tmp_path / f"into{has}"
+        into.mkdir()
+        manifest = unpack(house.pieces(raw), into, password, 1 << 30)
+        assert manifest.without == (() if has else ("nas",))
+        assert (b"unveiled" in (into / "store.db").read_bytes()) == has
+        assert b"unveiled" not in raw
+        shutil.rmtree(tmp_path / "work")
+
+
+@pytest.mark.parametrize(
+    ("since", "found"),
+    [
+        ("SELECT 1", "unveiled secret/unveiled password/1"),
+        ("UPDATE backup_target SET enabled = 0", "unveiled secret/unveiled password/1"),
+        ("DELETE FROM backup_target", "//0: secret and password of target nas"),
+        ("UPDATE backup_target SET host = '192.0.2.66'", "//0: secret and password of target nas"),
+        ("UPDATE backup_target SET password = ''", "unveiled secret//0: password of target nas"),
+    ],
+)
+def test_a_target_keeps_its_secrets_or_is_off_until_it_gets_them(
+    state: Path, folder: Folder, tmp_path: Path, since: str, found: str
+) -> None:
+    path = state / "callisto.db"
+    change(path, TARGET)
+    raw = house.archive(state, tmp_path / "work")
+    change(path, since)
+    rehearsal.read(folder, house.pieces(raw), "")
+    done = work.done(folder, work.exchange(folder, job(state, ("settings",)), lambda _: None))
+    noted = "".join(f": {each.partition(',')[0]}" for each in done.notes if "of target nas" in each)
+    assert [f"{each}{noted}" for each in column(path, SECRETS)] == [found]
+    # One more backup in between forgets nothing of what has to be given.
+    shutil.rmtree(tmp_path / "work")
+    rehearsal.read(folder, house.pieces(house.archive(state, tmp_path / "work")), "")
+    change(path, "DELETE FROM backup_target")
+    again = work.exchange(folder, job(state, ("settings",)), lambda _: None)
+    assert any("secret and password of target nas" in each and "enabled on" in each for each in again.notes)
