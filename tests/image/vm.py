@@ -96,13 +96,8 @@ class Machine:
 
     def boot_menu(self) -> dict[str, str]:
         """What the boot menu remembers, read from the disk while it runs."""
-        with self.disk.open("rb") as disk:
-            esp = gpt.read(disk.read(gpt.FIRST_USABLE * gpt.SECTOR)).named("esp")
-        copied = self.folder / "grubenv"
-        place = f"{self.disk}@@{esp.start}"
-        argv = ["mcopy", "-n", "-o", "-i", place, "::EFI/callisto/grubenv", str(copied)]
-        subprocess.run(argv, check=True, stdin=subprocess.DEVNULL)
-        lines = (line.partition("=") for line in copied.read_text().splitlines() if "=" in line)
+        content = read_boot(self.disk, self.folder, "grubenv").decode(errors="replace")
+        lines = (line.partition("=") for line in content.splitlines() if "=" in line)
         return {name: value for name, _, value in lines}
 
     def cpu_s(self) -> float:
@@ -131,9 +126,14 @@ class Machine:
 
 @contextlib.contextmanager
 def machine(
-    image: Path, *, uefi: bool = False, prepare: Callable[[Path, Path], None] | None = None
+    image: Path,
+    *,
+    uefi: bool = False,
+    prepare: Callable[[Path, Path], None] | None = None,
+    way_in: bool = False,
 ) -> Iterator[Machine]:
-    """Started from a copy of `image`, which `prepare` may change; it gets a folder to work in too."""
+    """Started from a copy of `image`, which `prepare` may change; it gets a folder to work in too. `way_in`:
+    for looking for mistakes, a root shell at the socket `way-in` of its folder."""
     program = needs.program("qemu-system-x86_64", "qemu-system-x86")
     with tempfile.TemporaryDirectory(prefix="callisto-vm-") as name:
         folder = Path(name)
@@ -141,6 +141,8 @@ def machine(
         subprocess.run(["cp", "--sparse=always", image, disk], check=True)
         if prepare is not None:
             prepare(disk, folder)
+        if way_in:
+            edit_boot(disk, folder, "grub.cfg", _with_way_in)
         telnet, web, sip = free_port(), free_port(), free_port()
         ports = (f"tcp:{HOST}:{telnet}-:23", f"tcp:{HOST}:{web}-:80", f"udp:{HOST}:{sip}-:5060")
         network = ",".join(["user", "model=virtio-net-pci", *(f"hostfwd={one}" for one in ports)])
@@ -148,7 +150,8 @@ def machine(
             *(program, "-machine", "q35", "-accel", "tcg,thread=multi,tb-size=256", "-cpu", PROCESSOR),
             *("-smp", "2", "-m", str(MEMORY_MB), "-display", "none", "-no-user-config", "-monitor", "none"),
             *("-chardev", f"file,id=serial,path={folder / 'serial'},append=on", "-serial", "chardev:serial"),
-            *("-device", "virtio-rng-pci"),
+            *("-chardev", f"socket,id=way-in,path={folder / 'way-in'},server=on,wait=off"),
+            *("-serial", "chardev:way-in", "-device", "virtio-rng-pci"),
             *("-drive", f"file={disk},format=raw,if=virtio,cache=unsafe", "-nic", network),
             *(_firmware(folder) if uefi else ()),
         ]
@@ -157,6 +160,31 @@ def machine(
             yield one
         finally:
             one.power_cut()
+
+
+def read_boot(disk: Path, folder: Path, name: str) -> bytes:
+    """A file of what the boot menu has on the disk. `folder`: to work in."""
+    argv = ["mcopy", "-n", "-o", "-i", _esp(disk), f"::EFI/callisto/{name}", str(folder / name)]
+    subprocess.run(argv, check=True, stdin=subprocess.DEVNULL)
+    return (folder / name).read_bytes()
+
+
+def edit_boot(disk: Path, folder: Path, name: str, edit: Callable[[bytes], bytes]) -> None:
+    """While the machine is off."""
+    (folder / name).write_bytes(edit(read_boot(disk, folder, name)))
+    argv = ["mcopy", "-n", "-o", "-i", _esp(disk), str(folder / name), f"::EFI/callisto/{name}"]
+    subprocess.run(argv, check=True, stdin=subprocess.DEVNULL)
+
+
+def _esp(disk: Path) -> str:
+    with disk.open("rb") as file:
+        esp = gpt.read(file.read(gpt.FIRST_USABLE * gpt.SECTOR)).named("esp")
+    return f"{disk}@@{esp.start}"
+
+
+def _with_way_in(config: bytes) -> bytes:
+    assert b" quiet" in config
+    return config.replace(b" quiet", b" systemd.debug_shell=ttyS1")
 
 
 def _firmware(folder: Path) -> tuple[str, ...]:
