@@ -147,14 +147,15 @@ def _add_trace(commands: Any) -> None:
 
 def _add_flash(commands: Any) -> None:
     flash = _add(commands, "flash", _flash, "write an image to a disk, read it back, make it boot")
-    verify = _add(commands, "verify", _verify, "is a flashed disk still what was signed? nothing is written")
+    text = "is a disk, or an update, still what was signed? nothing is written"
+    verify = _add(commands, "verify", _verify, text)
+    flash.add_argument("image", type=Path, metavar="IMAGE", help="with manifest and signature beside it")
+    flash.add_argument("device", type=Path, metavar="DEVICE", help="a whole disk such as /dev/sdb, or a file")
+    text = "an image, or an update (.raucb); without it, the updates on this machine"
+    verify.add_argument("image", type=Path, nargs="?", metavar="IMAGE", help=text)
+    text = "a whole disk, or a file, that holds the image; the slot that holds the update"
+    verify.add_argument("device", type=Path, nargs="?", metavar="DEVICE", help=text)
     for command in (flash, verify):
-        command.add_argument(
-            "image", type=Path, metavar="IMAGE", help="with manifest and signature beside it"
-        )
-        command.add_argument(
-            "device", type=Path, metavar="DEVICE", help="a whole disk such as /dev/sdb, or a file"
-        )
         command.add_argument("--keyring", type=Path, metavar="FILE", help="PEM: whose signatures are good")
     text = "instead of typing it: the serial number of the disk, or the name of the file"
     flash.add_argument("--yes", metavar="SERIAL", help=text)
@@ -300,9 +301,18 @@ def _flash(_: Config, args: argparse.Namespace) -> int:
     )
 
 
-def _verify(_: Config, args: argparse.Namespace) -> int:
-    from appliance.commands import flash
+def _verify(config: Config, args: argparse.Namespace) -> int:
+    from appliance.commands import flash, verify
 
+    if args.image is None:
+        return verify.check_all(config, keyring=args.keyring)
+    if args.image.name.endswith(".raucb"):
+        return verify.check(args.image, args.device, keyring=args.keyring)
+    if args.device is None:
+        from appliance.commands.say import complain
+
+        complain("which disk holds the image?", f"callisto verify {args.image} DEVICE")
+        return 2
     return flash.check(args.image, args.device, keyring=args.keyring)
 
 

@@ -49,7 +49,7 @@ def check(image: Path, target: Path, *, keyring: Path | None) -> int:
         manifest, signer = load_manifest(path, keyring)
         print(f"Image   {manifest.image}: {manifest.version} for {manifest.compatible}, signed by {signer}")
         with Medium(describe(target).path, read_only=True) as medium:
-            line = _Line()
+            line = Line()
             verdict = verify(medium, manifest, line)
             line.end()
     except (ImageError, NoDeviceError, MediumError, OSError) as exc:
@@ -64,7 +64,7 @@ def check(image: Path, target: Path, *, keyring: Path | None) -> int:
 
 
 def _flash(image: Image, device: Device) -> None:
-    line = _Line()
+    line = Line()
     try:
         with opened(image) as source, Medium(device.path, image.manifest.size) as medium:
             flash(source, image.manifest, medium, line)
@@ -117,7 +117,7 @@ def _words(part: Part) -> str:
     return "in use: it changes"
 
 
-class _Line:
+class Line:
     """Progress in one line that is written over; where nobody looks, a line for each thing that was done."""
 
     def __init__(self) -> None:

@@ -16,7 +16,7 @@ from firmware.update.errors import BundleError
 BLOCK = 4096
 HASH = 32
 PER_BLOCK = BLOCK // HASH
-READ = 256 * BLOCK
+READ = 64 * BLOCK
 """Bytes at once: as fast as the page cache gives them, and little to wait for."""
 LONGEST_SALT = 256
 

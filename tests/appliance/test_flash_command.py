@@ -137,7 +137,7 @@ def test_an_interrupted_write_says_what_the_medium_is(
         if progress.doing == "writing":
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(flash._Line, "__call__", interrupted)
+    monkeypatch.setattr(flash.Line, "__call__", interrupted)
     assert write(image, target, keys) == 1
     assert "interrupted; no partition table was written: the medium boots nothing" in capsys.readouterr().err
 

@@ -1,0 +1,102 @@
+"""`callisto verify` for updates: those on this machine, one in a file, and a slot against its update."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from pathlib import Path
+
+from appliance.commands.flash import Line
+from appliance.commands.say import complain
+from appliance.config import Config
+from firmware.flashing import Progress
+from firmware.image_file import KEYRINGS
+from firmware.refusals import megabytes
+from firmware.update import bundle, keyfile, sheet
+from firmware.update.bundle import SUFFIX, Bundle, BundleError
+from firmware.update.sheet import Sheet
+
+DONE, REFUSED = 0, 1
+APPLICATIONS = Path("/data/system/applications")
+"""Root's copies of the application updates that run, and ran before."""
+READ = 1 << 20
+
+
+def check(path: Path, slot: Path | None, *, keyring: Path | None) -> int:
+    """One update; with `slot`, whether that holds what the update does. Nothing is written."""
+    try:
+        found, what = _wholly(path, keyring)
+        if slot is not None:
+            _slot(found, slot)
+    except BundleError as exc:
+        complain(f"{path.name}: {exc.message}", exc.hint)
+        print("NOT as it was signed")
+        return REFUSED
+    except OSError as exc:
+        complain(f"{exc.filename or slot}: {exc.strerror}")
+        return REFUSED
+    for line in described(what):
+        print(line)
+    print("as it was signed")
+    return DONE
+
+
+def check_all(config: Config, *, keyring: Path | None, applications: Path = APPLICATIONS) -> int:
+    """The updates that lie on this machine."""
+    folders = [folder for folder in (config.state / "updates", applications) if folder.is_dir()]
+    paths = [path for folder in folders for path in sorted(folder.glob(f"*{SUFFIX}"))]
+    if not paths:
+        print("There are no updates on this machine.")
+        return DONE
+    bad = 0
+    for path in paths:
+        try:
+            _, what = _wholly(path, keyring)
+            print(f"{path}  {what.kind} {what.version}: as it was signed")
+        except BundleError as exc:
+            bad += 1
+            complain(f"{path}: {exc.message}", exc.hint)
+    print(f"{bad} of {len(paths)} are NOT as they were signed" if bad else "all as they were signed")
+    return REFUSED if bad else DONE
+
+
+def described(what: Sheet) -> tuple[str, ...]:
+    kernel = f", kernel {what.kernel}" if what.kernel else ""
+    built = f"{what.built_at:%Y-%m-%d %H:%M} UTC"
+    lines = (
+        f"Update  {what.kind} {what.version} of {built} for {what.compatible}{kernel}",
+        f"        signed by {what.signer}",
+        f"        needs {what.base}, store of schema {what.schema}" if what.kind == "application" else "",
+        f"        brings {what.base}, store of schema {what.schema}" if what.kind == "system" else "",
+        f"        {what.notes}" if what.notes else "",
+    )
+    return tuple(line for line in lines if line)
+
+
+def _wholly(path: Path, keyring: Path | None) -> tuple[Bundle, Sheet]:
+    keyring = keyring or next((one for one in KEYRINGS if one.is_file()), KEYRINGS[0])
+    found = bundle.opened(path, keyring)
+    what = sheet.of_bundle(found)
+    began = time.monotonic()
+    line = Line()
+    try:
+        bundle.check(found, lambda done, of: line(Progress("verifying", done, of, time.monotonic() - began)))
+    finally:
+        line.end()
+    return found, what
+
+
+def _slot(found: Bundle, slot: Path) -> None:
+    """What follows the file system in a slot is of whatever was there before. Raises BundleError, OSError."""
+    image = keyfile.read(found.manifest.encode()).get("image.rootfs", {})
+    size = image.get("size", "")
+    if not size.isdecimal():
+        raise BundleError("it is of an application, which no slot holds", "name the update alone")
+    whole, left = hashlib.sha256(), int(size)
+    with slot.open("rb") as file:
+        while left and (part := file.read(min(READ, left))):
+            whole.update(part)
+            left -= len(part)
+    if left or whole.hexdigest() != image.get("sha256"):
+        raise BundleError(f"{slot} does not hold it", "another version was installed there, or it is damaged")
+    print(f"Slot    {slot}: the same, {megabytes(int(size))}")
