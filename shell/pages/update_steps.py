@@ -11,7 +11,7 @@ from functools import partial
 from shell import wall
 from shell.layout import day_and_time
 from shell.listing import interrupted
-from shell.pages.updates import details, ended, named, port, state_data, told
+from shell.pages.updates import effects, ended, named, port, state_data, told
 from shell.pipes import Pipe
 from shell.ports import SystemUnavailableError
 from shell.registry import Answer, Ask, Context, Live
@@ -67,7 +67,7 @@ async def install(context: Context, arguments: tuple[str, ...]) -> Answer:
             each.verdict_reason or f"{each.name} is {each.state}", each.hint or "update show NAME says more"
         )
     begin = partial(port(context).install, each.name, context.actor, downgrade=wanted.downgrade, at=wanted.at)
-    lines = (*details(context, each), "", *_warned(context, each, wanted.at))
+    lines = (*_offered(context, each), "", *_warned(context, each, wanted.at))
     return _asked(context, _Step("install", lines, begin, wanted.force))
 
 
@@ -192,6 +192,13 @@ def _reply(context: Context, state: UpdateState) -> Reply:
     if state.at is not None:
         lines = (*lines, "  update cancel takes that back.")
     return Reply(lines, state_data(state))
+
+
+def _offered(context: Context, each: Update) -> tuple[Line, ...]:
+    first: list[Line] = [f"{each.name}: {each.version} {each.kind}"]
+    if each.downgrade:
+        first.append((Span(each.verdict_reason, Style.BAD),))
+    return (*first, *effects(context, each))
 
 
 def _warned(context: Context, each: Update, at: datetime | None) -> tuple[Line, ...]:

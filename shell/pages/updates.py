@@ -24,7 +24,7 @@ ENDING = ".raucb"
 SEEN = "update seen"
 WITHIN_S = 2.0
 """A login waits no longer for its notices."""
-_BAR = 30
+_BAR = 20
 _STANDS = {
     "running": "It runs.",
     "previous": "What ran before it; update back starts it again.",

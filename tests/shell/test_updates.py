@@ -222,7 +222,7 @@ async def test_whoever_leaves_can_look_in_again_and_a_second_one_is_told_whose_i
         await converse(context(office), term)
     assert "It goes on. update status looks in again." in term.shown
     assert f"% admin is at it already: install {APPLICATION}" in term.shown
-    told = f"[{'#' * 12}{'.' * 18}]  40 %  checks it (begun by admin): "
+    told = f"[{'#' * 8}{'.' * 12}]  40 %  checks it (begun by admin): "
     assert term.shown.count(told) == 2
     assert " 40 % " in await run(office, "update status")
     updates.hold.set()
