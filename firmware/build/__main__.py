@@ -1,4 +1,4 @@
-"""`python -m firmware.build image|application|repro`: behind `make image` and `make repro`."""
+"""`python -m firmware.build image|application|repro|lock`: behind `make image` and `make repro`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 from firmware import release
-from firmware.build import application, bundle, image, keys, repro
+from firmware.build import application, bundle, contents, image, keys, locked, repro
 from firmware.build.recipe import CHECKOUT, KERNELS, Recipe
 from firmware.build.running import BuildError, run
 from firmware.build.stages import Stages
@@ -21,10 +21,12 @@ FAILED, DIFFERENT = 1, 3
 
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="make image", description=__doc__)
-    parser.add_argument("goal", choices=("image", "application", "repro"))
+    parser.add_argument("goal", choices=("image", "application", "repro", "lock"))
     parser.add_argument("--kernel", choices=KERNELS, default="generic")
     parser.add_argument("--fast", action="store_true", help="pack in seconds, larger: for trying")
     parser.add_argument("--fresh", action="store_true", help="ask Debian for newer packages, keep nothing")
+    text = "not with other packages of Debian than those of the lock"
+    parser.add_argument("--locked", action="store_true", help=text)
     text = "build it as this release, and not as that of setup.cfg: for trying updates"
     parser.add_argument("--release", type=parse_version, metavar="VERSION", help=text)
     parser.add_argument("--notes", default="", help="one line for those who are to install the update")
@@ -41,24 +43,53 @@ def main(arguments: list[str] | None = None) -> int:
         with stages.alone():
             if options.goal == "repro":
                 return _repro(recipe, output, signing)
+            if options.goal == "lock":
+                return _lock(recipe, signing, stages)
             if options.goal == "application":
                 return _application(recipe, output, signing, stages)
-            return _image(recipe, output, signing, stages)
+            return _image(recipe, output, signing, stages, locked_only=options.locked)
     except (BuildError, SignatureError) as exc:
         hint = getattr(exc, "hint", "")
         print(f"image: {exc}{f'{chr(10)}  {hint}' if hint else ''}", file=sys.stderr)
         return FAILED
 
 
-def _image(recipe: Recipe, output: Path, signing: keys.Keys, stages: Stages) -> int:
+def _image(recipe: Recipe, output: Path, signing: keys.Keys, stages: Stages, *, locked_only: bool) -> int:
     began = time.monotonic()
     made = image.parts(recipe, stages, signing)
+    _compare(recipe, made.tree, locked_only=locked_only)
     whole = image.results(recipe, made, signing, output, say)
     say(f"done in {time.monotonic() - began:.0f} s; the slot has {made.slot.stat().st_size / 1e6:.0f} MB")
     for one in sorted([*output.glob(f"{recipe.name}.*"), output / recipe.application]):
         size = one.stat()
         sparse = f", {size.st_blocks * 512 / 1e6:.0f} MB of them written" if one == whole else ""
         say(f"  {one}  {size.st_size / 1e6:.1f} MB{sparse}")
+    return 0
+
+
+def _compare(recipe: Recipe, tree: Path, *, locked_only: bool) -> None:
+    """Raises BuildError when Debian's packages are not those of the lock, and have to be."""
+    file = locked.path(recipe.kernel)
+    if not file.is_file():
+        moved: tuple[str, ...] = (f"there is no lock of Debian's packages, {file.name}",)
+    else:
+        moved = locked.moved(locked.read(file.read_text()), locked.of_packages(contents.of_tree(tree)))
+    if moved and locked_only:
+        raise BuildError(
+            "Debian's packages are not those of the lock:\n" + "\n".join(f"    {line}" for line in moved),
+            f"build without --locked, or lock those of today: "
+            f"python -P -m firmware.build lock --kernel {recipe.kernel}",
+        )
+    for line in moved:
+        say(f"  other than locked: {line}")
+
+
+def _lock(recipe: Recipe, signing: keys.Keys, stages: Stages) -> int:
+    tree = image.tree(recipe, stages, signing)
+    file = locked.path(recipe.kernel)
+    file.parent.mkdir(exist_ok=True)
+    file.write_text(locked.written(locked.of_packages(contents.of_tree(tree))))
+    say(f"  {file}")
     return 0
 
 

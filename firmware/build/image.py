@@ -44,15 +44,21 @@ class Parts:
     disk: Path
 
 
-def parts(recipe: Recipe, stages: Stages, keys: Keys) -> Parts:
+def tree(recipe: Recipe, stages: Stages, keys: Keys) -> Path:
+    """The root file system. Raises BuildError."""
     engine = wheels.engine()
     archive = base.made(recipe, stages, wheels.engine_packages())
     locked = sorted(wheels.locked(stages).glob("*.whl"))
     program_of_ours = wheels.ours(recipe, stages)
-    tree = root.made(recipe, stages, archive, (*locked, engine, program_of_ours), keys.keyring)
-    packed = slot.packed(recipe, stages, tree)
-    alone = application.packed(recipe, stages, tree / environment.PLACE, tree.parent.name)
-    return Parts(tree, packed, alone, disk.assembled(recipe, stages, packed))
+    return root.made(recipe, stages, archive, (*locked, engine, program_of_ours), keys.keyring)
+
+
+def parts(recipe: Recipe, stages: Stages, keys: Keys) -> Parts:
+    """Raises BuildError."""
+    whole = tree(recipe, stages, keys)
+    packed = slot.packed(recipe, stages, whole)
+    alone = application.packed(recipe, stages, whole / environment.PLACE, whole.parent.name)
+    return Parts(whole, packed, alone, disk.assembled(recipe, stages, packed))
 
 
 def results(recipe: Recipe, made: Parts, keys: Keys, folder: Path, say: Say) -> Path:
