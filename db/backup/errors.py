@@ -78,6 +78,16 @@ class UnsafeNameError(ArchiveError):
         )
 
 
+class NoFileError(ArchiveError):
+    """A member is a link, a folder or a device."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"this is no backup of this program: {name[:80]!r} in it is no file, but a link or the like",
+            hint="take a file that the backup page has made; this one may be an attack",
+        )
+
+
 class ForeignArchiveError(ArchiveError):
     """No ZIP, or not one of ours."""
 

@@ -5,13 +5,17 @@ The library unpacks ways that no backup of ours uses, some of which make gigabyt
 
 from __future__ import annotations
 
+import re
 import struct
 
-from db.backup.errors import ForeignArchiveError
+from db.backup.errors import ForeignArchiveError, NoFileError
 from db.backup.manifest import MANIFEST, is_member
 
-_SIGNATURE = b"PK\x03\x04"
+_SIGNATURE = re.compile(rb"PK(?:\x03\x04|\x01\x02)")
+_LOCAL_BEGINS = b"PK\x03\x04"
 _LOCAL = struct.Struct("<4sHHHHHIIIHH")
+_IN_DIRECTORY = struct.Struct("<4sHHHHHHIIIHHHHHII")
+_KIND, _FILE = 0o170000, 0o100000
 _AES = 0x9901
 _STORED, _DEFLATED, _AES_METHOD = 0, 8, 99
 _LONGEST_NAME = 80
@@ -20,8 +24,9 @@ _LONGEST_EXTRA = 200
 
 
 class Headers:
-    """Fed with all bytes of an archive in order. Looks at each local header (APPNOTE.TXT 4.3.7) of a member
-    whose name is one of ours, wherever such bytes stand: other names are refused before they are unpacked.
+    """Fed with all bytes of an archive in order. Looks at each local header (APPNOTE.TXT 4.3.7) and each one
+    in the directory (4.3.12) of a member whose name is one of ours, wherever such bytes stand: other names
+    are refused before they are unpacked.
     """
 
     def __init__(self) -> None:
@@ -30,13 +35,29 @@ class Headers:
     def feed(self, chunk: bytes) -> None:
         """Raises ForeignArchiveError."""
         data = self._rest + chunk
-        at = data.find(_SIGNATURE)
-        while at >= 0:
-            if not _looked_at(data, at):
-                self._rest = data[at:]
+        for found in _SIGNATURE.finditer(data):
+            look = _looked_at if found[0] == _LOCAL_BEGINS else _looked_at_in_directory
+            if not look(data, found.start()):
+                self._rest = data[found.start() :]
                 return
-            at = data.find(_SIGNATURE, at + 1)
         self._rest = data[-3:]
+
+
+def _looked_at_in_directory(data: bytes, at: int) -> bool:
+    """A link is not made by us, but by others who open the archive. False: its end has not come yet."""
+    if len(data) - at < _IN_DIRECTORY.size:
+        return False
+    fields = _IN_DIRECTORY.unpack_from(data, at)
+    name_size, attributes = fields[10], fields[15]
+    if name_size > _LONGEST_NAME:
+        return True
+    begins = at + _IN_DIRECTORY.size
+    if len(data) < begins + name_size:
+        return False
+    name = data[begins : begins + name_size].decode(errors="replace")
+    if (name == MANIFEST or is_member(name)) and attributes >> 16 & _KIND not in (0, _FILE):
+        raise NoFileError(name)
+    return True
 
 
 def _looked_at(data: bytes, at: int) -> bool:

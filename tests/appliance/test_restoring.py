@@ -18,6 +18,7 @@ from appliance.roles.supervisor import service_environment
 from appliance.services.ports import Unit
 from appliance.store_keeper import StoreKeeper
 from db.backup.making import make
+from db.backup.manifest import MANIFEST
 from db.backup.source import Source
 from db.restore.job import Folder, Place, Step, new
 from db.restore.work import at, recover
@@ -147,6 +148,30 @@ async def test_what_cannot_be_read_stops_nothing(
     assert column(house.store, TIMEOUT) == [44]
     assert house.services.asked == [("start", Unit.WEB)]
     assert password not in (house.state / "restore" / "job.json").read_text() or not password
+
+
+@pytest.mark.parametrize("why", ["its end is missing", "no file, but a link", "a checksum is wrong"])
+async def test_a_hostile_archive_stops_nothing(job: Restoring, house: House, why: str) -> None:
+    raw = bytearray((house.state / "backups" / NAME).read_bytes())
+    in_directory = raw.rfind(MANIFEST.encode()) - 46
+    if "end" in why:  # within the authentication code of its last member
+        del raw[raw.find(b"PK\x01\x02") - 26 :]
+    elif "link" in why:
+        raw[in_directory + 38 : in_directory + 42] = (0o120777 << 16).to_bytes(4, "little")
+    else:
+        raw[5000] ^= 1
+    hostile = house.state / "backups" / NAME.replace("1000", "1001")
+    hostile.write_bytes(raw)
+    before = (house.state / "callisto.db").read_bytes()
+    await job.begin(ANNA, hostile.name, (), PASSWORD)
+    done = await last(job)
+    assert done.failed
+    assert why in done.result
+    assert done.hint
+    assert (house.state / "callisto.db").read_bytes() == before
+    assert house.services.asked == [("start", Unit.WEB)]
+    assert {each.name for each in (house.state / "backups").glob("*.zip")} == {NAME, hostile.name}
+    assert not (house.state / "restore" / "unpacked").exists()
 
 
 @pytest.mark.parametrize("archive", ["nothing.zip", "/nowhere/a.zip", "vault:callisto-vm-1.zip"])
