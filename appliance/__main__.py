@@ -14,8 +14,9 @@ SERVICES = (
     "snapshotter",
     "archivist",
     "restorer",
+    "rehearse-update",
 )
-"""Started by the supervisor, and so in no help."""
+"""Started by the supervisor, or by what installs updates, and so in no help."""
 
 
 def main() -> int:
@@ -41,7 +42,7 @@ def _serve(service: str) -> int:
     except ConfigError as exc:
         print(exc, file=sys.stderr)
         return 2
-    result: int = import_module(f"appliance.roles.{service}").main(config)
+    result: int = import_module(f"appliance.roles.{service.replace('-', '_')}").main(config)
     return result
 
 

@@ -16,9 +16,11 @@ from appliance.clock import local_zone
 from appliance.errands import Errands
 from appliance.plans import Plans
 from appliance.store_keeper import StoreKeeper
+from appliance.targets.keeping import Keeping
 from appliance.targets.ports import Listed, Target, TargetError
 from appliance.targets.retention import Keep, to_delete
 from appliance.targets.ways import target_of
+from appliance.updating.shelf import Found, Shelf
 from db.backup.folder import PART, SPARE, pieces
 from db.backup.progress import Progress
 from db.errors import StoreError
@@ -29,6 +31,7 @@ from scheduler.days import parse
 from scheduler.jobs import missed_between
 from shell.backup_ports import BackupRefusedError, BackupState
 from shell.restore_ports import RestoreRefusedError
+from shell.update_ports import UpdateRefusedError
 
 log = logging.getLogger(__name__)
 
@@ -88,6 +91,8 @@ class Carrying:
         self._planned: set[str] = set()
         self._late: set[asyncio.Task[None]] = set()
         self._known: tuple[TargetState, ...] = ()
+        self.succeeded: Callable[[datetime], None] = lambda _began: None
+        """Told when a backup that has succeeded had begun."""
         backups.find = self.find
         backups.ended = self.ended
 
@@ -136,7 +141,20 @@ class Carrying:
             hint = "look at the disk of this machine and at its room"
             raise RestoreRefusedError(f"{backup} cannot be kept here: {exc.strerror}", hint) from exc
 
+    async def bring(self, name: str, file: str, shelf: Shelf, tell: Callable[[str, int], None]) -> Found:
+        """An update from a target, onto the shelf. Raises UpdateRefusedError, BundleError."""
+        try:
+            settings = await self._settings(name)
+            return await self._asking.do(_brought, self._target(settings), file, shelf, tell)
+        except BackupRefusedError as exc:
+            raise UpdateRefusedError(exc.message, exc.hint) from exc
+        except OSError as exc:
+            hint = "look at the disk of this machine and at its room"
+            raise UpdateRefusedError(f"{file} cannot be kept here: {exc.strerror}", hint) from exc
+
     async def ended(self, state: BackupState) -> None:
+        if not state.failed:
+            self.succeeded(state.began)
         if not state.destination:
             return
         words = f"{'failed' if state.failed else 'done'}: {state.result}"
@@ -204,7 +222,7 @@ class Carrying:
         except StoreError as exc:
             raise BackupRefusedError(exc.message, exc.hint) from exc
 
-    def _target(self, settings: TargetSettings) -> Target:
+    def _target(self, settings: TargetSettings) -> Keeping:
         loop = asyncio.get_running_loop()
 
         def pinned(fingerprint: str) -> None:
@@ -238,6 +256,16 @@ def _fetched(target: Target, backup: str, folder: Path) -> Path:
     finally:
         part.unlink(missing_ok=True)
     return file
+
+
+def _brought(target: Keeping, file: str, shelf: Shelf, tell: Callable[[str, int], None]) -> Found:
+    part = shelf.part(file)
+    try:
+        with target.file(file) as (size, chunks):
+            shelf.write(part, chunks, size, tell, "fetches it")
+        return shelf.take(part, tell)
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def _steps(test: Iterator[str]) -> tuple[list[str], TargetError | None]:

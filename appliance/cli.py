@@ -86,6 +86,7 @@ def parser() -> argparse.ArgumentParser:
     )
     explain.add_argument("--json", action="store_true", help="for programs")
     _add_flash(commands)
+    _add_update(commands)
     _add_user(commands)
     _add(commands, "version", lambda _config, _args: _version(), "print the version")
     return top
@@ -161,6 +162,32 @@ def _add_flash(commands: Any) -> None:
     flash.add_argument("--yes", metavar="SERIAL", help=text)
     text = "also to a disk that is not plugged in by USB or as a card"
     flash.add_argument("--allow-fixed", action="store_true", help=text)
+
+
+def _add_update(commands: Any) -> None:
+    text = "updates of the appliance: take one in, install it, go back"
+    update = commands.add_parser("update", help=text, description=text[0].upper() + text[1:] + ".")
+    actions = update.add_subparsers(title="actions", metavar="ACTION", required=True)
+
+    def action(name: str, text: str) -> argparse.ArgumentParser:
+        added = _add(actions, name, _update, text)
+        added.set_defaults(action=name)
+        return added
+
+    text = "verify an update wholly, and keep it here; nothing is installed"
+    action("add", text).add_argument("file", type=Path, metavar="FILE")
+    listing = action("list", "the updates that are here, and what each would do")
+    listing.add_argument("--json", action="store_true", help="for programs")
+    install = action("install", "install one, now or at a time")
+    install.add_argument("name", metavar="NAME")
+    install.add_argument("--at", metavar="TIME", help='such as "2026-12-24 03:00", "03:00" or "sunday 03:00"')
+    install.add_argument("--downgrade", action="store_true", help="also one that is older than what runs")
+    action("delete", "delete one that neither runs nor is the way back").add_argument("name", metavar="NAME")
+    action("cancel", "what is planned is not done")
+    action("back", "to the version before")
+    action("reboot", "start the machine anew, into the system that was installed")
+    status = action("status", "what is being done, is planned, and has come of it")
+    status.add_argument("--json", action="store_true", help="for programs")
 
 
 def _add_user(commands: Any) -> None:
@@ -314,6 +341,12 @@ def _verify(config: Config, args: argparse.Namespace) -> int:
         complain("which disk holds the image?", f"callisto verify {args.image} DEVICE")
         return 2
     return flash.check(args.image, args.device, keyring=args.keyring)
+
+
+def _update(config: Config, args: argparse.Namespace) -> int:
+    from appliance.commands import update
+
+    return update.run(config, args)
 
 
 def _user_list(config: Config, _: argparse.Namespace) -> int:

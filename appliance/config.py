@@ -211,6 +211,11 @@ class Config:
         return self.state / "uploads"
 
     @property
+    def updates(self) -> Path:
+        """Bundles that were verified, and what is known of installing them."""
+        return self.state / "updates"
+
+    @property
     def restores(self) -> Path:
         """The present restore of a backup, or the last one."""
         return self.state / "restore"

@@ -71,6 +71,7 @@ def status(
     clock: ClockState | None = None,
     journal: Mapping[str, object] = MappingProxyType({}),
     targets: Sequence[Mapping[str, object]] = (),
+    updates: Mapping[str, object] = MappingProxyType({}),
 ) -> dict[str, object]:
     """The reply to the request "status". `services` with their facts; `now`: monotonic seconds. `clock`: None
     while it is not known."""
@@ -93,6 +94,7 @@ def status(
         "store": _store(store),
         "journal": dict(journal),
         "backup_targets": [dict(each) for each in targets],
+        "updates": dict(updates),
         "spool": {"pending": pending},
         "host": dict(around.host),
         "network": dict(around.network),

@@ -32,6 +32,7 @@ from appliance.control.server import ControlServer, Handler, Peer
 from appliance.control.support import handlers as support_handlers
 from appliance.control.targets import handlers as target_handlers
 from appliance.control.trace import handlers as trace_handlers
+from appliance.control.update import handlers as update_handlers
 from appliance.hostclock.bare import BareClock
 from appliance.hostclock.ports import OwnedClock
 from appliance.housekeeping import Housekeeping
@@ -47,7 +48,7 @@ from appliance.restoring import Restoring
 from appliance.services.children import Child
 from appliance.services.notify import Notify
 from appliance.services.ports import Unit, UnitFailedError, UnitState
-from appliance.services.steward import steward
+from appliance.services.steward import NEEDED, steward
 from appliance.sntp import TimeServers
 from appliance.status import About, Around, status
 from appliance.store_keeper import StoreKeeper
@@ -59,6 +60,9 @@ from appliance.trace.captures import Captures
 from appliance.trace.hub import SELF, Hub
 from appliance.trace.log_source import tell_own_log
 from appliance.trace.past import Past
+from appliance.updates import Around as AroundUpdates
+from appliance.updates import Updates
+from appliance.updating.root_side import unit_of
 from appliance.watchdog import Watchdog
 from db.compacted import Keep
 from db.stores.jobs import JobRun
@@ -128,7 +132,7 @@ class Supervisor:
             env,
             self.services,
             lambda: store.state().revision,
-            busy=lambda: self._compactor.busy() or self._restoring.busy(),
+            busy=lambda: self._compactor.busy() or self._restoring.busy() or self._updates.busy(),
         )
         self._backups = Backups(config, env, store, self._exchanging)
         self.archives = Archives(config)
@@ -138,7 +142,12 @@ class Supervisor:
             self.services,
             store,
             AroundRestore(
-                lambda: self._maintenance.busy() or self._compactor.busy() or self._backups.busy(),
+                lambda: (
+                    self._maintenance.busy()
+                    or self._compactor.busy()
+                    or self._backups.busy()
+                    or self._updates.busy()
+                ),
                 self.archives.find,
                 partial(look_after_restore, config, store),
                 self._journal.taken,
@@ -147,6 +156,10 @@ class Supervisor:
         self._carrying = Carrying(store, self._backups, self._plans)
         self._house.also = self._carrying.follow
         self.archives.fetch = partial(self._carrying.fetch, folder=config.backups)
+        bare = {name: env[name] for name in NEEDED if name in env}
+        self._updates = Updates(config, store, AroundUpdates(self._works_on_store, unit_of(bare)))
+        self._updates.bring = self._carrying.bring
+        self._carrying.succeeded = self._updates.backed_up
         contents = Contents(config, store, self._past, self._whole_status, self._checks.run)
         self._support = Desk(Bundles(config.state / "support"), contents.gather, contents.secrets().clean)
 
@@ -179,6 +192,7 @@ class Supervisor:
             self._maintenance.ended_one = self._journal.look
             self._backups.publish = control.publish
             self._restoring.publish = control.publish
+            self._updates.publish = control.publish
             undo.callback(tell_own_log(SELF, control))
             undo.callback(self.services.watch(self._changed))
             undo.callback(self._follow())
@@ -192,7 +206,9 @@ class Supervisor:
             undo.push_async_callback(self._backups.close)
             undo.push_async_callback(self._restoring.close)
             undo.push_async_callback(self._carrying.close)
+            undo.push_async_callback(self._updates.close)
             await self._backups.tidy()
+            await self._updates.resume()
             await self._house.look()  # the routing table is there before the router
             notify = notify or Notify()
             notify.ready(f"Callisto {self._about.version}")  # units that come after us start now
@@ -207,7 +223,16 @@ class Supervisor:
 
     def _exchanging(self) -> str:
         """Who puts another store in the place of the present one, in words; empty for nobody."""
-        return self._maintenance.busy() or self._restoring.busy()
+        return self._maintenance.busy() or self._restoring.busy() or self._updates.busy()
+
+    def _works_on_store(self) -> str:
+        """Who must not be cut short by an update, in words; empty for nobody."""
+        others = (self._maintenance, self._restoring, self._compactor, self._backups)
+        return next((said for each in others if (said := each.busy())), "")
+
+    def store_was_put_back(self) -> None:
+        """The store is one from before, since the start: a snapshot has to lead to it."""
+        self._journal.taken("an update fell back")
 
     # Services
 
@@ -255,6 +280,7 @@ class Supervisor:
             **support_handlers(self._support),
             **maintenance_handlers(self._maintenance),
             **trace_handlers(self._trace),
+            **update_handlers(self._updates),
         }
 
     def _whole_status(self) -> dict[str, object]:
@@ -276,6 +302,7 @@ class Supervisor:
             jobs=jobs,
             journal=self._journal.facts(),
             targets=self._carrying.facts(),
+            updates=self._updates.facts(),
             store=self._store.state(),
             pending=self._house.pending,
             around=around,

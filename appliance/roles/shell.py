@@ -17,6 +17,7 @@ from appliance.control.support import ControlSupport
 from appliance.control.system import ControlSystem
 from appliance.control.targets import ControlTargets
 from appliance.control.trace_client import ControlTrace
+from appliance.control.update import ControlUpdates
 from appliance.first_password import FirstPassword, ShellFirstPassword
 from appliance.preflight import banner
 from appliance.rehearsal import TableRehearsal
@@ -105,6 +106,7 @@ def _services(backing: Backing, trace: ControlTrace) -> Services:
         backup=ControlBackup(backing.control),
         restore=ControlRestore(backing.control),
         targets=ControlTargets(backing.control),
+        updates=ControlUpdates(backing.control),
         first=ShellFirstPassword(backing.store, FirstPassword(backing.config.first_password)),
         rules=Rules(edition=backing.config.edition, ram_mb=memory_mb()),
         version=release().version,

@@ -26,6 +26,7 @@ from appliance.store_keeper import StoreKeeper
 from appliance.supervisor import Supervisor
 from appliance.trace.hub import SELF
 from appliance.trace.past import Past, Remembered
+from appliance.updating.root_side import fell_back
 from db import anew
 from db.errors import RefusedError, StoreError, StoreUnavailableError
 from db.location import sqlite_file
@@ -34,6 +35,7 @@ from db.repair.job import Folder
 from db.repair.work import recover
 from db.restore import job as restored
 from db.restore import work as restoring
+from db.stepping_back import PutBack, put_back
 from db.store import Store
 from firmware.release import running
 
@@ -108,6 +110,7 @@ class _Foreground:
             journal=config.journal_dir,
         )
         await asyncio.to_thread(_after_a_kill, config)
+        back = await asyncio.to_thread(_after_an_update, config)
         with contextlib.closing(store):
             await self._open(store)
             log.info(
@@ -127,6 +130,8 @@ class _Foreground:
                 started_because=self._because,
             )
             self._supervisor = supervisor
+            if back is not None:
+                supervisor.store_was_put_back()
             await supervisor.run(self._welcome, self._notify)
 
     async def _open(self, store: StoreKeeper) -> None:
@@ -210,6 +215,22 @@ def _after_a_kill(config: Config) -> None:
         log.warning("the repair begun by %s: %s", repair.who, repair.result)
     if restore is not None:
         log.warning("the restore begun by %s: %s", restore.who, restore.result or "its end is looked after")
+
+
+def _after_an_update(config: Config, root: Path = Path("/")) -> PutBack | None:
+    """Before anybody opens the store: an update that has migrated it and fell back has left one that this
+    version cannot read. The one from before is put back then."""
+    try:
+        path = sqlite_file(config.store_url)
+        if path is None or not fell_back(config.updates, root):
+            return None
+        done = put_back(path)
+    except (StoreError, OSError) as exc:
+        log.error("the store from before the update cannot be put back: %s", exc)
+        return None
+    if done is not None:
+        log.warning("an update fell back: %s", done.words())
+    return done
 
 
 def service_environment() -> Mapping[str, str]:

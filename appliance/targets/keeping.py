@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 
 from appliance.targets.ports import Listed, Place, Stored, TargetError, Way
 from db.backup.folder import PART
@@ -54,6 +54,14 @@ class Keeping:
         _ours(name)
         with self._way.open() as place:
             place.remove(name)
+
+    @contextmanager
+    def file(self, name: str) -> Iterator[tuple[int, Iterator[bytes]]]:
+        """Anything else that is there: its size and what it has, for the time of a `with`."""
+        with self._way.open() as place:
+            if name not in place.names():
+                raise TargetError(f"there is no {name[:100]} on {self._way.words}", "look there for its name")
+            yield place.size(name), place.read(name)
 
     def test(self) -> Iterator[str]:
         with self._way.open() as place:

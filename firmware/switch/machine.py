@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import re
 import shutil
@@ -160,7 +161,7 @@ class RealMachine:
         done = _tried(argv, within=LONG, env=self._environment())
         if done.returncode == 0:
             return ""
-        return _last(done.stdout) or _last(done.stderr) or f"its program ended with {done.returncode}"
+        return _reason(done.stdout) or _last(done.stderr) or f"its program ended with {done.returncode}"
 
     def _environment(self) -> dict[str, str]:
         state = str(self._places.state)
@@ -210,6 +211,16 @@ def _tried(
         raise SwitchError(f"{argv[0]} has not ended within {within:g} s") from exc
     except OSError as exc:
         raise SwitchError(f"{argv[0]}: {exc.strerror}") from exc
+
+
+def _reason(said: str) -> str:
+    """What a rehearsal has found, which is a JSON object; else the last line."""
+    try:
+        found = json.loads(said.strip().rpartition("\n")[2])
+    except ValueError:
+        found = None
+    reason = found.get("reason") if isinstance(found, dict) else None
+    return str(reason)[:300] if reason else _last(said)
 
 
 def _last(said: str) -> str:

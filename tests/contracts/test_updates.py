@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import timedelta
@@ -11,8 +11,18 @@ from pathlib import Path
 
 import pytest
 
+from appliance.config import Config
+from appliance.control.client import ControlClient
+from appliance.control.server import ControlServer
+from appliance.control.update import ControlUpdates, handlers
+from appliance.store_keeper import StoreKeeper
+from appliance.updates import Around
+from appliance.updates import Updates as Job
+from appliance.updating.root_side import unit_of
 from db.variables.states import Actor
+from firmware.build.keys import Keys
 from shell.update_ports import Kind, UpdateRefusedError, Updates, UpdateState
+from tests.appliance.updating.machine import keys_in, signed
 from tests.fakes.updates import FakeUpdates, bundle
 from tests.fakes.variables import NOON
 
@@ -29,11 +39,37 @@ class Place:
     bundle: Callable[[Path, str, Kind], Path]
 
 
-@pytest.fixture(params=["fake"])
-def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
-    port = FakeUpdates()
-    port.image = False
-    return Place(port, bundle)
+@pytest.fixture(scope="module")
+def keys(tmp_path_factory: pytest.TempPathFactory) -> Keys:
+    return keys_in(tmp_path_factory.mktemp("keys"))
+
+
+@pytest.fixture(params=["fake", "job", "control socket"])
+async def place(request: pytest.FixtureRequest, tmp_path: Path, keys: Keys) -> AsyncIterator[Place]:
+    if request.param == "fake":
+        port = FakeUpdates()
+        port.image = False
+        yield Place(port, bundle)
+        return
+    state = tmp_path / "state"
+    state.mkdir()
+    config = Config.load({"CALLISTO_CONFIG": "", "CALLISTO_STATE": str(state)}, tmp_path)
+    keeper = StoreKeeper(config.store_url, config.store_url, "ucm")
+    await keeper.open()
+    around = Around(lambda: "", unit_of({}), tmp_path / "root", keys.keyring)
+    updates = Job(config, keeper, around)
+
+    def made(path: Path, version: str, kind: Kind) -> Path:
+        return signed(path, keys, version, kind)
+
+    if request.param == "job":
+        yield Place(updates, made)
+    else:
+        path = tmp_path / "control.sock"
+        async with ControlServer(path, handlers(updates)), ControlClient(path) as control:
+            yield Place(ControlUpdates(control), made)
+    await updates.close()
+    keeper.close()
 
 
 async def last(port: Updates) -> UpdateState | None:

@@ -1,0 +1,581 @@
+"""Updates as a job of the supervisor: it survives whoever began it, and the supervisor that it replaces.
+
+Root does what only root may (docs/decisions/0019): a request is written, its unit started, and what it tells
+is followed. One thing at a time; never beside what puts another store in place.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import uuid
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from pathlib import Path
+
+from appliance.config import Config
+from appliance.errands import Errands
+from appliance.services.systemctl import SystemctlError
+from appliance.store_keeper import StoreKeeper
+from appliance.updating import words
+from appliance.updating.memory import Job, Memory, Plan
+from appliance.updating.root_side import Ended, RootSide, Unit
+from appliance.updating.shelf import Found, Shelf
+from appliance.updating.telling import Telling
+from db.errors import StoreError
+from db.variables.states import Actor
+from firmware.image_file import KEYRINGS
+from firmware.update.bundle import BundleError
+from firmware.update.judging import Running, judged
+from firmware.update.machine import here
+from shell.update_ports import (
+    Notice,
+    Outcome,
+    Standing,
+    Update,
+    UpdateRefusedError,
+    UpdateState,
+    What,
+)
+
+log = logging.getLogger(__name__)
+
+TOPIC = "updates"
+LOOK_EVERY = 0.25
+LOOKS = 8
+"""After a start of the machine: how often nothing is on trial, and nothing came of it, until that is so."""
+LATE = timedelta(minutes=5)
+"""After that, a plan is not carried out any more: its time was chosen for some reason."""
+SLEEP_AT_MOST = 20.0
+"""Seconds until the clock is looked at again: somebody may set it."""
+REBOOTS = "the machine starts anew"
+NO_IMAGE = (
+    "this is no image: nothing can be installed or rebooted from here",
+    "update it as it was installed",
+)
+
+Fetch = Callable[[str, str, Shelf, Callable[[str, int], None]], Awaitable[Found]]
+
+
+@dataclass(frozen=True, slots=True)
+class Around:
+    """What updates need of the rest. `busy`: why there can be none now, empty where there can; `unit`: the
+    part that is root; `root`: where the machine's files are; `keyring`: None for the machine's own."""
+
+    busy: Callable[[], str]
+    unit: Unit
+    root: Path = Path("/")
+    keyring: Path | None = None
+    now: Callable[[], datetime] = lambda: datetime.now(UTC)
+
+
+class Updates:
+    """Fulfils `shell.update_ports.Updates`. Inside a running loop. To be set by who knows: `publish`, told
+    each state; `bring`, a bundle from a target onto the shelf, which raises UpdateRefusedError."""
+
+    def __init__(self, config: Config, store: StoreKeeper, around: Around) -> None:
+        self._store = store
+        self._around = around
+        self._machine = RootSide(config.updates, around.root)
+        self._shelf = Shelf(config.updates, around.keyring or _keyring())
+        self._memory = Memory(config.updates)
+        self._telling = Telling(config, self._machine, self._memory, store)
+        self._errands = Errands("updates")
+        self._looking = Errands("look at updates")
+        self._state: UpdateState | None = None
+        self._plan: Plan | None = None
+        self._number = 0
+        self._task: asyncio.Task[Found | None] | None = None
+        self._waiting: asyncio.Task[None] | None = None
+        self._root_works = False
+        self._facts: dict[str, object] = {}
+        self._changed = asyncio.Event()
+        self._wake = asyncio.Event()
+        self.publish: Callable[[str, Mapping[str, object]], None] = lambda _topic, _data: None
+        self.bring: Fetch = _from_nowhere
+
+    def busy(self) -> str:
+        """Who changes what runs, in words; empty while nobody does. To verify one disturbs nobody."""
+        state = self._state
+        if not self._root_works or state is None or state.done:
+            return ""
+        return f"an update is under way, by {state.who}: {state.what} {state.name}".rstrip()
+
+    def facts(self) -> Mapping[str, object]:
+        """For the status, as known last; never waits."""
+        now = self._state
+        under_way = {"what": now.what, "name": now.name, "doing": now.doing, "percent": now.percent}
+        plan = {"name": self._plan.name, "at": self._plan.at.isoformat()} if self._plan else None
+        return {**self._facts, "under_way": under_way if now and not now.done else None, "planned": plan}
+
+    # What is there
+
+    async def listed(self) -> Sequence[Update]:
+        running = self._running()
+        found, stands = await self._looking.do(self._seen)
+        shown = words.listing(found, running, stands)
+        self._facts = {**self._facts, **_figures(shown, running)}
+        return shown
+
+    async def state(self) -> UpdateState | None:
+        if self._state is not None and not self._state.done:
+            return self._state
+        return self._planned() or self._state
+
+    async def after(self, seen: UpdateState | None) -> None:
+        """Return when there is something else than that, or nothing is under way."""
+        while await self.state() == seen and seen is not None and not seen.done and seen.at is None:
+            await self._changed.wait()
+
+    async def follow(self) -> AsyncGenerator[UpdateState, None]:
+        seen: UpdateState | None = None
+        while (now := await self.state()) is not None and now != seen:
+            seen = now
+            yield seen
+            if seen.done or seen.at is not None:
+                return
+            await self.after(seen)
+
+    async def history(self) -> Sequence[Outcome]:
+        return tuple(one.told for one in await self._looking.do(self._machine.history))
+
+    async def notices(self) -> Sequence[Notice]:
+        return await self._looking.do(self._telling.notices)
+
+    async def seen(self, actor: Actor) -> None:
+        if await self._looking.do(self._telling.seen):
+            await self._note(actor, "outcome of the last update seen")
+
+    def backed_up(self, began: datetime) -> None:
+        """A backup has succeeded."""
+        self._telling.backed_up(began)
+
+    # What can be done
+
+    async def add(self, path: Path, actor: Actor) -> Update:
+        self._refuse()
+        name = path.name.removesuffix(".part")
+        begun = self._begun("verify", name, actor)
+        self._task = asyncio.create_task(self._add(begun, actor, path), name="verify an update")
+        found = await asyncio.shield(self._task)
+        assert found is not None
+        return words.update_of(found, self._running(), None)
+
+    async def fetch(self, target: str, name: str, actor: Actor) -> UpdateState:
+        self._refuse()
+        self._part(name)
+        await self.check_target(target)
+        begun = self._begun("fetch", name, actor)
+        self._task = asyncio.create_task(self._fetch(begun, actor, target), name="fetch an update")
+        self._task.add_done_callback(_taken)
+        return begun
+
+    async def install(
+        self, name: str, actor: Actor, *, downgrade: bool = False, at: datetime | None = None
+    ) -> UpdateState:
+        self._refuse()
+        await self._may(name, downgrade=downgrade)
+        if at is None:
+            return await self._ask("install", name, actor, downgrade=downgrade)
+        return await self._planned_anew(name, actor, at.astimezone(UTC), downgrade=downgrade)
+
+    async def cancel(self, actor: Actor) -> UpdateState:
+        plan = self._plan
+        if plan is None:
+            raise UpdateRefusedError("no update is planned", "update install NAME at TIME plans one")
+        await self._forget_plan()
+        state = words.done(_state_of_plan(plan), f"cancelled by {actor.user or 'somebody'}")
+        if self._state is None or self._state.done:
+            self._see(state)
+        await self._note(actor, f"cancelled: install {plan.name} at {_shown(plan.at)}")
+        return state
+
+    async def delete(self, name: str, actor: Actor) -> None:
+        found, stands = await self._looking.do(self._seen)
+        if name not in {each.name for each in found}:
+            raise UpdateRefusedError(f"there is no update {name[:60]!r}", "update list shows what there is")
+        if name in stands:
+            raise UpdateRefusedError(f"{name} is {stands[name]}", "it stays until another one is installed")
+        if self._plan is not None and self._plan.name == name:
+            raise UpdateRefusedError(f"{name} is to be installed", "first: update cancel")
+        if self._state is not None and not self._state.done and self._state.name == name:
+            raise UpdateRefusedError(f"{name} is being worked on", "update status looks on")
+        try:
+            await self._looking.do(self._shelf.delete, name)
+        except OSError as exc:
+            raise UpdateRefusedError(f"{name} cannot be deleted: {exc.strerror}", "look at the disk") from exc
+        await self._note(actor, f"deleted: {name}")
+
+    async def back(self, actor: Actor) -> UpdateState:
+        self._refuse()
+        self._must_be_image()
+        current, _ = await self._looking.do(self._machine.applications)
+        systems = await self._looking.do(self._machine.systems)
+        if not current and (systems.waits or not systems.other):
+            raise UpdateRefusedError("there is no version to go back to", "update list shows what there is")
+        return await self._ask("back", "", actor)
+
+    async def reboot(self, actor: Actor) -> UpdateState:
+        self._refuse()
+        self._must_be_image()
+        return await self._ask("reboot", "", actor)
+
+    # While the supervisor runs
+
+    async def resume(self) -> None:
+        """After the start: what was under way is followed, and what is planned is waited for."""
+        with suppress(OSError):
+            await self._looking.do(self._shelf.tidy)
+        job, self._plan = self._memory.job(), self._memory.plan()
+        self._number = max([each.number for each in (job, self._plan) if each], default=0)
+        if job is not None and not job.ended:
+            self._root_works = True
+            self._see(words.state_of(job, "goes on after a start"))
+            self._task = asyncio.create_task(self._follow_job(job, None), name="update")
+        if self._plan is not None:
+            self._waiting = asyncio.create_task(self._wait(self._plan), name="planned update")
+        await self._looking.do(self._telling.look)
+        with suppress(StoreError, OSError):
+            await self.listed()
+
+    async def close(self) -> None:
+        """What root does goes on; the next start follows it."""
+        for task in (self._task, self._waiting):
+            if task is not None:
+                task.cancel()
+                await asyncio.wait({task})
+
+    # One that comes
+
+    async def _add(self, begun: UpdateState, actor: Actor, path: Path) -> Found:
+        loop = asyncio.get_running_loop()
+
+        def tell(doing: str, percent: int) -> None:
+            loop.call_soon_threadsafe(self._at, doing, percent)
+
+        try:
+            found = await self._errands.do(self._shelf.take, path, tell)
+        except BundleError as exc:
+            self._see(words.failed(begun, f"{begun.name}: {exc.message}", exc.hint))
+            await self._note(actor, f"refused: {begun.name[:100]}: {exc.message}")
+            hint = exc.hint or "take the file as it was published"
+            raise UpdateRefusedError(f"{begun.name[:100]}: {exc.message}", hint) from exc
+        await self._came(begun, actor, found)
+        return found
+
+    async def _fetch(self, begun: UpdateState, actor: Actor, target: str) -> Found | None:
+        loop = asyncio.get_running_loop()
+
+        def tell(doing: str, percent: int) -> None:
+            loop.call_soon_threadsafe(self._at, doing, percent)
+
+        try:
+            found = await self.bring(target, begun.name, self._shelf, tell)
+        except (BundleError, UpdateRefusedError) as exc:
+            self._see(words.failed(begun, f"{begun.name}: {exc.message}", exc.hint))
+            await self._note(actor, f"refused: {begun.name} from {target}: {exc.message}")
+            return None
+        except Exception as exc:
+            log.exception("an update could not be fetched")
+            self._see(words.failed(begun, f"it has failed: {type(exc).__name__}", "the log says why"))
+            return None
+        await self._came(begun, actor, found)
+        return found
+
+    async def _came(self, begun: UpdateState, actor: Actor, found: Found) -> None:
+        assert found.sheet is not None
+        said = f"{found.name} ({found.sheet.kind} {found.sheet.version}) is here, and good"
+        self._see(words.done(begun, said, f"update show {found.name} tells what it would do"))
+        await self._note(actor, f"added: {found.name}, {found.sheet.kind} {found.sheet.version}")
+        with suppress(OSError):
+            await self.listed()
+
+    # What root does
+
+    async def _ask(self, what: What, name: str, actor: Actor, *, downgrade: bool = False) -> UpdateState:
+        """Write the request, start the unit, follow it."""
+        if why := self._around.busy():
+            raise UpdateRefusedError(why, "try again when it is done")
+        begun = self._begun(what, name, actor)
+        self._root_works = True
+        job = Job(
+            begun.number, what, name, uuid.uuid4().hex, actor.user, actor.address, actor.channel,
+            begun.began, self._running().schema, self._machine.boot(),
+        )  # fmt: skip
+        try:
+            await self._errands.do(partial(self._write, job, downgrade=downgrade))
+        except OSError as exc:
+            self._root_works = False
+            self._see(words.failed(begun, f"it cannot be begun: {exc.strerror}", "look at the disk"))
+            raise UpdateRefusedError(f"it cannot be begun: {exc.strerror}", "look at the disk") from exc
+        log.warning("update: %s, begun by %s", f"{what} {name}".rstrip(), begun.who)
+        await self._note(actor, f"begun: {what} {name}".rstrip())
+        started = asyncio.create_task(self._around.unit.start(), name="part of the update that is root")
+        self._task = asyncio.create_task(self._follow_job(job, started), name="update")
+        return begun
+
+    def _write(self, job: Job, *, downgrade: bool) -> None:
+        self._memory.keep_job(job)
+        self._machine.ask(job.what, job.id, job.user, job.name, downgrade=downgrade)
+
+    async def _follow_job(self, job: Job, started: asyncio.Task[None] | None) -> None:
+        try:
+            state = await self._followed(job, started)
+        except asyncio.CancelledError:
+            if started is not None:
+                started.cancel()
+            raise
+        except Exception as exc:
+            log.exception("an update cannot be followed")
+            state = words.failed(words.state_of(job), f"it cannot be followed: {exc}", "the log says why")
+        await self._over(job, state)
+
+    async def _followed(self, job: Job, started: asyncio.Task[None] | None) -> UpdateState:
+        """Until there is an outcome of it, or the unit has ended without one."""
+        rebooted = self._machine.boot() != job.boot
+        works, looks = True, LOOKS
+        while True:
+            looks = LOOKS if self._machine.system_on_trial() else looks - 1
+            over = not works or (rebooted and not looks)
+            found = await self._looking.do(self._machine.outcome)
+            if found is not None and self._is_of(found, job):
+                put_back = await self._looking.do(self._telling.put_back, job.began)
+                return words.ended(words.state_of(job), found.told, put_back)
+            if over:
+                return self._without_outcome(job, started, rebooted=rebooted)
+            doing, percent = await self._looking.do(self._machine.progress, job.id)
+            if doing:
+                self._at(doing, percent)
+            if started is not None:
+                await asyncio.wait({started}, timeout=LOOK_EVERY)
+                works = not started.done()
+            else:
+                await asyncio.sleep(LOOK_EVERY)
+                works = rebooted or await self._around.unit.works()
+
+    @staticmethod
+    def _is_of(found: Ended, job: Job) -> bool:
+        if found.id == job.id:
+            return True
+        return job.what == "reboot" and found.told.kind == "system" and found.told.at >= job.began
+
+    def _reboots(self, job: Job) -> bool:
+        """Whether what came of it is known after a start of the machine only."""
+        return job.what == "reboot" or (job.what == "back" and self._machine.system_on_trial())
+
+    def _without_outcome(
+        self, job: Job, started: asyncio.Task[None] | None, *, rebooted: bool
+    ) -> UpdateState:
+        state = words.state_of(job)
+        if rebooted and job.what == "reboot":
+            return words.done(state, "the machine has started anew")
+        failure = started.exception() if started is not None and not started.cancelled() else None
+        if isinstance(failure, SystemctlError):
+            return words.failed(state, f"systemd does not do it: {failure}", "the log says why")
+        if failure is None and self._reboots(job):
+            return words.done(state, REBOOTS)
+        return words.failed(state, "the part that is root has ended without a word", "the log says why")
+
+    async def _over(self, job: Job, state: UpdateState) -> None:
+        with suppress(OSError):
+            if state.result != REBOOTS:  # else it is followed after that
+                await self._errands.do(self._memory.keep_job, replace(job, ended=True))
+        self._root_works = False
+        self._task = None
+        level = logging.ERROR if state.failed else logging.WARNING
+        log.log(level, "update: %s: %s", f"{job.what} {job.name}".rstrip(), state.result)
+        await self._looking.do(self._telling.look)
+        await self._note(job.actor, f"{job.what} {job.name}".rstrip() + f": {state.result}")
+        self._see(state)
+        with suppress(OSError):
+            await self.listed()
+
+    # At a time
+
+    async def _planned_anew(self, name: str, actor: Actor, at: datetime, *, downgrade: bool) -> UpdateState:
+        now = self._around.now()
+        if at <= now:
+            raise UpdateRefusedError(f"{_shown(at)} has been already", "give a time to come")
+        if self._plan is not None:
+            await self._forget_plan()
+        self._number += 1
+        plan = Plan(self._number, name, at, downgrade, actor.user, actor.address, actor.channel, now)
+        try:
+            await self._errands.do(self._memory.keep_plan, plan)
+        except OSError as exc:
+            raise UpdateRefusedError(f"it cannot be planned: {exc.strerror}", "look at the disk") from exc
+        self._plan = plan
+        self._waiting = asyncio.create_task(self._wait(plan), name="planned update")
+        await self._note(actor, f"planned: install {name} at {_shown(at)}")
+        state = _state_of_plan(plan)
+        self._tell()
+        return state
+
+    async def _wait(self, plan: Plan) -> None:
+        while (left := (plan.at - self._around.now()).total_seconds()) > 0:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(min(left, SLEEP_AT_MOST)):
+                    await self._wake.wait()
+                    self._wake.clear()
+        state = _state_of_plan(plan)
+        while True:
+            if self._around.now() - plan.at > LATE:
+                why = f"{plan.name} was to be installed at {_shown(plan.at)}, and that could not be then"
+                return await self._missed(plan, words.failed(state, why, "install it now, or plan it anew"))
+            if not (self._around.busy() or self._is_at_work()):
+                break
+            await asyncio.sleep(LOOK_EVERY)
+        try:
+            await self._may(plan.name, downgrade=plan.downgrade)
+            self._plan = None
+            await self._errands.do(self._memory.keep_plan, None)
+            await self._ask("install", plan.name, plan.actor, downgrade=plan.downgrade)
+        except (UpdateRefusedError, OSError) as exc:
+            said, hint = (exc.message, exc.hint) if isinstance(exc, UpdateRefusedError) else (str(exc), "")
+            await self._missed(plan, words.failed(state, said, hint))
+        return None
+
+    async def _missed(self, plan: Plan, state: UpdateState) -> None:
+        self._plan = None
+        with suppress(OSError):
+            await self._errands.do(self._memory.keep_plan, None)
+        log.error("update: %s", state.result)
+        await self._note(plan.actor, f"not installed: {state.result}")
+        self._see(replace(state, at=None))
+
+    async def _forget_plan(self) -> None:
+        waiting, self._waiting, self._plan = self._waiting, None, None
+        if waiting is not None:
+            waiting.cancel()
+            await asyncio.wait({waiting})
+        with suppress(OSError):
+            await self._errands.do(self._memory.keep_plan, None)
+
+    def _planned(self) -> UpdateState | None:
+        return _state_of_plan(self._plan) if self._plan else None
+
+    # Below
+
+    def _is_at_work(self) -> bool:
+        return self._state is not None and not self._state.done
+
+    def _refuse(self) -> None:
+        if (now := self._state) is not None and not now.done:
+            what = f"{now.what} {now.name}".rstrip()
+            raise UpdateRefusedError(f"{now.who} is at it already: {what}", "update status looks on")
+
+    def _must_be_image(self) -> None:
+        if not self._running().slot:
+            raise UpdateRefusedError(*NO_IMAGE)
+
+    async def _may(self, name: str, *, downgrade: bool) -> None:
+        found = await self._looking.do(self._shelf.get, name)
+        if found is None:
+            raise UpdateRefusedError(f"there is no update {name[:60]!r}", "update list shows what there is")
+        if found.sheet is None:
+            raise UpdateRefusedError(found.problem, found.hint)
+        self._must_be_image()
+        verdict = judged(found.sheet, self._running())
+        if not verdict.allows(downgrade=downgrade):
+            raise UpdateRefusedError(verdict.reason, words.hint_of(name, verdict))
+
+    def _part(self, name: str) -> Path:
+        try:
+            return self._shelf.part(name)
+        except (BundleError, OSError) as exc:
+            raise UpdateRefusedError(str(exc), getattr(exc, "hint", "") or "give another name") from exc
+
+    async def check_target(self, target: str) -> None:
+        """Raises UpdateRefusedError for one that there is not."""
+        try:
+            await self._store.do(lambda store: store.targets.get(target))
+        except StoreError as exc:
+            raise UpdateRefusedError(exc.message, exc.hint or "show targets lists them") from exc
+
+    def _running(self) -> Running:
+        return here(self._store.state().schema or "", self._around.root)
+
+    def _seen(self) -> tuple[Sequence[Found], dict[str, Standing]]:
+        found = self._shelf.listed()
+        current, previous = self._machine.applications()
+        systems = self._machine.systems()
+        shown: dict[str, Standing] = {}
+        for each in found:
+            version = each.sheet.version if each.sheet and each.sheet.kind == "system" else None
+            if each.name == current or (version and version == systems.booted):
+                shown[each.name] = "running"
+            elif version and version == systems.other:
+                shown[each.name] = "installed" if systems.waits else "previous"
+            elif each.name == previous:
+                shown[each.name] = "previous"
+        return found, shown
+
+    def _begun(self, what: What, name: str, actor: Actor) -> UpdateState:
+        self._number += 1
+        now = self._around.now()
+        self._see(UpdateState(self._number, what, name, actor.user or "somebody", now))
+        assert self._state is not None
+        return self._state
+
+    def _at(self, doing: str, percent: int) -> None:
+        if self._state is not None and not self._state.done:
+            percent = max(self._state.percent, min(percent, 99))
+            if (doing, percent) != (self._state.doing, self._state.percent):
+                self._see(replace(self._state, doing=doing, percent=percent))
+
+    def _see(self, state: UpdateState) -> None:
+        self._state = state
+        self._tell()
+
+    def _tell(self) -> None:
+        if (now := self._state) is not None:
+            self.publish(
+                TOPIC, {"what": now.what, "percent": now.percent, "doing": now.doing, "done": now.done}
+            )
+        self._changed.set()
+        self._changed = asyncio.Event()
+
+    async def _note(self, actor: Actor, detail: str) -> None:
+        try:
+            await self._store.do(lambda store: store.audit.note(actor, "update", detail))
+        except StoreError:
+            log.exception("audit trail not written: %s: update: %s", actor.user, detail)
+
+
+def _state_of_plan(plan: Plan) -> UpdateState:
+    return UpdateState(
+        plan.number, "install", plan.name, plan.user or "somebody", plan.began, "waits", at=plan.at
+    )
+
+
+def _figures(shown: Sequence[Update], running: Running) -> dict[str, object]:
+    return {
+        "version": running.version,
+        "slot": running.slot,
+        "application": running.application,
+        "base": running.base,
+        "bundles": [
+            {"name": each.name, "kind": each.kind, "version": each.version, "state": each.state}
+            for each in shown[:50]
+        ],
+    }
+
+
+def _shown(at: datetime) -> str:
+    return f"{at.astimezone():%Y-%m-%d %H:%M}"
+
+
+def _keyring() -> Path:
+    return next((one for one in KEYRINGS if one.is_file()), KEYRINGS[0])
+
+
+def _taken(task: asyncio.Task[Found | None]) -> None:
+    if not task.cancelled():
+        task.exception()
+
+
+async def _from_nowhere(target: str, *_: object) -> Found:
+    raise UpdateRefusedError(f"there is no target {target[:40]!r}", "show targets lists them")

@@ -1,0 +1,115 @@
+"""What is said of updates. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from appliance.updating.memory import Job, Told
+from appliance.updating.root_side import Ended
+from appliance.updating.shelf import Found
+from firmware.release import parse_version
+from firmware.update.judging import Running, Verdict, judged
+from shell.update_ports import Notice, Outcome, Standing, Update, UpdateState
+
+LOOK = "update history tells of those before; update seen ends this"
+
+
+def state_of(job: Job, doing: str = "begins", percent: int = 0) -> UpdateState:
+    return UpdateState(job.number, job.what, job.name, job.user or "somebody", job.began, doing, percent)
+
+
+def failed(state: UpdateState, message: str, hint: str = "") -> UpdateState:
+    return replace(state, doing="", done=True, failed=True, result=message, hint=hint)
+
+
+def done(state: UpdateState, result: str, hint: str = "") -> UpdateState:
+    return replace(state, doing="", percent=100, done=True, result=result, hint=hint)
+
+
+def ended(state: UpdateState, outcome: Outcome, put_back: str = "") -> UpdateState:
+    match outcome.what:
+        case "installed" if outcome.ok:
+            return done(state, f"{outcome.end} is installed in the other slot", "update reboot starts it")
+        case "confirmed" if outcome.ok:
+            return done(state, f"{outcome.end} runs, and everything answers")
+        case "went back" if outcome.ok:
+            return done(state, f"{outcome.end} runs again, and everything answers")
+        case "fell back":
+            return failed(state, _fell_back(outcome, put_back), "the log says more; try another version")
+        case _ if outcome.ok:
+            return done(state, outcome.reason or outcome.what)
+    return failed(state, outcome.reason or outcome.what, "nothing has changed")
+
+
+def _fell_back(outcome: Outcome, put_back: str) -> str:
+    why = outcome.reason or "the new one did not answer"
+    said = f"{outcome.start or 'the version before'} runs again: {outcome.end or 'the new one'}: {why}"
+    return f"{said}; {put_back}" if put_back else said
+
+
+def key_of(outcome: Ended) -> str:
+    """By which it is known that somebody has seen it."""
+    return f"{outcome.id} {outcome.told.what} {outcome.told.at.isoformat()}"
+
+
+def notices(last: Ended | None, told: Told, put_back: str) -> tuple[Notice, ...]:
+    found = []
+    if last is not None and key_of(last) != told.seen:
+        found.append(_of_outcome(last.told, put_back))
+    if told.backup_since:
+        text = f"Make a new backup: those made before this update hold the schema {told.was} of the store"
+        found.append(Notice(f"{text}, and show the old state.", "backup start makes one now", "backup"))
+    return tuple(found)
+
+
+def _of_outcome(outcome: Outcome, put_back: str) -> Notice:
+    when = f"{outcome.at.astimezone():%Y-%m-%d %H:%M}"
+    move = f"from {outcome.start} to {outcome.end}" if outcome.start and outcome.end else outcome.end
+    head = f"Update {move}, {when}".replace("Update ,", "Update,")
+    match outcome.what:
+        case "went back" if outcome.ok:
+            return Notice(f"{head}: the version before runs again.", LOOK)
+        case "installed" if outcome.ok:
+            return Notice(f"{head}: installed in the other slot.", "update reboot starts it")
+        case "confirmed" if outcome.ok:
+            return Notice(f"{head}: done, everything answers.", LOOK)
+        case "fell back":
+            return Notice(f"{head}: {_fell_back(outcome, put_back)}.", LOOK)
+    return Notice(f"{head}: {outcome.what}: {outcome.reason}".rstrip(": ") + ".", LOOK)
+
+
+def listing(found: Sequence[Found], running: Running, stands: dict[str, Standing]) -> tuple[Update, ...]:
+    """Newest version first; those that are no use last. `stands`: by name, of those that are not merely
+    there."""
+    shown = [update_of(each, running, stands.get(each.name)) for each in found]
+    shown.sort(key=lambda each: parse_version(each.version or "0.0"), reverse=True)
+    return tuple(sorted(shown, key=lambda each: each.state == "refused"))
+
+
+def update_of(found: Found, running: Running, standing: Standing | None) -> Update:
+    if found.sheet is None:
+        return Update(
+            found.name, found.size, "refused", verdict_reason=found.problem, hint=found.hint or "delete it"
+        )
+    sheet, verdict = found.sheet, judged(found.sheet, running)
+    return Update(
+        found.name,
+        found.size,
+        standing or ("ready" if verdict.installable or not running.slot else "refused"),
+        sheet.kind,
+        sheet.version,
+        installable=verdict.installable,
+        downgrade=verdict.downgrade,
+        verdict_reason=verdict.reason,
+        hint=hint_of(found.name, verdict),
+        effects=verdict.effects,
+        signer=sheet.signer,
+        built_at=sheet.built_at,
+        reboots=sheet.restart == "reboot",
+        notes=sheet.notes,
+    )
+
+
+def hint_of(name: str, verdict: Verdict) -> str:
+    return f"update install {name} downgrade" if verdict.downgrade and verdict.installable else verdict.hint
