@@ -21,7 +21,7 @@ def main(arguments: list[str]) -> int:
         return 2
     places = Places()
     here = Here(found.system_version(places.root), found.booted(places.root), time.time())
-    verbs = Verbs(places, RealMachine(places), here, found.base(places.root))
+    verbs = Verbs(places, RealMachine(places), here, found.base(places.root), found.kernel(places.root))
     try:
         getattr(verbs, arguments[0])()
     except SwitchError as exc:

@@ -21,12 +21,13 @@ from firmware.update.sheet import Sheet
 
 @dataclass(frozen=True, slots=True)
 class Verbs:
-    """`base`: what applications have to fit to on this system."""
+    """`base`: what applications have to fit to on this system. `kernel`: which one it has."""
 
     places: Places
     machine: Machine
     here: Here
     base: str
+    kernel: str = ""
 
     @property
     def _records(self) -> Records:
@@ -142,7 +143,12 @@ class Verbs:
         slot: Literal["", "A", "B"] = "A" if self.here.slot == "A" else "B" if self.here.slot == "B" else ""
         # Of the store, its own program says more than its number.
         running = Running(
-            runs.version if runs else self.here.version, "", self.base, slot, runs.file if runs else ""
+            runs.version if runs else self.here.version,
+            "",
+            self.base,
+            slot,
+            runs.file if runs else "",
+            self.kernel,
         )
         verdict = judging.judged(found, running)
         if not verdict.allows(downgrade=request.downgrade):

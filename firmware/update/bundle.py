@@ -48,6 +48,8 @@ class Bundle:
 def opened(path: Path, keyring: Path) -> Bundle:
     """Whose it is, and whether its parts fit together: a quarter of a second, whatever its size. Raises
     BundleError."""
+    if path.exists() and not path.is_file():
+        raise BundleError(f"{path.name} is no file")  # a pipe would have us wait
     try:
         with path.open("rb", buffering=0) as file:
             size = os.fstat(file.fileno()).st_size

@@ -15,13 +15,15 @@ from firmware.versions import Version, VersionError, parse_version
 @dataclass(frozen=True, slots=True)
 class Running:
     """`schema`: of the store. `slot`: which was booted; "" on a machine that was not made from an image.
-    `application`: the file of the application bundle that runs, "" for what the system has built in."""
+    `application`: the file of the application bundle that runs, "" for what the system has built in.
+    `kernel`: of the system that runs; "" when it is not known."""
 
     version: str
     schema: str
     base: str
     slot: Literal["", "A", "B"] = ""
     application: str = ""
+    kernel: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +74,11 @@ def _refusal(sheet: Sheet, running: Running) -> tuple[str, str] | None:
         return (
             f"it needs a system with {sheet.base}, and this one has {running.base or 'another one'}",
             f"install the system update of {sheet.version}, which brings both",
+        )
+    if sheet.kind == "system" and running.kernel and sheet.kernel != running.kernel:
+        return (
+            f"it has the kernel {sheet.kernel or 'of another kind'}, and this machine runs {running.kernel}",
+            f"take the update of {sheet.version} with the kernel {running.kernel}; another has other drivers",
         )
     if running.schema > sheet.schema:
         return (

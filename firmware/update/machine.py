@@ -28,6 +28,7 @@ def here(schema: str, root: Path = Path("/"), version: str | None = None) -> Run
         base=base(root),
         slot=slot,
         application=application(root) if slot else "",
+        kernel=kernel(root) if slot else "",
     )
 
 
@@ -47,6 +48,11 @@ def base(root: Path = Path("/")) -> str:
     return _of_release(root, BASE)
 
 
+def kernel(root: Path = Path("/")) -> str:
+    """Which of those that images are built with."""
+    return _of_release(root, "VARIANT_ID")
+
+
 def system_version(root: Path = Path("/")) -> str:
     """Of the image that the slot was made with; "" for a machine that was not made from one."""
     return _of_release(root, "IMAGE_VERSION")
@@ -59,7 +65,9 @@ def application(root: Path = Path("/")) -> str:
     except (ValueError, RecursionError):
         return ""
     current = found.get("current") if isinstance(found, dict) else None
-    name = current.get("file") if isinstance(current, dict) else None
+    if not isinstance(current, dict) or current.get("system", "") not in ("", system_version(root)):
+        return ""  # a newer system has brought its own
+    name = current.get("file")
     return name if isinstance(name, str) else ""
 
 

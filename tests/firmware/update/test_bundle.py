@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import random
 import subprocess
 from dataclasses import dataclass
@@ -226,3 +227,10 @@ def test_a_file_that_changes_after_its_signature_was_read(good: Good, tmp_path: 
         bundle.check(found)
     with pytest.raises(BundleError, match="cannot be read"):
         bundle.opened(path, good.keys.ca)
+
+
+def test_a_pipe_is_not_waited_for(good: Good, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.raucb")
+    for path in (tmp_path / "pipe.raucb", tmp_path):
+        with pytest.raises(BundleError, match="is no file"):
+            bundle.opened(path, good.keys.ca)

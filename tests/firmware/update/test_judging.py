@@ -27,6 +27,7 @@ def sheets(draw: st.DrawFn) -> Sheet:
     return replace(
         SHEET,
         kind=kind,
+        kernel=draw(st.sampled_from(["cloud", "generic"])) if kind == "system" else "",
         restart=RESTARTS[kind],
         version=draw(versions),
         compatible=draw(st.sampled_from([*COMPATIBLE.values(), "fridge-x86_64"])),
@@ -43,6 +44,7 @@ machines = st.builds(
     base=bases,
     slot=st.sampled_from(["", "A", "B"]),
     application=st.sampled_from(["", "callisto-1.3.0.app.raucb"]),
+    kernel=st.sampled_from(["", "cloud", "generic"]),
 )
 
 
@@ -82,6 +84,8 @@ def test_a_newer_system_with_a_newer_store_says_what_that_means() -> None:
         (replace(SHEET, compatible=SYSTEM.compatible), HERE, "it is for callisto-x86_64"),
         (SHEET, replace(HERE, slot=""), "not made from an image"),
         (SHEET, replace(HERE, base="debian13-python3.13"), "needs a system with debian12-python3.11"),
+        (SYSTEM, replace(HERE, kernel="generic"), "it has the kernel cloud"),
+        (replace(SYSTEM, kernel=""), replace(HERE, kernel="generic"), "it has the kernel of another kind"),
         (SHEET, replace(HERE, schema="0006"), "the store has schema 0006"),
         (SYSTEM, replace(HERE, schema="0006"), "the store has schema 0006"),
         (replace(SHEET, oldest_schema="0004"), replace(HERE, schema="0003"), "from schema 0004 on"),
@@ -95,6 +99,11 @@ def test_what_does_not_fit_is_refused_with_the_reason_and_the_way_out(
     assert not verdict.allows(downgrade=True)
     assert reason in verdict.reason
     assert verdict.hint
+
+
+def test_an_application_runs_on_any_kernel() -> None:
+    assert judged(SHEET, replace(HERE, kernel="generic")).installable
+    assert judged(SYSTEM, replace(HERE, kernel="cloud")).installable
 
 
 def test_a_system_brings_its_own_base() -> None:
@@ -129,6 +138,7 @@ def test_rules_that_hold_for_all(sheet: Sheet, running: Running) -> None:
     assert running.slot
     assert sheet.compatible == COMPATIBLE[sheet.kind]
     assert sheet.kind == "system" or sheet.base == running.base
+    assert sheet.kind == "application" or running.kernel in ("", sheet.kernel)
     assert sheet.schema >= running.schema
     if running.version != "unknown":
         assert verdict.downgrade == (parse_version(sheet.version) < parse_version(running.version))

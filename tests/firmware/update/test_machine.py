@@ -16,12 +16,15 @@ def root(tmp_path: Path) -> Path:
     for name in ("proc", "usr/lib", "data/system/update"):
         (tmp_path / name).mkdir(parents=True)
     (tmp_path / "proc/cmdline").write_text("BOOT_IMAGE=x root=PARTUUID=1 quiet rauc.slot=B\n")
-    (tmp_path / "usr/lib/os-release").write_text('ID=debian\nCALLISTO_BASE="debian12-python3.11"\n')
+    (tmp_path / "usr/lib/os-release").write_text(
+        'ID=debian\nVARIANT_ID=cloud\nIMAGE_VERSION=1.4.0\nCALLISTO_BASE="debian12-python3.11"\n'
+    )
     return tmp_path
 
 
 def test_a_machine_that_was_made_from_an_image(root: Path) -> None:
-    assert machine.here("0005", root, "1.4.0") == Running("1.4.0", "0005", "debian12-python3.11", "B")
+    found = machine.here("0005", root, "1.4.1")
+    assert found == Running("1.4.1", "0005", "debian12-python3.11", "B", kernel="cloud")
 
 
 def test_a_checkout_is_no_image(tmp_path: Path) -> None:
@@ -40,6 +43,8 @@ def test_another_boot_menu_is_none_of_ours(root: Path, line: str) -> None:
     ("said", "name"),
     [
         ({"current": {"file": "a.raucb", "version": "1.4.0"}, "previous": None, "trial": False}, "a.raucb"),
+        ({"current": {"file": "a.raucb", "system": "1.4.0"}}, "a.raucb"),
+        ({"current": {"file": "a.raucb", "system": "1.3.0"}}, ""),
         ({"current": None, "previous": None, "trial": False}, ""),
         ({"current": {"file": 7}}, ""),
         ([], ""),
