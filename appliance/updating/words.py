@@ -59,7 +59,7 @@ def notices(last: Ended | None, told: Told, put_back: str) -> tuple[Notice, ...]
         found.append(_of_outcome(last.told, put_back))
     if told.backup_since:
         text = f"Make a new backup: those made before this update hold the schema {told.was} of the store"
-        found.append(Notice(f"{text}, and show the old state.", "backup start makes one now", "backup"))
+        found.append(Notice(f"{text}, and show the old state.", "backup makes one now", "backup"))
     return tuple(found)
 
 

@@ -132,6 +132,8 @@ def details(context: Context, each: Update) -> tuple[Line, ...]:
         items.append(("Downgrade" if each.downgrade else "Refused", Span(each.verdict_reason, Style.BAD)))
     if each.hint:
         items.append(("", each.hint))
+    if each.state in ("running", "previous"):
+        return (*pairs(items, context.width), "", _STANDS[each.state])
     return (*pairs(items, context.width), *effects(context, each))
 
 

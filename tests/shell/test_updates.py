@@ -112,6 +112,7 @@ async def test_an_application_is_installed_by_a_word_that_is_typed() -> None:
     assert "0.2.0 runs, and all answers" in after
     assert updates.asked == [("install", APPLICATION, "admin")]
     assert "It runs." in await run(office, "show updates")
+    assert "What it does" not in await run(office, f"update show {APPLICATION}")
 
 
 @pytest.mark.parametrize("answer", ["yes", "", "instal", CTRL_C])
