@@ -69,6 +69,9 @@ FOR_TESTS = (
     Need("dbus-daemon", "the tests with a bus such as systemd's", program="dbus-daemon"),
     Need("openssl", "the tests of signed firmware", program="openssl"),
     Need("zstd", "the tests of compressed firmware", program="zstd"),
+    Need("rauc", "the tests of updates", program="rauc"),
+    Need("squashfs-tools", "the tests of updates", program="mksquashfs"),
+    Need("cryptsetup-bin", "the tests of updates with another reader of their hashes", program="veritysetup"),
     Need("gdisk", "the tests that check a partition table with sgdisk", program="sgdisk"),
     Need("sipvicious", "the tests with a port scanner", program="svmap"),
 )

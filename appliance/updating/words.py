@@ -8,8 +8,8 @@ from dataclasses import replace
 from appliance.updating.memory import Job, Told
 from appliance.updating.root_side import Ended
 from appliance.updating.shelf import Found
-from firmware.release import parse_version
 from firmware.update.judging import Running, Verdict, judged
+from firmware.versions import parse_version
 from shell.update_ports import Notice, Outcome, Standing, Update, UpdateState
 
 LOOK = "update history tells of those before; update seen ends this"
