@@ -47,7 +47,7 @@ class Switcher:
             return self.give_up("; ".join(troubles), request)
         now = Applications(chosen, runs, request=request.id)
         self.records.keep_applications(now)
-        self._tidy()
+        self.tidy()
         return decisions.confirmed(now, self.here, request)
 
     def give_up(self, reason: str, request: Request) -> Outcome:
@@ -92,13 +92,13 @@ class Switcher:
             changed, _ = decisions.unusable(now, self.here, trouble)
             self.records.keep_applications(changed)
         self.machine.restart()
-        self._tidy()
+        self.tidy()
 
     def _opened(self, program: Application) -> Bundle:
         return bundle.opened(self.places.applications / program.file, self.places.keyring)
 
-    def _tidy(self) -> None:
-        """What neither runs nor is the way back."""
+    def tidy(self) -> None:
+        """Remove what neither runs nor is the way back."""
         now = self.records.applications()
         wanted = {one.file for one in (now.current, now.previous) if one}
         for file in self.places.applications.glob(f"*{bundle.SUFFIX}*"):

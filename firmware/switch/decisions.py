@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Literal
 
 from firmware.switch.records import (
     Application,
@@ -23,22 +24,29 @@ class Here:
     """The system that has been started. `slot`: "" where there are none."""
 
     version: str
-    slot: Slot | str
+    slot: Slot | Literal[""]
     at: float
 
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """What runs from now on: `program` (None: what is built in), and what is remembered."""
+    """What runs from now on: `program` (None: what is built in), and what is remembered. `given_up`: the slot
+    that is not to be started again by itself."""
 
     program: Application | None
     applications: Applications
     trial: Trial | None
+    slots: Slots
     outcomes: tuple[Outcome, ...] = ()
+    given_up: Slot | None = None
 
 
 def at_start(
-    applications: Applications, trial: Trial | None, here: Here, begun: Request | None = None
+    applications: Applications,
+    trial: Trial | None,
+    slots: Slots,
+    here: Here,
+    begun: Request | None = None,
 ) -> Start:
     """When a machine has been switched on. A trial that has been cut short has failed. `begun`: a request
     that nobody has said the outcome of."""
@@ -52,10 +60,14 @@ def at_start(
         outcomes = (confirmed(applications, here, begun),)
     elif begun is not None and (trial is None or trial.id != begun.id):
         outcomes = (_cut_short(begun, here),)
-    if trial is not None and here.slot in ("A", "B") and trial.slot != here.slot:
+    program = program_of(applications, here)
+    if trial is not None and here.slot and trial.slot != here.slot:
         outcomes = (*outcomes, _slot_given_up(trial, here))
-        trial = None
-    return Start(program_of(applications, here), applications, trial, outcomes)
+        left = {slot: version for slot, version in slots.versions.items() if slot != trial.slot}
+        return Start(program, applications, None, replace(slots, versions=left), outcomes, trial.slot)
+    if trial is None and here.slot and slots.answered not in (None, here.slot):
+        outcomes = (*outcomes, _another_slot(slots, here))
+    return Start(program, applications, trial, slots, outcomes)
 
 
 def program_of(applications: Applications, here: Here) -> Application | None:
@@ -122,10 +134,12 @@ def unhealthy(trial: Trial | None, here: Here, troubles: tuple[str, ...]) -> Tri
 
 
 def healthy(trial: Trial | None, slots: Slots, here: Here) -> tuple[Slots, Outcome | None]:
-    """All services answer: what the slots hold now, and what has become of a trial of this one."""
-    versions = {**slots.versions, here.slot: here.version} if here.slot else dict(slots.versions)
-    waits = None if slots.waits == here.slot else slots.waits
-    now = Slots(versions, waits)
+    """All services answer: what the slots hold now, and what has become of a trial of this one. A machine
+    that never had a system update has nothing to remember."""
+    now = slots
+    if slots.versions and here.slot:
+        waits = None if slots.waits == here.slot else slots.waits
+        now = Slots({**slots.versions, here.slot: here.version}, waits, here.slot)
     if trial is None or trial.slot != here.slot:
         return now, None
     outcome = Outcome(
@@ -145,7 +159,7 @@ def healthy(trial: Trial | None, slots: Slots, here: Here) -> tuple[Slots, Outco
 def _cut_short(begun: Request, here: Here) -> Outcome:
     return Outcome(
         id=begun.id,
-        kind="application" if ".app." in begun.file else "system",
+        kind=begun.kind,
         start=here.version,
         end="",
         ok=False,
@@ -153,6 +167,22 @@ def _cut_short(begun: Request, here: Here) -> Outcome:
         reason="the machine was switched off while it was being installed; what ran before runs",
         at=here.at,
         who=begun.who,
+    )
+
+
+def _another_slot(slots: Slots, here: Here) -> Outcome:
+    """Nobody has asked for it."""
+    wanted = slots.answered or ""
+    return Outcome(
+        id="",
+        kind="system",
+        start=slots.versions.get(wanted, ""),
+        end=here.version,
+        ok=False,
+        what="fell back",
+        reason=f"slot {here.slot} was started: slot {wanted} could not be read, or the memory of the boot "
+        "menu was lost; if that was it, go back",
+        at=here.at,
     )
 
 

@@ -152,7 +152,11 @@ class RealMachine:
         _run("rauc", "status", "mark-good")
 
     def prefer(self, slot: Slot) -> None:
-        _run("rauc", "status", "mark-active", f"rootfs.{'AB'.index(slot)}")
+        _run("rauc", "status", "mark-active", _slot(slot))
+
+    def give_up(self, slot: Slot) -> None:
+        _run("rauc", "status", "mark-active", "booted")
+        _run("rauc", "status", "mark-bad", _slot(slot))
 
     def reboot(self) -> None:
         _run("systemctl", "reboot", "--no-block")
@@ -171,6 +175,11 @@ class RealMachine:
             "CALLISTO_CONFIG": f"{state}/callisto.toml",
             "PYTHONDONTWRITEBYTECODE": "1",
         }
+
+
+def _slot(slot: Slot) -> str:
+    """As RAUC names it (`system.conf`)."""
+    return f"rootfs.{'AB'.index(slot)}"
 
 
 def _program(folder: Path) -> tuple[str, ...]:

@@ -51,5 +51,8 @@ class Machine(Protocol):
     def prefer(self, slot: Slot) -> None:
         """It is started first from now on, with tries that are counted."""
 
+    def give_up(self, slot: Slot) -> None:
+        """It is not started by itself any more; the booted one is the first choice again."""
+
     def reboot(self) -> None:
         """Begins it."""

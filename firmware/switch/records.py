@@ -59,10 +59,12 @@ class Trial:
 
 @dataclass(frozen=True, slots=True)
 class Slots:
-    """`versions`: by slot, as far as known. `waits`: the slot that was written and waits for a reboot."""
+    """`versions`: by slot, as far as there is a system to start. `waits`: the slot that was written and waits
+    for a reboot. `answered`: the one whose services answered last."""
 
     versions: Mapping[str, str] = field(default_factory=dict)
     waits: Slot | None = None
+    answered: Slot | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,13 +84,15 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What the supervisor asks for. `do`: install, reboot or back. `file`: a name on the shelf."""
+    """What the supervisor asks for. `do`: install, reboot or back. `file`: a name on the shelf. `kind`: of
+    that file, as far as it can be told; not asked for."""
 
     id: str
     do: str
     file: str = ""
     downgrade: bool = False
     who: str = ""
+    kind: str = "system"
 
 
 class Records:
@@ -135,14 +139,15 @@ class Records:
     def slots(self) -> Slots:
         found = _read(self._folder / "slots.json")
         versions = found.get("versions")
-        waits = found.get("waits")
+        waits, answered = found.get("waits"), found.get("answered")
         return Slots(
             {str(name): str(one) for name, one in versions.items()} if isinstance(versions, dict) else {},
             waits if waits in ("A", "B") else None,
+            answered if answered in ("A", "B") else None,
         )
 
     def keep_slots(self, now: Slots) -> None:
-        self._write("slots.json", {"versions": dict(now.versions), "waits": now.waits})
+        self._write("slots.json", {**asdict(now), "versions": dict(now.versions)})
 
     def outcome(self) -> Outcome | None:
         found = _read(self._folder / "outcome.json")

@@ -27,17 +27,17 @@ class SlotWriter:
         been touched."""
         other = self._other()
         size, sha256 = image_of(opened)
-        slots = self.records.slots()
         # From here on, until it has been proven, there is nothing in the other slot.
-        emptied = {name: one for name, one in slots.versions.items() if name != other}
-        self.records.keep_slots(Slots(emptied, None))
+        mine: Slot = "B" if other == "A" else "A"
+        emptied: dict[str, str] = {mine: self.here.version}
+        self.records.keep_slots(Slots(emptied, None, mine))
         self.machine.write_slot(opened.path, lambda percent: tell("writes the other slot", 25 + percent // 2))
         tell("reads it back", 76)
         self.machine.read_back(other, size, sha256)
         tell("tries the store with it", 82)
         if trouble := self.machine.rehearse_slot(other):
             raise SwitchError(f"its own program refuses: {trouble}")
-        self.records.keep_slots(Slots({**emptied, other: version}, other))
+        self.records.keep_slots(Slots({**emptied, other: version}, other, mine))
         return Outcome(
             request.id, "system", self.here.version, version, True, "installed", "", self.here.at, request.who
         )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from firmware.switch import decisions
@@ -44,9 +45,8 @@ class Verbs:
     def request(self) -> None:
         """Do what the supervisor has asked for. What came of it is its outcome, whatever it is; a request to
         reboot has one when the machine has been started."""
-        request = request_of(self.places.request)
-        last = self._records.outcome()
-        if request is None or (last is not None and last.id == request.id):
+        request = self._asked()
+        if request is None:
             return
         if self._records.applications().trial:
             # Whoever tried it was ended before he could say what came of it.
@@ -55,6 +55,7 @@ class Verbs:
             outcome = self._done(request)
         except (SwitchError, BundleError) as exc:
             outcome = self._refused(request, str(exc))
+            self._switcher.tidy()
         finally:
             self.places.installing.unlink(missing_ok=True)
         if outcome is not None:
@@ -65,7 +66,9 @@ class Verbs:
         records = self._records
         for left in (self.places.installing, *self.places.applications.glob("*.new")):
             left.unlink(missing_ok=True)
-        now = decisions.at_start(records.applications(), records.trial(), self.here, self._begun())
+        now = decisions.at_start(
+            records.applications(), records.trial(), records.slots(), self.here, self._begun()
+        )
         applications, outcomes = now.applications, now.outcomes
         if trouble := self._switcher.begin(now.program):
             applications, outcome = decisions.unusable(applications, self.here, trouble)
@@ -75,6 +78,12 @@ class Verbs:
             records.tell_outcome(outcome)
         if applications != records.applications():
             records.keep_applications(applications)
+        if now.given_up is not None:
+            # The boot menu would come to the same, with one more try of it.
+            with suppress(SwitchError):
+                self.machine.give_up(now.given_up)
+        if now.slots != records.slots():
+            records.keep_slots(now.slots)
         if now.trial is None and records.trial() is not None:
             records.keep_trial(None)
 
@@ -98,10 +107,22 @@ class Verbs:
 
     def _begun(self) -> Request | None:
         """What was being installed when the machine was switched off."""
+        request = self._asked()
+        return request if request and self._records.progress_of() == request.id else None
+
+    def _asked(self) -> Request | None:
+        """What has been asked for, and has no outcome yet."""
         request, last = request_of(self.places.request), self._records.outcome()
         if request is None or (last is not None and last.id == request.id):
             return None
-        return request if self._records.progress_of() == request.id else None
+        return replace(request, kind=self._kind(request.file))
+
+    def _kind(self, name: str) -> str:
+        """By what it says of itself; by its name when that cannot be known any more."""
+        try:
+            return sheet.of_bundle(bundle.opened(self.places.shelf / name, self.places.keyring)).kind
+        except BundleError:
+            return "application" if ".app." in name else "system"
 
     def _done(self, request: Request) -> Outcome | None:
         match request.do:
@@ -124,8 +145,7 @@ class Verbs:
         if "/" in name or name.startswith(".") or not name.endswith(bundle.SUFFIX):
             raise SwitchError(f"{name[:60]!a} is no name of an update")
         tell("copies it", 2)
-        source = self.places.shelf / name
-        kind = sheet.of_bundle(bundle.opened(source, self.places.keyring)).kind
+        source, kind = self.places.shelf / name, request.kind
         target = self.places.installing if kind == "system" else self.places.applications / name
         opened = bundle.opened(copied(source, target), self.places.keyring)
         tell("checks every byte of it", 10)
@@ -155,7 +175,14 @@ class Verbs:
             raise SwitchError(verdict.reason)
 
     def _refused(self, request: Request, reason: str) -> Outcome:
-        kind = "application" if ".app." in request.file else "system"
         return Outcome(
-            request.id, kind, self.here.version, "", False, "refused", reason, self.here.at, request.who
+            request.id,
+            request.kind,
+            self.here.version,
+            "",
+            False,
+            "refused",
+            reason,
+            self.here.at,
+            request.who,
         )

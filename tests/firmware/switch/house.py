@@ -164,6 +164,12 @@ class House:
         self.good.add(slot)
         self.step()
 
+    def give_up(self, slot: Slot) -> None:
+        self.step()
+        self.preferred, self.tries = self.booted, 0
+        self.good.discard(slot)
+        self.step()
+
     def reboot(self) -> None:
         self.rebooting = True
 

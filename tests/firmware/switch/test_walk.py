@@ -89,6 +89,8 @@ def test_an_application_whose_own_program_refuses_the_store_changes_nothing(
     assert told.what == "refused"
     assert "it cannot read this store" in told.reason
     assert house.serves == served == OLD
+    assert not list(house.places.applications.iterdir())
+    assert not house.opened
 
 
 def test_back_is_to_the_application_before_and_then_to_the_one_built_in(
@@ -138,6 +140,7 @@ def test_a_system_runs_after_the_reboot_and_is_confirmed_then(house: House, syst
     assert (told.id, told.what, told.start, told.end) == ("2", "confirmed", OLD, NEW)
     assert (house.serves, house.booted) == (NEW, "B")
     assert house.records.slots().versions == {"A": OLD, "B": NEW}
+    assert house.records.slots().answered == "B"
 
 
 def test_a_system_that_does_not_answer_is_given_up_after_two_tries_with_the_reason(
@@ -152,8 +155,32 @@ def test_a_system_that_does_not_answer_is_given_up_after_two_tries_with_the_reas
     assert (told.id, told.what, told.start, told.end) == ("2", "fell back", NEW, OLD)
     assert "shell: no answer" in told.reason
     assert (house.serves, house.booted) == (OLD, "A")
+    assert house.preferred == "A"
     house.boot_until_it_rests()
     assert house.booted == "A"
+    house.ask("back", number=3)
+    told = house.records.outcome()
+    assert told is not None
+    assert (told.what, "to go back to" in told.reason) == ("refused", True)
+
+
+def test_a_boot_menu_that_has_lost_its_memory_starts_the_old_system_and_says_so(
+    house: House, system: Path
+) -> None:
+    house.ask("install", lay(system, house))
+    house.ask("reboot", number=2)
+    house.boot_until_it_rests()
+    house.preferred = "A"
+    house.boot_until_it_rests()
+    told = house.records.outcome()
+    assert told is not None
+    assert (told.what, told.start, told.end) == ("fell back", NEW, OLD)
+    assert "memory of the boot menu" in told.reason
+    house.boot_until_it_rests()
+    assert house.records.outcome() == told
+    house.ask("back", number=3)
+    house.boot_until_it_rests()
+    assert house.serves == NEW
 
 
 def test_the_system_before_is_gone_back_to(house: House, system: Path) -> None:
