@@ -48,9 +48,10 @@ def packed(recipe: Recipe, stages: Stages, source: Path, key: str) -> Path:
 
     def make(folder: Path, _tell: Callable[[str], None]) -> None:
         when = ("-mkfs-time", str(recipe.epoch), "-all-time", str(recipe.epoch))
-        plain = ("-noappend", "-no-xattrs", "-no-progress", "-quiet", "-all-root", "-keep-as-directory")
+        plain = ("-noappend", "-no-xattrs", "-no-progress", "-quiet")
+        owned = ("-all-root", "-root-mode", "755", "-keep-as-directory")
         squashed = (source / FOLDER, folder / FILE)
-        run([program("mksquashfs", "squashfs-tools"), *squashed, *HOW, level, *when, *plain])
+        run([program("mksquashfs", "squashfs-tools"), *squashed, *HOW, level, *when, *plain, *owned])
 
     name = f"application{'-fast' if recipe.fast else ''}"
     return stages.made(name, "application", digest(Path(__file__), key, level, recipe.epoch), make) / FILE

@@ -76,6 +76,7 @@ def test_an_application_holds_its_program_and_is_the_same_twice(tmp_path: Path, 
     unsquashfs = needs.program("unsquashfs", "squashfs-tools")
     listed = subprocess.run((unsquashfs, "-lls", one.path), capture_output=True, text=True, check=True).stdout
     assert "venv/bin/python -> /usr/bin/python3.11" in listed
+    assert "drwxr-xr-x" in next(line for line in listed.splitlines() if line.endswith(" squashfs-root"))
     assert all("root/root" in line for line in listed.splitlines() if line[:1] in ("d", "-", "l"))
 
 
