@@ -106,10 +106,11 @@ class Updates:
 
     def facts(self) -> Mapping[str, object]:
         """For the status, as known last; never waits."""
-        now = self._state
-        under_way = {"what": now.what, "name": now.name, "doing": now.doing, "percent": now.percent}
+        now, under_way = self._state, None
+        if now is not None and not now.done:
+            under_way = {"what": now.what, "name": now.name, "doing": now.doing, "percent": now.percent}
         plan = {"name": self._plan.name, "at": self._plan.at.isoformat()} if self._plan else None
-        return {**self._facts, "under_way": under_way if now and not now.done else None, "planned": plan}
+        return {**self._facts, "under_way": under_way, "planned": plan}
 
     # What is there
 

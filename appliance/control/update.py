@@ -115,7 +115,7 @@ class ControlUpdates:
     async def seen(self, actor: Actor) -> None:
         await self._request("update_seen", **_who(actor))
 
-    async def _begun(self, asked: str, actor: Actor, **args: object) -> UpdateState:
+    async def _begun(self, asked: str, actor: Actor, **args: Any) -> UpdateState:
         return _state((await self._request(asked, **_who(actor), **args)).get("state"))
 
     async def _request(self, asked: str, within: float = WITHIN, **args: object) -> dict[str, Any]:
@@ -227,7 +227,7 @@ def _refusals() -> Iterator[None]:
         raise RefusedError(exc.message, exc.hint) from exc
 
 
-def _who(actor: Actor) -> dict[str, object]:
+def _who(actor: Actor) -> dict[str, Any]:
     return {"user": actor.user, "address": actor.address, "channel": actor.channel}
 
 
@@ -281,7 +281,7 @@ def _state(found: object) -> UpdateState:
     if not isinstance(found, Mapping):
         raise SystemUnavailableError("it does not tell how far the update is")
     known: tuple[What, ...] = get_args(What)
-    what = next((each for each in known if each == found.get("what")), "install")
+    what: What = next((each for each in known if each == found.get("what")), "install")
     return UpdateState(
         int(number(found, "number") or 0), what, text(found, "name"), text(found, "who"),
         _time(found.get("began")), text(found, "doing"), int(number(found, "percent") or 0),

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal, cast, get_args
+from typing import Any, cast, get_args
 
 from db.variables.states import Actor, Channel
 from db.whole import read_json, write_json
@@ -112,4 +112,4 @@ def _read(path: Path, form: type[Job | Plan | Told], *times: str) -> Job | Plan 
 
 def _channel(name: str) -> Channel:
     known: tuple[Channel, ...] = get_args(Channel)
-    return next((each for each in known if each == name), cast(Literal["system"], "system"))
+    return next((each for each in known if each == name), "system")

@@ -4,7 +4,7 @@ files to read (docs/decisions/0019). What cannot be read is not known."""
 from __future__ import annotations
 
 import json
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -44,7 +44,7 @@ class Systems:
 class Unit:
     """How the unit is started, and whether it is at work."""
 
-    start: Callable[[], Awaitable[None]]
+    start: Callable[[], Coroutine[Any, Any, None]]
     works: Callable[[], Awaitable[bool]]
 
 
