@@ -16,7 +16,7 @@ from pathlib import Path
 from firmware.build import bundle, keys
 from firmware.build.environment import FOLDER
 from firmware.build.keys import Keys
-from firmware.build.recipe import PYTHON, Recipe
+from firmware.build.recipe import PRODUCT, PYTHON, Recipe
 from firmware.update.bundle import SUFFIX
 from firmware.update.sheet import Kind
 from firmware.update.verity import BLOCK
@@ -64,7 +64,7 @@ class Releases:
         with self._changed(version, changes) as root:
             slot = self._packed(root)
             try:
-                return bundle.system(self._recipe(version), slot, self.signed, self._path("system", version))
+                return bundle.system(self._recipe(version), slot, self.signed, self._path(version, ""))
             finally:
                 slot.unlink()
 
@@ -72,7 +72,7 @@ class Releases:
         with self._changed(version, changes) as root:
             payload = self._packed(root / PLACE)
             try:
-                output = self._path("application", version)
+                output = self._path(version, ".app")
                 return bundle.application(self._recipe(version), payload, self.signed, output)
             finally:
                 payload.unlink()
@@ -85,7 +85,7 @@ class Releases:
         payload.write_bytes(os.urandom(64 * BLOCK))
         signer, name = by or self.signed, "-foreign" if by else ""
         images = {"image.rootfs": {"sha256": "0" * 64, "size": "0", "filename": bundle.IMAGE}}
-        output = self.folder / f"hollow-{kind}-{version}{name}{SUFFIX}"
+        output = self.folder / f"hollow-{version}{name}{'.app' if kind == 'application' else ''}{SUFFIX}"
         given = replace(what, base=base or what.base)
         return bundle.made(given, payload, images if kind == "system" else {}, signer, output)
 
@@ -96,8 +96,8 @@ class Releases:
     def _recipe(self, version: str) -> Recipe:
         return Recipe(version, "cloud", True, EPOCH, f"{version}, for trying")
 
-    def _path(self, kind: Kind, version: str) -> Path:
-        return self.folder / f"{kind}-{version}{SUFFIX}"
+    def _path(self, version: str, kind: str) -> Path:
+        return self.folder / f"{PRODUCT}-{version}{kind}{SUFFIX}"
 
     @contextmanager
     def _changed(self, version: str, changes: tuple[Change, ...]) -> Iterator[Path]:

@@ -1,0 +1,330 @@
+"""Updates of the image in a virtual machine: good ones, broken ones, refused ones, and a power that fails."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import sqlite3
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from firmware import gpt
+from firmware.release import running
+from tests.image import releases as made
+from tests.image import stocked
+from tests.image.conftest import Built
+from tests.image.probes import Probes
+from tests.image.releases import Releases
+from tests.image.vm import LOOK_EVERY, Machine, edit_boot, machine
+from tests.journeys.telnet_admin import PROMPT, TelnetAdmin
+from tests.journeys.waiting import eventually
+
+pytestmark = [pytest.mark.image, pytest.mark.timeout(2400)]
+
+SLOW = 600.0
+"""Seconds for anything that a real machine does in some ten."""
+SQUASHFS = b"hsqs"
+OUTAGE = 120.0
+"""The mark is 2 seconds on a real machine; an emulated one takes most of this to load the program."""
+
+
+class Admin(TelnetAdmin):
+    """Logged in. `told`: what he has been told at his login."""
+
+    def __init__(self, one: Machine) -> None:
+        super().__init__(one.telnet, within_s=SLOW)
+        self.read_to("Username: ")
+        self.type("admin")
+        self.read_to("Password: ")
+        self.type(stocked.PASSWORD)
+        self.told = " ".join(self.read_to(PROMPT).split())
+
+    def facts(self, line: str) -> Any:
+        said = self.command(f"{line} | json")
+        begin = min(at for at in (said.find("["), said.find("{")) if at >= 0)
+        return json.JSONDecoder().raw_decode(said[begin:])[0]
+
+
+def login(one: Machine) -> Admin:
+    """As soon as somebody may: services start anew."""
+
+    def tried() -> Admin | None:
+        try:
+            return Admin(one)
+        except (OSError, AssertionError):
+            return None
+
+    found = eventually(tried, within_s=SLOW, every_s=2)
+    assert found is not None
+    return found
+
+
+def outcome(one: Machine, version: str, what: str) -> dict[str, Any]:
+    """What became of the last update, when it is known."""
+
+    def known() -> dict[str, Any] | None:
+        with login(one) as admin:
+            last = (admin.facts("update history") or [{}])[0]
+        return last if last.get("what") == what and version in (last["start"], last["end"]) else None
+
+    found = eventually(known, within_s=SLOW, every_s=5)
+    assert found is not None
+    return found
+
+
+def intact(one: Machine) -> None:
+    with login(one) as admin:
+        assert "Sales" in admin.command("show groups")
+
+
+def version_of(one: Machine) -> str:
+    with login(one) as admin:
+        return str(admin.facts("show info")["product"]["version"])
+
+
+def slots(one: Machine) -> tuple[str, str]:
+    """What lies in A and B."""
+
+    def content(name: str) -> str:
+        with one.disk.open("rb") as disk:
+            part = gpt.read(disk.read(gpt.FIRST_USABLE * gpt.SECTOR)).named(name)
+            disk.seek(part.start)
+            whole = hashlib.sha256()
+            for _ in range(part.size >> 20):
+                whole.update(disk.read(1 << 20))
+        return whole.hexdigest()
+
+    return content("rootfs-a"), content("rootfs-b")
+
+
+def begins(one: Machine, name: str) -> bytes:
+    with one.disk.open("rb") as disk:
+        disk.seek(gpt.read(disk.read(gpt.FIRST_USABLE * gpt.SECTOR)).named(name).start)
+        return disk.read(4)
+
+
+def sound(one: Machine, folder: Path) -> None:
+    """The file system and the store of a machine that is off, as other programs see them."""
+    with one.disk.open("rb") as disk:
+        data = gpt.read(disk.read(gpt.FIRST_USABLE * gpt.SECTOR)).named("data")
+    copy, found = folder / "data", folder / "found"
+    argv = ["dd", f"if={one.disk}", f"of={copy}", "bs=1M", f"skip={data.start >> 20}", "conv=sparse"]
+    subprocess.run([*argv, f"count={data.size >> 20}", "status=none"], check=True)
+    replayed = subprocess.run(["e2fsck", "-fy", copy], capture_output=True, text=True, check=False)
+    assert replayed.returncode in (0, 1), replayed.stdout + replayed.stderr
+    found.mkdir()
+    for name in ("store.db", "store.db-wal"):
+        subprocess.run(["debugfs", "-R", f"dump /callisto/{name} {found / name}", copy], check=True)
+    with closing(sqlite3.connect(found / "store.db")) as store:
+        assert store.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+        assert store.execute("SELECT name FROM groups").fetchall() == [("Sales",)]
+
+
+@pytest.fixture(scope="module")
+def good(releases: Releases) -> Path:
+    return releases.system("0.2.0")
+
+
+@pytest.fixture(scope="module")
+def refused(releases: Releases) -> dict[str, Path]:
+    whole = releases.hollow("0.2.1")
+    return {
+        "tampered": made.tampered(whole),
+        "truncated": made.truncated(whole),
+        "foreign": releases.foreign("0.2.2"),
+        "older": releases.hollow("0.0.9"),
+        "other system": releases.hollow("0.2.3", "application", base="debian13-python3.13"),
+    }
+
+
+@pytest.fixture(scope="module")
+def applications(releases: Releases) -> tuple[Path, Path]:
+    """A good one, and one whose shell dies."""
+    return releases.application("0.1.1"), releases.application("0.1.2", made.shell_dies)
+
+
+@pytest.fixture(scope="module")
+def in_use(image: Built, refused: dict[str, Path], applications: tuple[Path, Path]) -> Iterator[Machine]:
+    """An office, and updates on its shelf. What is done to it leaves it as good as it was."""
+    shelf = (*refused.values(), *applications)
+    with machine(image.disk, prepare=partial(stocked.stock, updates=shelf)) as one:
+        one.until_banner()
+        yield one
+
+
+@pytest.mark.parametrize(
+    ("which", "because"),
+    [
+        ("tampered", "not what was signed"),
+        ("truncated", "not all of one"),
+        ("foreign", "not signed by whom it has to be"),
+        ("older", "older than"),
+        ("other system", "debian13"),
+    ],
+)
+def test_what_nobody_may_install_is_refused_with_the_reason_and_touches_no_slot(
+    in_use: Machine, refused: dict[str, Path], which: str, because: str
+) -> None:
+    with login(in_use) as admin:
+        before = slots(in_use)
+        said = admin.command(f"update install {refused[which].name} force")
+        print(f"\n{which}: {said}")
+        assert because in " ".join(said.split())
+        assert slots(in_use) == before
+    intact(in_use)
+
+
+def test_an_application_update_runs_after_seconds_without_a_reboot(
+    in_use: Machine, applications: tuple[Path, Path]
+) -> None:
+    started = in_use.starts()
+    with Probes(in_use) as probes, login(in_use) as admin:
+        eventually(lambda: probes.all_answered_since(0), within_s=SLOW)
+        admin.type(f"update install {applications[0].name} force")
+        print(f"\n{outcome(in_use, '0.1.1', 'confirmed')}")
+        asked = time.monotonic()
+        eventually(lambda: probes.all_answered_since(asked), within_s=SLOW)
+    print(f"not served, emulated: {probes.outages()}")
+    assert version_of(in_use) == "0.1.1"
+    assert in_use.starts() == started
+    assert max(probes.outages().values()) <= OUTAGE
+    intact(in_use)
+
+
+def test_an_application_that_does_not_answer_is_taken_back_by_itself(
+    in_use: Machine, applications: tuple[Path, Path]
+) -> None:
+    before = version_of(in_use)
+    with login(in_use) as admin:
+        admin.type(f"update install {applications[1].name} force")
+        found = outcome(in_use, "0.1.2", "fell back")
+    assert "shell" in found["reason"]
+    assert version_of(in_use) == before
+    with login(in_use) as admin:
+        print(f"\n{admin.told}")
+        assert "0.1.2" in admin.told
+        assert f"{before} runs again" in admin.told
+    intact(in_use)
+
+
+def test_a_system_update_starts_from_the_other_slot_and_finds_the_store(
+    image: Built, good: Path, tmp_path: Path
+) -> None:
+    with machine(image.disk, prepare=partial(stocked.stock, updates=(good,))) as one:
+        one.until_banner()
+        with login(one) as admin:
+            said = admin.command(f"update install {good.name} force")
+            assert "0.2.0 is installed" in said
+            assert one.starts() == "A"
+            admin.type("update reboot force")
+        one.until_started("AB")
+        found = outcome(one, "0.2.0", "confirmed")
+        assert (found["ok"], found["start"]) == (True, running().version)
+        with login(one) as admin:
+            print(f"\n{admin.told}")
+            assert "0.2.0" in admin.told
+            admin.command("update seen")
+        with login(one) as admin:
+            assert "Update from" not in admin.told
+        assert version_of(one) == "0.2.0"
+        intact(one)
+        menu = one.boot_menu()
+        assert (menu["ORDER"].split()[0], menu["B_OK"], menu["B_TRY"]) == ("B", "1", "0")
+        one.power_cut()
+        sound(one, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("change", "starts"),
+    [
+        pytest.param(made.shell_dies, "ABBA", id="a service dies"),
+        pytest.param(made.nothing_to_start_from, "ABBA", id="the kernel gives up"),
+        pytest.param(made.kernel_is_none, "ABA", id="there is no kernel"),
+    ],
+)
+def test_a_system_that_does_not_come_up_falls_back_and_says_so_at_the_login(
+    image: Built, releases: Releases, change: made.Change, starts: str, tmp_path: Path
+) -> None:
+    broken = releases.system("0.3.0", change)
+    with machine(image.disk, prepare=partial(stocked.stock, updates=(broken,))) as one:
+        one.until_banner()
+        with login(one) as admin:
+            assert "is installed" in admin.command(f"update install {broken.name} force")
+            admin.type("update reboot force")
+        one.until_started(starts, within=2 * SLOW)
+        with login(one) as admin:
+            print(f"\n{admin.told}")
+            assert "0.3.0" in admin.told
+            assert f"{running().version} runs again" in admin.told
+            if change is made.shell_dies:
+                assert "shell" in admin.told
+        assert version_of(one) == running().version
+        intact(one)
+        one.power_cut()
+        sound(one, tmp_path)
+
+
+def test_a_machine_whose_power_fails_at_any_point_of_an_update_starts_and_says_what_happened(
+    image: Built, good: Path, tmp_path: Path
+) -> None:
+    with machine(image.disk, prepare=partial(stocked.stock, updates=(good,))) as one:
+        one.until_banner()
+
+        with login(one) as admin:
+            admin.type(f"update install {good.name} force")
+            admin.read_to("copies it")
+            one.power_cut()
+        one.power_on()
+        one.until_started("AA")
+        _says_that_it_was_cut(one)
+
+        with login(one) as admin:
+            admin.type(f"update install {good.name} force")
+            until_written(one)
+            one.power_cut()
+        one.power_on()
+        one.until_started("AAA")
+        _says_that_it_was_cut(one)
+
+        with login(one) as admin:
+            assert "is installed" in admin.command(f"update install {good.name} force")
+            admin.type("update reboot force")
+        one.until_started("AAAB")
+        one.power_cut()
+        one.power_on()
+        one.until_started("AAABB")
+        assert outcome(one, "0.2.0", "confirmed")["ok"]
+        intact(one)
+
+        one.power_cut()
+        edit_boot(one.disk, tmp_path, "grubenv", lambda _content: b"")
+        one.power_on()
+        one.until_started("AAABBA")
+        one.until_banner()
+        intact(one)
+        assert re.search("boot menu|grubenv", one.console())
+        one.power_cut()
+        sound(one, tmp_path)
+
+
+def _says_that_it_was_cut(one: Machine) -> None:
+    one.until_banner()
+    with login(one) as admin:
+        print(f"\n{admin.told}")
+        assert "switched off while it was being installed" in admin.told
+        admin.command("update seen")
+    assert version_of(one) == running().version
+    intact(one)
+
+
+def until_written(one: Machine) -> None:
+    """The first bytes of the update are in the other slot."""
+    eventually(lambda: begins(one, "rootfs-b") == SQUASHFS, within_s=SLOW, every_s=LOOK_EVERY)
