@@ -5,10 +5,14 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 from collections.abc import Callable
+from contextlib import suppress
 
-from appliance.demo.local import LocalAppliance
+import pytest
+
+from appliance.demo.local import HOST, LocalAppliance
 from appliance.demo.phones import call, end
 from tests import needs
 from tests.journeys.conftest import Stage
@@ -108,3 +112,49 @@ def test_a_supervisor_killed_while_it_restores_comes_back_with_one_of_the_two_st
         value = admin.command("show variables | match gTimeServer")
         assert ("ntp2.example.org" in value) is not is_restored
         assert "is good" in admin.command("backup plain")  # nothing holds anything any more
+
+
+@pytest.mark.timeout(300)
+def test_a_restored_state_that_does_not_answer_goes_again_by_itself(appliance: Make) -> None:
+    """Another program takes the port of the web server while that is stopped."""
+    needs.pjsua2()
+    one = appliance()
+    one.start()
+    router = one.service("router")["pid"]
+    job = one.state / "restore" / "job.json"
+
+    def step() -> str:
+        return str(json.loads(job.read_text())["step"]) if job.exists() else ""
+
+    with TelnetAdmin(one.telnet_port, 120) as admin, socket.socket() as thief:
+        admin.login("admin", one.password)
+        admin.command("set gTimeServer ntp1.example.org")
+        assert "is good" in admin.command("backup plain")
+        admin.command("set gTimeServer ntp2.example.org")
+        thief.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+
+        def steal() -> bool:
+            with suppress(OSError):
+                thief.bind((HOST, one.web_port))
+                thief.listen()
+                return True
+            return False
+
+        admin.type("restore start last")
+        admin.read_to("Password of the backup, Enter for none: ")
+        admin.type("")
+        admin.read_to(CONFIRM)
+        admin.type("restore")
+        eventually(steal, 60, every_s=0.001)
+        said = admin.read_to(PROMPT)
+        assert "web: no answer" in said
+        assert "the former state is back" in said
+        assert step() == "UNDONE"
+        assert "ntp2.example.org" in admin.command("show variables | match gTimeServer")
+        assert "did not do" in admin.command("show audit")
+        thief.close()
+        eventually(one.ready, 60)
+        assert "the restored state did not do: " in admin.command("restore status")
+        assert "is good" in admin.command("backup plain")  # nothing holds anything any more
+    assert one.service("router")["pid"] == router
+    assert one.service("router")["restarts"] == 0
