@@ -91,6 +91,9 @@ FOR_TEST_IMAGE = (
     Need("gdisk", "the test of its partition table", program="sgdisk"),
     Need("cryptsetup-bin", "the test of every block of an update", program="veritysetup"),
     Need("bmap-tools", "the second opinion on what is written", program="bmaptool"),
+    Need("debsums", "the test that Debian's files are Debian's", program="debsums"),
+    Need("checksec", "the test of how our binaries were built", program="checksec"),
+    Need("lynis", "the number that it has for the root file system", program="lynis"),
 )
 FOR_BENCH = (SIPP, Need("kamailio", "the comparison with Kamailio", program="kamailio"))
 
