@@ -9,7 +9,7 @@ import sqlite3
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import ExitStack, closing
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -41,16 +41,20 @@ class Admin(TelnetAdmin):
 
     def __init__(self, one: Machine) -> None:
         super().__init__(one.telnet, within_s=SLOW)
-        self.read_to("Username: ")
-        self.type("admin")
-        self.read_to("Password: ")
-        self.type(stocked.PASSWORD)
-        self.told = " ".join(self.read_to(PROMPT).split())
+        with ExitStack() as undo:
+            undo.callback(self._socket.close)
+            self.read_to("Username: ")
+            self.type("admin")
+            self.read_to("Password: ")
+            self.type(stocked.PASSWORD)
+            self.told = " ".join(self.read_to(PROMPT).split())
+            undo.pop_all()
 
     def facts(self, line: str) -> Any:
         said = self.command(f"{line} | json")
-        begin = min(at for at in (said.find("["), said.find("{")) if at >= 0)
-        return json.JSONDecoder().raw_decode(said[begin:])[0]
+        begin = re.search(r"[\[{]", said)
+        assert begin, said
+        return json.JSONDecoder().raw_decode(said[begin.start() :])[0]
 
 
 def login(one: Machine) -> Admin:
@@ -71,8 +75,11 @@ def outcome(one: Machine, version: str, what: str) -> dict[str, Any]:
     """What became of the last update, when it is known."""
 
     def known() -> dict[str, Any] | None:
-        with login(one) as admin:
-            last = (admin.facts("update history") or [{}])[0]
+        try:
+            with Admin(one) as admin:
+                last = (admin.facts("update history") or [{}])[0]
+        except (OSError, AssertionError):
+            return None
         return last if last.get("what") == what and version in (last["start"], last["end"]) else None
 
     found = eventually(known, within_s=SLOW, every_s=5)
