@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 from firmware.switch import decisions
 from firmware.switch.decisions import Here
@@ -38,8 +39,7 @@ class Switcher:
         runs = decisions.program_of(before, self.here)
         self.records.keep_applications(Applications(chosen, runs, trial=True, request=request.id))
         tell("starts the services", 60)
-        self.machine.point(program)
-        self.machine.restart()
+        self._restart_from(program)
         tell("waits for their answers", 80)
         troubles = self.machine.troubles(version, ANSWERS_WITHIN)
         if troubles:
@@ -54,7 +54,7 @@ class Switcher:
         """The one before runs again."""
         now = self.records.applications()
         outcome = decisions.fell_back(now, self.here, reason, request=request.id, who=request.who)
-        self._run_instead(without_current(now))
+        self._run_instead(without_current(now), outcome)
         return outcome
 
     def back(self, request: Request) -> Outcome:
@@ -64,34 +64,46 @@ class Switcher:
         if current is None:
             raise SwitchError("the application that the system has built in runs already")
         end = now.previous.version if now.previous else self.here.version
-        self._run_instead(without_current(now))
+        outcome = Outcome(
+            request.id, "application", current.version, end, True, "went back", "", self.here.at, request.who
+        )
+        self._run_instead(without_current(now), outcome)
         troubles = self.machine.troubles(end, ANSWERS_WITHIN)
-        return Outcome(
-            request.id, "application", current.version, end, not troubles, "went back",
-            "; ".join(troubles), self.here.at, request.who,
-        )  # fmt: skip
+        return replace(outcome, ok=False, reason="; ".join(troubles)) if troubles else outcome
 
     def begin(self, program: Application | None) -> str:
         """The services are started from `program` from now on, or from what is built in: then why, or empty
         when that was meant."""
-        trouble = ""
-        folder = self.places.built_in
-        if program is not None:
-            try:
-                folder = self.machine.open_program(self._opened(program))
-            except (BundleError, SwitchError) as exc:
-                trouble = str(exc)
+        folder, trouble = self._folder(program)
         self.machine.point(folder)
         return trouble
 
-    def _run_instead(self, now: Applications) -> None:
-        """Remember it first: a machine that is switched off now starts with that."""
+    def _folder(self, program: Application | None) -> tuple[Path, str]:
+        if program is None:
+            return self.places.built_in, ""
+        try:
+            return self.machine.open_program(self._opened(program)), ""
+        except (BundleError, SwitchError) as exc:
+            return self.places.built_in, str(exc)
+
+    def _restart_from(self, folder: Path) -> None:
+        link = self.places.program
+        runs = link.readlink() if link.is_symlink() else self.places.built_in
+        same_store = self.machine.schema(runs) == self.machine.schema(folder)
+        self.machine.point(folder)
+        self.machine.restart(apart=same_store)
+
+    def _run_instead(self, now: Applications, outcome: Outcome) -> None:
+        """Remember it first: a machine that is switched off now starts with that. And tell it first: a
+        program that meets a store from after its time puts the one from before back, if that was meant."""
+        self.records.tell_outcome(outcome)
         program = decisions.program_of(now, self.here)
         self.records.keep_applications(now)
-        if trouble := self.begin(program):
+        folder, trouble = self._folder(program)
+        if trouble:
             changed, _ = decisions.unusable(now, self.here, trouble)
             self.records.keep_applications(changed)
-        self.machine.restart()
+        self._restart_from(folder)
         self.tidy()
 
     def _opened(self, program: Application) -> Bundle:

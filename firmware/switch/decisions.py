@@ -29,6 +29,16 @@ class Here:
 
 
 @dataclass(frozen=True, slots=True)
+class Remembered:
+    """Of before. `told`: the last outcome."""
+
+    applications: Applications = Applications()
+    trial: Trial | None = None
+    slots: Slots = Slots()
+    told: Outcome | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Start:
     """What runs from now on: `program` (None: what is built in), and what is remembered. `given_up`: the slot
     that is not to be started again by itself."""
@@ -41,19 +51,15 @@ class Start:
     given_up: Slot | None = None
 
 
-def at_start(
-    applications: Applications,
-    trial: Trial | None,
-    slots: Slots,
-    here: Here,
-    begun: Request | None = None,
-) -> Start:
+def at_start(was: Remembered, here: Here, begun: Request | None = None) -> Start:
     """When a machine has been switched on. A trial that has been cut short has failed. `begun`: a request
     that nobody has said the outcome of."""
+    applications, trial, slots, told = was.applications, was.trial, was.slots, was.told
     outcomes: tuple[Outcome, ...] = ()
     if applications.trial and applications.current is not None:
-        request, who = (begun.id, begun.who) if begun else ("", "")
-        outcomes = (fell_back(applications, here, INTERRUPTED, request=request, who=who),)
+        request, who = applications.request, begun.who if begun else ""
+        if told is None or (told.id, told.what) != (request, "fell back"):
+            outcomes = (fell_back(applications, here, INTERRUPTED, request=request, who=who),)
         applications = without_current(applications)
     elif begun is not None and begun.id == applications.request:
         # It had answered; only this was not said any more.

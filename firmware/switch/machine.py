@@ -19,6 +19,8 @@ from firmware.update.bundle import Bundle
 from firmware.update.verity import BLOCK
 
 UNITS = tuple(f"callisto-{name}.service" for name in ("supervisor", "media", "router", "shell", "web"))
+"""The supervisor first."""
+MIGRATIONS = "venv/lib/python3.*/site-packages/db/migrations/versions/v[0-9][0-9][0-9][0-9]_*.py"
 USER = "callisto"
 QUICK, LONG = 60.0, 900.0
 """Seconds: what a program may take that opens something, and one that writes a slot or migrates a store."""
@@ -73,11 +75,15 @@ class RealMachine:
         beside.symlink_to(program)
         beside.replace(link)
 
-    def restart(self) -> None:
+    def schema(self, program: Path) -> str:
+        return max((found.stem[1:5] for found in program.glob(MIGRATIONS)), default="")
+
+    def restart(self, *, apart: bool) -> None:
         _run("systemctl", "reset-failed", *UNITS)
-        # What does not start is found by those who ask whether it answers.
-        with suppress(SwitchError):
-            _run("systemctl", "restart", *UNITS, within=LONG)
+        for units in (UNITS[:1], UNITS[1:]) if apart else (UNITS,):
+            # What does not start is found by those who ask whether it answers.
+            with suppress(SwitchError):
+                _run("systemctl", "restart", *units, within=LONG)
 
     def troubles(self, version: str, within: float) -> tuple[str, ...]:
         asked = ("health", "--within", f"{within:g}", *(("--version", version) if version else ()))

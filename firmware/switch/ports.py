@@ -26,8 +26,12 @@ class Machine(Protocol):
     def point(self, program: Path) -> None:
         """What is started from now on is started from there; all at once, or not at all."""
 
-    def restart(self) -> None:
-        """All services anew; returns when they are ready or have failed."""
+    def schema(self, program: Path) -> str:
+        """Of the store, as that program has it; "" if that cannot be known."""
+
+    def restart(self, *, apart: bool) -> None:
+        """All services anew; returns when they are ready or have failed. `apart`: the supervisor first, while
+        the others go on. That is not to be done when it migrates the store, which nobody may have open."""
 
     def troubles(self, version: str, within: float) -> tuple[str, ...]:
         """What does not answer after `within` seconds, or answers as another version; empty when all is well.

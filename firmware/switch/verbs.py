@@ -9,7 +9,7 @@ from typing import Literal
 from firmware.switch import decisions
 from firmware.switch.application import Switcher
 from firmware.switch.copying import copied
-from firmware.switch.decisions import Here
+from firmware.switch.decisions import Here, Remembered
 from firmware.switch.places import Places
 from firmware.switch.ports import Machine, SwitchError
 from firmware.switch.records import Outcome, Records, Request, request_of
@@ -66,9 +66,8 @@ class Verbs:
         records = self._records
         for left in (self.places.installing, *self.places.applications.glob("*.new")):
             left.unlink(missing_ok=True)
-        now = decisions.at_start(
-            records.applications(), records.trial(), records.slots(), self.here, self._begun()
-        )
+        was = Remembered(records.applications(), records.trial(), records.slots(), records.outcome())
+        now = decisions.at_start(was, self.here, self._begun())
         applications, outcomes = now.applications, now.outcomes
         if trouble := self._switcher.begin(now.program):
             applications, outcome = decisions.unusable(applications, self.here, trouble)

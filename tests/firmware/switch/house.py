@@ -35,7 +35,7 @@ def bundle_of(kind: Kind, version: str, keys: Keys, path: Path, base: str = BASE
     """Signed and whole; its payload is nothing that could be mounted."""
     payload = f"{kind} {version} ".encode() * 1000
     payload += bytes(-len(payload) % verity.BLOCK)
-    found, tree = verity.made(BytesIO(payload), len(payload), b"salt" * 8)  # type: ignore[arg-type]
+    found, tree = verity.made(BytesIO(payload), len(payload), b"salt" * 8)
     described = Sheet(
         kind=kind, version=version, built_at=datetime.fromtimestamp(AT, UTC), compatible=COMPATIBLE[kind],
         base=base, schema="0005", oldest_schema="0001", kernel="", restart=RESTARTS[kind], outage_s=2.0,
@@ -69,10 +69,13 @@ class House:
     folder: Path
     slots: dict[str, str] = field(default_factory=lambda: {"A": OLD, "B": ""})
     good: set[str] = field(default_factory=lambda: {"A"})
-    preferred: str = "A"
-    booted: str = "A"
+    preferred: Slot = "A"
+    booted: Slot = "A"
     broken: set[str] = field(default_factory=set)
     refusing: set[str] = field(default_factory=set)
+    schemas: dict[str, str] = field(default_factory=dict)
+    """By version, where it is not 0005."""
+    restarted_apart: bool = False
     opened: dict[Path, str] = field(default_factory=dict)
     serves: str = ""
     """The version of the services that run."""
@@ -121,11 +124,17 @@ class House:
         self.places.program.symlink_to(program)
         self.step()
 
-    def restart(self) -> None:
+    def schema(self, program: Path) -> str:
+        return self.schemas.get(self._version(program), "0005")
+
+    def restart(self, *, apart: bool) -> None:
+        self.restarted_apart = apart
         self.step()
-        program = self.places.program.readlink()
-        self.serves = self.slots[self.booted] if program == self.places.built_in else self.opened[program]
+        self.serves = self._version(self.places.program.readlink())
         self.step()
+
+    def _version(self, program: Path) -> str:
+        return self.slots[self.booted] if program == self.places.built_in else self.opened[program]
 
     def troubles(self, version: str, within: float) -> tuple[str, ...]:
         self.step()
@@ -182,13 +191,12 @@ class House:
         self.places.program.unlink(missing_ok=True)
         self.places.program.symlink_to(self.places.built_in)
         if self.tries >= 2:
-            other = "B" if self.preferred == "A" else "A"
-            self.preferred, self.tries = other, 0
+            self.preferred, self.tries = "B" if self.preferred == "A" else "A", 0
         self.booted = self.preferred
         self.tries += 1
         if self.places.records.exists() and any(self.places.records.glob("*.json")):
             self.verbs.start()
-        self.restart()
+        self.restart(apart=False)
         if self.serves in self.broken:
             self.verbs.unhealthy()
         else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -30,10 +31,11 @@ def system(keys: Keys, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(autouse=True, scope="module")
-def _signatures_looked_at_once() -> Iterator[None]:
-    """A program is started for each."""
+def _quick() -> Iterator[None]:
+    """A program is started for each signature; and what the power takes here was written long ago."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(signature, "verify_attached", functools.cache(signature.verify_attached))
+        patch.setattr(os, "fsync", lambda _handle: None)
         yield
 
 
@@ -65,6 +67,15 @@ def test_an_application_runs_from_its_bundle_and_after_each_start(house: House, 
     house.boot_until_it_rests()
     assert house.serves == NEW
     assert house.records.outcome() == told
+
+
+@pytest.mark.parametrize(("schema", "apart"), [("0005", True), ("0006", False)])
+def test_services_go_on_while_the_supervisor_starts_unless_it_migrates_the_store(
+    house: House, application: Path, schema: str, apart: bool
+) -> None:
+    house.schemas = {NEW: schema}
+    house.ask("install", lay(application, house))
+    assert house.restarted_apart is apart
 
 
 def test_an_application_that_does_not_answer_is_gone_back_from(house: House, application: Path) -> None:
