@@ -32,10 +32,10 @@ class Here:
 class Remembered:
     """Of before. `told`: the last outcome."""
 
-    applications: Applications = Applications()
-    trial: Trial | None = None
-    slots: Slots = Slots()
-    told: Outcome | None = None
+    applications: Applications
+    trial: Trial | None
+    slots: Slots
+    told: Outcome | None
 
 
 @dataclass(frozen=True, slots=True)
