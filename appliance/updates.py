@@ -28,6 +28,7 @@ from appliance.updating.telling import Telling
 from db.errors import StoreError
 from db.variables.states import Actor
 from firmware.image_file import KEYRINGS
+from firmware.release import running as release
 from firmware.update.bundle import BundleError
 from firmware.update.judging import Running, judged
 from firmware.update.machine import here
@@ -44,6 +45,7 @@ from shell.update_ports import (
 log = logging.getLogger(__name__)
 
 TOPIC = "updates"
+CHECKOUT = Path(__file__).resolve().parent.parent
 LOOK_EVERY = 0.25
 LOOKS = 8
 """After a start of the machine: how often nothing is on trial, and nothing came of it, until that is so."""
@@ -289,7 +291,7 @@ class Updates:
     async def _came(self, begun: UpdateState, actor: Actor, found: Found) -> None:
         assert found.sheet is not None
         said = f"{found.name} ({found.sheet.kind} {found.sheet.version}) is here, and good"
-        self._see(words.done(begun, said, f"update show {found.name} tells what it would do"))
+        self._see(words.done(begun, said, "update list shows what it would do"))
         await self._note(actor, f"added: {found.name}, {found.sheet.kind} {found.sheet.version}")
         with suppress(OSError):
             await self.listed()
@@ -570,7 +572,9 @@ def _shown(at: datetime) -> str:
 
 
 def _keyring() -> Path:
-    return next((one for one in KEYRINGS if one.is_file()), KEYRINGS[0])
+    """The machine's; in a checkout, that of the updates it has built, where the machine has none."""
+    own = (CHECKOUT / "build/keys/ca.pem",) if release().from_checkout else ()
+    return next((one for one in (*KEYRINGS, *own) if one.is_file()), KEYRINGS[0])
 
 
 def _taken(task: asyncio.Task[Found | None]) -> None:
