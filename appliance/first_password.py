@@ -2,22 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import hmac
-import logging
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from appliance.first_start import furnish, generated_password
 from db.office import FIRST_ADMINISTRATOR
-from db.variables.states import Actor
-
-if TYPE_CHECKING:
-    from db.store import Store
-
-log = logging.getLogger(__name__)
 
 
 class FirstPassword:
@@ -56,36 +46,6 @@ class FirstPassword:
         with contextlib.suppress(FileNotFoundError):
             self._file.unlink()
             _sync(self._file.parent)
-
-
-def furnish_machine(store: Store, first: FirstPassword, given: str | None) -> None:
-    """As `furnish`, on a machine that has nothing but its console: the password stands in a file before it is
-    in force. `given`: one that need not be changed. Raises StoreError, OSError."""
-    if given is not None:
-        furnish(store, given)
-        return
-    kept = first.text()
-    password = kept or generated_password()
-    if kept is None:
-        first.keep(password)
-    furnish(store, password)
-    if not store.accounts.verify(FIRST_ADMINISTRATOR, password):
-        first.forget()  # there has long been an administrator
-
-
-class ShellFirstPassword:
-    """Fulfils `shell.ports.FirstPassword`."""
-
-    def __init__(self, store: Store, first: FirstPassword) -> None:
-        self._store = store
-        self._first = first
-
-    def is_it(self, user: str, password: str) -> bool:
-        return self._first.is_it(user, password)
-
-    async def change(self, user: str, password: str, actor: Actor) -> None:
-        await asyncio.to_thread(self._store.accounts.set_password, user, password, actor)
-        await asyncio.to_thread(self._first.forget)
 
 
 def _sync(folder: Path) -> None:

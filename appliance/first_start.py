@@ -10,6 +10,7 @@ from db.office import FIRST_ADMINISTRATOR
 from db.variables.states import Actor
 
 if TYPE_CHECKING:
+    from appliance.first_password import FirstPassword
     from db.store import Store
 
 log = logging.getLogger(__name__)
@@ -29,6 +30,21 @@ def furnish(store: Store, password: str | None) -> str | None:
     if made:
         log.info("first start: %s is the administrator", FIRST_ADMINISTRATOR)
     return new if made and password is None else None
+
+
+def furnish_machine(store: Store, first: FirstPassword, given: str | None) -> None:
+    """As `furnish`, on a machine that has nothing but its console: the password stands in a file before it is
+    in force. `given`: one that need not be changed. Raises StoreError, OSError."""
+    if given is not None:
+        furnish(store, given)
+        return
+    kept = first.text()
+    password = kept or generated_password()
+    if kept is None:
+        first.keep(password)
+    furnish(store, password)
+    if not store.accounts.verify(FIRST_ADMINISTRATOR, password):
+        first.forget()  # there has long been an administrator
 
 
 def _is_new(store: Store) -> bool:

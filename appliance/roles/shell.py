@@ -18,7 +18,8 @@ from appliance.control.system import ControlSystem
 from appliance.control.targets import ControlTargets
 from appliance.control.trace_client import ControlTrace
 from appliance.control.update import ControlUpdates
-from appliance.first_password import FirstPassword, ShellFirstPassword
+from appliance.first_login import ShellFirstPassword
+from appliance.first_password import FirstPassword
 from appliance.preflight import banner
 from appliance.rehearsal import TableRehearsal
 from appliance.roles.service import Backing, Running, run

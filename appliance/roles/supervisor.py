@@ -14,8 +14,8 @@ from pathlib import Path
 
 from appliance import logs, welcome
 from appliance.config import PREFIX, Config, ConfigError
-from appliance.first_password import FirstPassword, furnish_machine
-from appliance.first_start import furnish
+from appliance.first_password import FirstPassword
+from appliance.first_start import furnish, furnish_machine
 from appliance.logs import Outlet
 from appliance.preflight import banner, check_certificates, check_ports
 from appliance.roles.clock import host_clock

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from appliance.first_password import FirstPassword, ShellFirstPassword, furnish_machine
+from appliance.first_login import ShellFirstPassword
+from appliance.first_password import FirstPassword
+from appliance.first_start import furnish_machine
 from db.office import FIRST_ADMINISTRATOR
 from db.prepare import prepare
 from db.store import Store
