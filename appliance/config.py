@@ -80,6 +80,9 @@ class Config:
     media_port: int
     rtp_ports: range
     web_port: int
+    web_tls_port: int
+    web_tls_certificate: Path | None
+    web_tls_key: Path | None
     state: Path
     store_url: str = field(repr=False)
     journal_dir: Path
@@ -155,6 +158,13 @@ class Config:
         if self.telnet_tls_certificate and self.telnet_tls_key:
             return self.telnet_tls_certificate, self.telnet_tls_key
         return self.state / "tls" / "telnet.crt", self.state / "tls" / "telnet.key"
+
+    @property
+    def web_certificate(self) -> tuple[Path, Path]:
+        """Certificate and key of the web service, supplied or to be made."""
+        if self.web_tls_certificate and self.web_tls_key:
+            return self.web_tls_certificate, self.web_tls_key
+        return self.state / "tls" / "web.crt", self.state / "tls" / "web.key"
 
     @property
     def store_url_shown(self) -> str:
@@ -261,6 +271,9 @@ SETTINGS: tuple[Setting, ...] = (
         'such as "16384-18383"',
     ),
     Setting("web_port", values.port, 8080, _PORT),
+    Setting("web_tls_port", values.port_or_off, 0, f"{_PORT_OR_OFF} (HTTPS)"),
+    Setting("web_tls_certificate", values.path_or_none, "", f"{_PEM} with the certificate and its chain"),
+    Setting("web_tls_key", values.path_or_none, "", f"{_PEM} with the key of web_tls_certificate"),
     Setting("state", values.path, "var", "a directory whose parent exists"),
     Setting(
         "store_url",
@@ -349,7 +362,8 @@ def _value(setting: Setting, given: Mapping[str, object], env: Mapping[str, str]
 def _refuse_shared_ports(found: Mapping[str, Any]) -> None:
     seen: dict[int, str] = {}
     tls = ("sips_port",) if found["tls_certificate"] else ()
-    for key in ("telnet_port", "telnets_port", "sip_port", *tls, "media_port", "web_port"):
+    keys = ("telnet_port", "telnets_port", "sip_port", *tls, "media_port", "web_port", "web_tls_port")
+    for key in keys:
         if not found[key]:
             continue
         other = seen.setdefault(found[key], key)
@@ -367,7 +381,11 @@ def _refuse_closed_shell(found: Mapping[str, Any]) -> None:
 
 
 def _refuse_half_tls(found: Mapping[str, Any]) -> None:
-    pairs = (("tls_certificate", "tls_key"), ("telnet_tls_certificate", "telnet_tls_key"))
+    pairs = (
+        ("tls_certificate", "tls_key"),
+        ("telnet_tls_certificate", "telnet_tls_key"),
+        ("web_tls_certificate", "web_tls_key"),
+    )
     for key, other in (*pairs, *((key, certificate) for certificate, key in pairs)):
         if found[key] and not found[other]:
             raise ConfigError(f"{other}: it is missing, but {key} is set; set both, or none for no TLS")

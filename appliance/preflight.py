@@ -38,14 +38,16 @@ def doors(config: Config) -> tuple[Door, ...]:
         *tls,
         Door("media_port", config.media_port, UDP, LOOPBACK),
         Door("web_port", config.web_port, TCP),
+        *((Door("web_tls_port", config.web_tls_port, TCP),) if config.web_tls_port else ()),
     )
 
 
 def check_certificates(config: Config) -> None:
-    """Raise ConfigError when a file of tls_certificate, tls_key or tls_ca, or of telnet_tls_certificate and
-    telnet_tls_key, cannot be used."""
+    """Raise ConfigError when a file of tls_certificate, tls_key or tls_ca, or of the certificates and keys of
+    telnet_tls and web_tls, cannot be used."""
     _check_pair("tls", config.tls_certificate, config.tls_key)
     _check_pair("telnet_tls", config.telnet_tls_certificate, config.telnet_tls_key)
+    _check_pair("web_tls", config.web_tls_certificate, config.web_tls_key)
     if config.tls_ca:
         try:
             ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(config.tls_ca)

@@ -1,4 +1,5 @@
-"""The certificate of Telnet over TLS: supplied, or made at the first start; used as its files are now."""
+"""The certificate of Telnet or the web over TLS: supplied, or made at the first start; used as its files are
+now."""
 
 from __future__ import annotations
 
@@ -39,7 +40,9 @@ class TelnetCertificate:
         key: Path,
         make: Make | None,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        whose: str = "Telnet",
     ) -> None:
+        self._whose = whose
         self._certificate = certificate
         self._key = key
         self._make = make
@@ -55,6 +58,13 @@ class TelnetCertificate:
         certificate, key = config.telnet_certificate
         own = config.telnet_tls_certificate is None
         return cls(certificate, key, (lambda c, k: _make(c, k, config.listen)) if own else None)
+
+    @classmethod
+    def of_web(cls, config: Config) -> TelnetCertificate:
+        certificate, key = config.web_certificate
+        own = config.web_tls_certificate is None
+        make = (lambda c, k: _make(c, k, config.listen)) if own else None
+        return cls(certificate, key, make, whose="the web")
 
     def context(self) -> ssl.SSLContext:
         """For the next connection. Raises ValueError while there is none."""
@@ -76,7 +86,7 @@ class TelnetCertificate:
         raises: what was used before stays in use. Blocks for a moment."""
         try:
             if self._make is not None and self._is_due():
-                log.info("making a certificate for Telnet over TLS: %s", self._certificate)
+                log.info("making a certificate for %s over TLS: %s", self._whose, self._certificate)
                 self._make(self._certificate, self._key)
             stamp = self._files()
             if stamp != self._stamp:
@@ -98,7 +108,8 @@ class TelnetCertificate:
         self._context, self._ends = context, first_to_end(pem).ends
         self._fingerprint = fingerprint(der)
         self._trouble.over()
-        log.info("certificate of Telnet over TLS: SHA-256 %s, until %s", self._fingerprint, self._ends.date())
+        shown = self._fingerprint, self._ends.date()
+        log.info("certificate of %s over TLS: SHA-256 %s, until %s", self._whose, *shown)
 
     def _files(self) -> Stamp:
         return _stamp(self._certificate), _stamp(self._key)

@@ -15,6 +15,7 @@ from starlette.staticfiles import StaticFiles
 from appliance.web.administrators import Administrators, ElsewhereError
 from appliance.web.backup import Backups
 from appliance.web.door import SESSION_COOKIE, Door
+from appliance.web.encrypted import EncryptedMiddleware
 from appliance.web.files import Files
 from appliance.web.forms import FormError
 from appliance.web.headers import ProtectedMiddleware, protect
@@ -36,10 +37,11 @@ MESSAGES = {
 }
 
 
-def create_app(services: WebServices) -> Starlette:
+def create_app(services: WebServices, tls_port: int = 0) -> Starlette:
     """The login window at `/login`, the status at `/` and, for programs, at `/status.json`; captures and
     support bundles at `/files`, where a backup is uploaded to be restored; backups at `/backup`, and their
-    restore below it; `/healthz` tells whoever asks that the service answers."""
+    restore below it; `/healthz` tells whoever asks that the service answers. `tls_port`: where
+    HTTPS is; 0: nowhere."""
     paper = Paper(services.version)
     pages = _Pages(services, paper, Door(services, paper))
     files = Files(services, paper, pages.door)
@@ -69,7 +71,11 @@ def create_app(services: WebServices) -> Starlette:
             Route("/healthz", _healthy),
             Mount("/static", _Static(directory=FOLDER / "static"), name="static"),
         ],
-        middleware=[Middleware(ToldMiddleware), Middleware(ProtectedMiddleware)],
+        middleware=[
+            Middleware(ToldMiddleware),
+            Middleware(ProtectedMiddleware),
+            Middleware(EncryptedMiddleware, tls_port=tls_port),
+        ],
         exception_handlers={
             HTTPException: pages.refused,
             ElsewhereError: pages.elsewhere,

@@ -119,7 +119,8 @@ class Door:
         if session is not None:
             await self._note(request, session.user, "logout", "")
         answer = RedirectResponse("/login?reason=out", status_code=303)
-        answer.delete_cookie(SESSION_COOKIE, httponly=True, samesite="strict")
+        secure = request.url.scheme == "https"
+        answer.delete_cookie(SESSION_COOKIE, httponly=True, samesite="strict", secure=secure)
         return answer
 
     async def _check(self, request: Request, user: str, password: str) -> Account | _Refusal:

@@ -31,6 +31,8 @@ class Tls:
     port: int
     context: Callable[[], ssl.SSLContext]
     facts: Callable[[], Mapping[str, object]] = dict
+    hint: bytes = HINT
+    """For a client that does not begin with a handshake."""
 
 
 class TlsPort:
@@ -92,7 +94,7 @@ class TlsPort:
         done = False
         try:
             async with asyncio.timeout(self._limits.handshake_s):
-                if await _begins_with(sock, HANDSHAKE):
+                if await _begins_with(sock, HANDSHAKE, self._tls.hint):
                     await self._encrypt(sock)
                     done = True
         except (OSError, ValueError) as exc:  # TimeoutError and ssl.SSLError are OSErrors
@@ -126,7 +128,7 @@ def _no_password() -> str:
     raise ValueError("the key asks for a password")
 
 
-async def _begins_with(sock: socket.socket, wanted: bytes) -> bool:
+async def _begins_with(sock: socket.socket, wanted: bytes, hint: bytes) -> bool:
     """Whether the client begins as it must. One that does not, or waits for us to begin, is told what this
     port is, and the socket is closed."""
     loop = asyncio.get_running_loop()
@@ -140,7 +142,7 @@ async def _begins_with(sock: socket.socket, wanted: bytes) -> bool:
     finally:
         loop.remove_reader(sock)
         if not right:
-            _tell_and_close(sock)
+            _tell_and_close(sock, hint)
 
 
 def _tell(ready: asyncio.Future[None]) -> None:
@@ -148,9 +150,9 @@ def _tell(ready: asyncio.Future[None]) -> None:
         ready.set_result(None)
 
 
-def _tell_and_close(sock: socket.socket) -> None:
+def _tell_and_close(sock: socket.socket, hint: bytes) -> None:
     with suppress(OSError):
-        sock.send(HINT)
+        sock.send(hint)
         sock.shutdown(socket.SHUT_WR)
         sock.recv(4096)  # what is unread at the close would make the kernel drop our words
     sock.close()

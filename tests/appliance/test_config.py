@@ -197,6 +197,9 @@ def test_the_media_server_has_a_port_of_its_own(tmp_path: Path) -> None:
 
 def test_each_door_of_the_shell_can_be_closed_but_not_both(tmp_path: Path) -> None:
     assert load(tmp_path).telnets_port == 9923
+    assert (load(tmp_path).web_tls_port, load(tmp_path, "web_tls_port = 443\n").web_tls_port) == (0, 443)
+    assert "web_tls_port: 8080 is the web_port too" in refusal(tmp_path, "web_tls_port = 8080\n")
+    assert refusal(tmp_path, 'web_tls_key = "a"\n').startswith("web_tls_certificate: it is missing")
     closed = load(tmp_path, 'telnet_port = "off"\n')
     assert (closed.telnet_port, closed.telnets_port) == (0, 9923)
     assert load(tmp_path, "telnets_port = 0\n").telnets_port == 0

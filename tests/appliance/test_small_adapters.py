@@ -207,7 +207,7 @@ def free_ports(count: int) -> list[int]:
 
 
 def on_free_ports(folder: Path, **env: str) -> Config:
-    names = ("TELNET_PORT", "TELNETS_PORT", "SIP_PORT", "MEDIA_PORT", "WEB_PORT")
+    names = ("TELNET_PORT", "TELNETS_PORT", "SIP_PORT", "MEDIA_PORT", "WEB_PORT", "WEB_TLS_PORT")
     return config(folder, **dict(zip(names, map(str, free_ports(len(names))), strict=True)), **env)
 
 
@@ -225,6 +225,7 @@ def test_free_ports_are_fine_and_left_free(tmp_path: Path) -> None:
         ("sip_port", socket.SOCK_DGRAM),
         ("media_port", socket.SOCK_DGRAM),
         ("web_port", socket.SOCK_STREAM),
+        ("web_tls_port", socket.SOCK_STREAM),
     ],
 )
 def test_a_port_in_use_is_named_by_its_setting(tmp_path: Path, key: str, kind: socket.SocketKind) -> None:

@@ -38,6 +38,18 @@ def shown(certificate: Path, *what: str) -> str:
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout
 
 
+def test_the_web_has_one_of_its_own_beside_it(tmp_path: Path) -> None:
+    own(tmp_path)
+    found = TelnetCertificate.of_web(config(tmp_path))
+    found.look()
+    assert found.context()
+    assert found.facts()["tls_fingerprint"] != own(tmp_path).facts()["tls_fingerprint"]
+    assert config(tmp_path).web_certificate[0].name == "web.crt"
+    crt, key = config(tmp_path).web_certificate
+    supplied = config(tmp_path, WEB_TLS_CERTIFICATE=str(crt), WEB_TLS_KEY=str(key))
+    assert TelnetCertificate.of_web(supplied).facts()["tls_own"] is False
+
+
 def test_the_first_start_makes_one_for_this_machine_that_only_we_can_read(tmp_path: Path) -> None:
     certificate = own(tmp_path)
     crt, key = config(tmp_path).telnet_certificate
