@@ -9,6 +9,7 @@ from appliance.config import Config
 from appliance.control.backup import ControlBackup
 from appliance.control.restore import ControlRestore
 from appliance.control.system import ControlSystem
+from appliance.control.update import ControlUpdates
 from appliance.first_password import FirstPassword
 from appliance.roles.service import Backing, Running, run
 from appliance.services.ports import Unit
@@ -57,6 +58,8 @@ def _services(backing: Backing) -> WebServices:
         inbox=Inbox(backing.config.state),
         backup=ControlBackup(backing.control),
         restore=ControlRestore(backing.control),
+        updates=ControlUpdates(backing.control),
+        updates_folder=backing.config.updates,
         version=release().version,
         local_zone=local_zone,
     )

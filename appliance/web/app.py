@@ -23,6 +23,7 @@ from appliance.web.paper import FOLDER, Paper, refused_json
 from appliance.web.ports import WebServices
 from appliance.web.restore import Restores
 from appliance.web.told import ToldMiddleware
+from appliance.web.updates import UpdatePage
 from appliance.web.uploads import Uploads
 from appliance.web.view import view
 from db.office import ADMINISTRATOR
@@ -40,14 +41,16 @@ MESSAGES = {
 def create_app(services: WebServices, tls_port: int = 0) -> Starlette:
     """The login window at `/login`, the status at `/` and, for programs, at `/status.json`; captures and
     support bundles at `/files`, where a backup is uploaded to be restored; backups at `/backup`, and their
-    restore below it; `/healthz` tells whoever asks that the service answers. `tls_port`: where
-    HTTPS is; 0: nowhere."""
+    restore below it; updates at `/update`; `/healthz` tells whoever asks that the service answers. `tls_port`:
+    where HTTPS is; 0: nowhere."""
     paper = Paper(services.version)
     pages = _Pages(services, paper, Door(services, paper))
     files = Files(services, paper, pages.door)
     administrators = Administrators(services, pages.door)
     backups = Backups(services, paper, administrators)
     restores = Restores(services, paper, administrators)
+    updates = UpdatePage(services, paper, administrators)
+    uploads = Uploads(services, pages.door)
     return Starlette(
         routes=[
             Route("/", pages.status),
@@ -57,7 +60,7 @@ def create_app(services: WebServices, tls_port: int = 0) -> Starlette:
             Route("/status/part", pages.part),
             Route("/status.json", pages.json),
             Route("/files", files.page),
-            Route("/files/upload", Uploads(services, pages.door).put, methods=["PUT"]),
+            Route("/files/upload", uploads.put, methods=["PUT"]),
             Route("/files/{folder}/{name}", files.download),
             Route("/backup", backups.page),
             Route("/backup", backups.begin, methods=["POST"]),
@@ -68,6 +71,12 @@ def create_app(services: WebServices, tls_port: int = 0) -> Starlette:
             Route("/backup/restore/look", restores.look, methods=["POST"]),
             Route("/backup/restore/leave", restores.leave, methods=["POST"]),
             Route("/backup/restore/begin", restores.begin, methods=["POST"]),
+            Route("/update", updates.page),
+            Route("/update/upload/{name}", uploads.put_update, methods=["PUT"]),
+            *(
+                Route(f"/update/{verb}", getattr(updates, verb), methods=["POST"])
+                for verb in ("install", "back", "reboot", "cancel", "delete", "seen")
+            ),
             Route("/healthz", _healthy),
             Mount("/static", _Static(directory=FOLDER / "static"), name="static"),
         ],

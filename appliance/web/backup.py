@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response, StreamingResponse
 
 from appliance.web.administrators import Administrators, actor_of
-from appliance.web.paper import Paper
+from appliance.web.paper import Paper, sentences
 from appliance.web.ports import WebServices
 from appliance.web.shelf import BACKUPS
 from appliance.web.view import moment
@@ -120,9 +120,3 @@ class Backups:
         values["failed"] = sentences(state.result, state.hint) if state else ""
         values["there"] = state is not None and any(row["name"] == state.file for row in rows)
         return self._paper.page("backup.html", status, values | bar)
-
-
-def sentences(message: str, hint: str) -> str:
-    """A refusal for a page: each part as a sentence."""
-    parts = [part[:1].upper() + part[1:] for part in (message, hint) if part]
-    return " ".join(part if part.endswith((".", "!", "?")) else f"{part}." for part in parts)

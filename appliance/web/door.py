@@ -32,6 +32,8 @@ REASONS = {
     "idle": "You were logged out, or the web service was restarted. Please log in again.",
     "restored": "The web server was started again, as a restore needs it. Log in: Backup, Restore says what"
     " came of it. If a password is refused, try the one of when the backup was made.",
+    "updated": "You were logged out, or an update has started the web server anew. Log in: Updates says what"
+    " came of it.",
     "out": "You are logged out.",
 }
 DEFAULT_TIMEOUT_MIN = 20

@@ -37,3 +37,9 @@ class Paper:
 
 def refused_json(status: int, message: str) -> Response:
     return JSONResponse({"error": message}, status)
+
+
+def sentences(message: str, hint: str) -> str:
+    """A refusal for a page: each part as a sentence."""
+    parts = [part[:1].upper() + part[1:] for part in (message, hint) if part]
+    return " ".join(part if part.endswith((".", "!", "?")) else f"{part}." for part in parts)

@@ -1,8 +1,8 @@
 """What the web service needs of the appliance. Filled by `appliance/roles/web.py`, by fakes in tests.
 
-`Login`, `System`, `Backup` and `Restore` are the shell's, `Variables` and `Audit` parts of its, so that one
-set of adapters serves both ways in. Whatever comes from the store raises `db.errors.StoreError` when it is
-not to be had.
+`Login`, `System`, `Backup`, `Restore` and `Updates` are the shell's, `Variables` and `Audit` parts of its, so
+that one set of adapters serves both ways in. Whatever comes from the store raises `db.errors.StoreError` when
+it is not to be had.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Protocol
 from zoneinfo import ZoneInfo
 
@@ -20,6 +21,7 @@ from db.variables.states import Actor
 from shell.backup_ports import Backup
 from shell.ports import Login, System
 from shell.restore_ports import Restore
+from shell.update_ports import Updates
 
 
 class Value(Protocol):
@@ -73,6 +75,9 @@ class WebServices:
     inbox: Inbox
     backup: Backup
     restore: Restore
+    updates: Updates
+    updates_folder: Path
+    """Where the supervisor has them."""
     must_change: Callable[[str, str], bool] = lambda _user, _password: False
     """Whether that is a password to be changed before anything else."""
     version: str = ""

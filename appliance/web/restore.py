@@ -6,9 +6,9 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from appliance.web.administrators import Administrators, actor_of
-from appliance.web.backup import UNREACHABLE, sentences
+from appliance.web.backup import UNREACHABLE
 from appliance.web.looking import Looked, Looking, LookingError
-from appliance.web.paper import Paper
+from appliance.web.paper import Paper, sentences
 from appliance.web.ports import WebServices
 from appliance.web.sessions import Session
 from appliance.web.shelf import BACKUPS, FileRow

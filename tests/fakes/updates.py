@@ -78,7 +78,7 @@ class FakeUpdates:
     async def add(self, path: Path, actor: Actor) -> Update:
         name = path.name.removesuffix(".part")
         try:
-            word, kind, version = path.read_text().split()
+            word, kind, version = path.read_text().removeprefix("hsqs ").split()
         except (OSError, ValueError):
             word, kind, version = "", "", ""
         if word != "signed" or kind not in EFFECTS:

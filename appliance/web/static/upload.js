@@ -1,4 +1,4 @@
-// Sends the chosen backup as it is, and says how far it is.
+// Sends the chosen file as it is, and says how far it is.
 "use strict";
 (() => {
   const form = document.getElementById("upload");
@@ -11,11 +11,14 @@
     const request = new XMLHttpRequest();
     const button = form.querySelector("button");
     button.disabled = true;
-    request.open("PUT", form.dataset.address);
-    request.setRequestHeader("content-type", "application/zip");
+    const name = "named" in form.dataset ? encodeURIComponent(file.files[0].name) : "";
+    request.open("PUT", form.dataset.address + name);
+    request.setRequestHeader("content-type", "application/octet-stream");
     request.setRequestHeader("x-callisto-key", form.dataset.key);
     request.upload.addEventListener("progress", (now) => {
-      if (now.lengthComputable) said.textContent = `${Math.floor((100 * now.loaded) / now.total)} %`;
+      if (!now.lengthComputable) return;
+      const percent = Math.floor((100 * now.loaded) / now.total);
+      said.textContent = percent < 100 ? `${percent} %` : "It is here, and is looked at …";
     });
     request.addEventListener("loadend", () => {
       button.disabled = false;

@@ -23,6 +23,7 @@ from shell.ports import SystemUnavailableError
 from shell.throttle import Throttle
 from tests.fakes.backup import FakeBackup
 from tests.fakes.restore import FakeRestore
+from tests.fakes.updates import FakeUpdates
 
 NOW = datetime(2026, 11, 22, 15, 0, tzinfo=UTC)
 
@@ -111,6 +112,7 @@ class Office:
     throttle: Throttle = field(default_factory=Throttle)
     backup: FakeBackup = field(default_factory=FakeBackup)
     restore: FakeRestore = field(default_factory=FakeRestore)
+    updates: FakeUpdates = field(default_factory=FakeUpdates)
     _app: Starlette | None = None
 
     async def verify(self, user: str, password: str) -> Somebody | None:
@@ -142,6 +144,8 @@ class Office:
             shelf=Shelf(self.state),
             backup=self.backup,
             restore=self.restore,
+            updates=self.updates,
+            updates_folder=self.state / "updates",
             inbox=Inbox(self.state, lambda _: self.room),
             must_change=lambda user, password: (user, password) == self.stood_on_console,
             version="0.1.0",

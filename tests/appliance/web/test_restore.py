@@ -74,7 +74,7 @@ async def test_confirmed_it_is_restored_and_the_page_says_what_comes(office, sta
     page = await browser.get(f"{PAGE}?runs")
     assert "30 %: back up the present state (begun by admin)" in words(page)
     assert "The web server is stopped in the middle and started again" in words(page)
-    assert "/static/restore.js" in page.text
+    assert '"/static/wait.js" data-then="/backup/restore?runs"' in page.text
     assert '<noscript><meta http-equiv="refresh"' in page.text
     office.restore.hold.set()
     assert f"Everything restored from {NAME}." in words(await browser.get(f"{PAGE}?runs"))

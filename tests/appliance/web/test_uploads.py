@@ -10,7 +10,8 @@ import httpx
 import pytest
 
 from appliance.archives import UPLOADED
-from appliance.web.inbox import FOLDER, NAME, Inbox, InboxError
+from appliance.web.inbox import FOLDER, NAME, Inbox
+from appliance.web.incoming import InboxError
 from appliance.web.server import start
 from tests.appliance.waiting import eventually
 from tests.appliance.web.office import Browser, Office, key_of, words
