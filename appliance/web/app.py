@@ -41,8 +41,8 @@ MESSAGES = {
 def create_app(services: WebServices, tls_port: int = 0) -> Starlette:
     """The login window at `/login`, the status at `/` and, for programs, at `/status.json`; captures and
     support bundles at `/files`, where a backup is uploaded to be restored; backups at `/backup`, and their
-    restore below it; updates at `/update`; `/healthz` tells whoever asks that the service answers. `tls_port`:
-    where HTTPS is; 0: nowhere."""
+    restore below it; updates at `/update`; `/healthz` tells whoever asks that the service answers.
+    `tls_port`: where HTTPS is; 0: nowhere."""
     paper = Paper(services.version)
     pages = _Pages(services, paper, Door(services, paper))
     files = Files(services, paper, pages.door)

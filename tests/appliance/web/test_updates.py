@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
-from datetime import UTC, timedelta
+from datetime import timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import httpx
 import pytest
@@ -21,9 +22,10 @@ RAW = b"hsqs signed application 0.2.0"
 
 
 @pytest.fixture
-async def admin(office: Office, browser: Browser, tmp_path: Path) -> Browser:
+async def admin(office: Office, tmp_path: Path) -> Browser:
     office.state = tmp_path
     office.updates.bundles = {NAME: update(NAME)}
+    browser = office.browser()
     await browser.log_in()
     return browser
 
@@ -76,11 +78,11 @@ async def test_it_is_looked_on_at_until_it_is_done(office, admin):
 
 async def test_one_is_planned_in_the_machines_zone_and_not_done_after_all(office, admin):
     office.updates._now = lambda: NOON
-    at = (NOON + timedelta(days=1)).astimezone(UTC)
+    at = (NOON + timedelta(days=1)).astimezone(ZoneInfo("Europe/Zurich"))
     answer = await post(admin, "install", name=NAME, word="install", at=f"{at:%Y-%m-%dT%H:%M}")
     assert answer.status_code == 303
     state = await office.updates.state()
-    assert state.at.astimezone(UTC) == at.replace(second=0, microsecond=0)
+    assert state.at == at
     page = words(await admin.get("/update"))
     assert f"{NAME} will be installed on" in page
     assert "planned by admin" in page
