@@ -132,7 +132,7 @@ class UpdatePage:
         values: dict[str, object] = {
             "phase": _phase(state),
             "state": state,
-            "ended": sentences(state.result, state.hint) if state and state.done else "",
+            "ended": state.result if state and state.done and state.what != "verify" else "",
             "at": self._moment(state.at) if state and state.at else None,
             "notices": [(each.kind, sentences(each.text, each.hint)) for each in notices],
             "rows": [self._row(each) for each in found],
