@@ -29,16 +29,17 @@ Change = Callable[[Path], None]
 """Made to the root file system of a release, whose path it gets. It replaces files and never writes into
 them: they are those of the image under test too."""
 
-DIES = "raise SystemExit('this release is broken')\n"
+DIES = "\n\nimport sys\n\nif {role!r} in sys.argv[1:]:\n    raise SystemExit('this release is broken')\n"
+"""Only as that service: whoever tries the store with it beforehand finds nothing wrong."""
 
 
 def shell_dies(root: Path) -> None:
-    """The Telnet service ends at once, whatever starts it."""
-    _module(root, "appliance/roles/shell.py", DIES)
+    """The Telnet service ends at once, whenever it is started."""
+    _module(root, "appliance/roles/shell.py", DIES.format(role="shell"))
 
 
 def web_dies(root: Path) -> None:
-    _module(root, "appliance/roles/web.py", DIES)
+    _module(root, "appliance/roles/web.py", DIES.format(role="web"))
 
 
 def kernel_is_none(root: Path) -> None:
@@ -157,9 +158,9 @@ def _called(root: Path, version: str) -> None:
         put(release, "\n".join([*said, ""]).encode())
 
 
-def _module(root: Path, name: str, text: str) -> None:
-    """Compiled ones are taken without a look at their source."""
+def _module(root: Path, name: str, more: str) -> None:
+    """`more` at its end. Compiled ones are taken without a look at their source."""
     path = root / PACKAGES / name
-    put(path, text.encode())
+    put(path, path.read_bytes() + more.encode())
     for compiled in (path.parent / "__pycache__").glob(f"{path.stem}.*.pyc"):
         compiled.unlink()
