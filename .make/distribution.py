@@ -22,7 +22,8 @@ TOP_LEVEL = {
 }
 
 
-OF_IMAGES = "firmware/image/overlay/"
+OF_IMAGES = ("firmware/image/overlay/", "firmware/image/locks/")
+"""Only who builds one needs them, from a checkout."""
 
 
 def main() -> int:
