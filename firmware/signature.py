@@ -101,7 +101,7 @@ def _reason(said: str) -> str:
     """The last thing openssl complains of, without its numbers."""
     for line in reversed(said.splitlines()):
         if "Verify error:" in line:
-            return line.rpartition("Verify error:")[2]
+            return line.rpartition("Verify error:")[2].strip()
     lines = [line.split(":")[5] for line in said.splitlines() if line.count(":") >= 6]
     if "content verify error" in lines:
         return "the content is not what was signed"
