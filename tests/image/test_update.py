@@ -123,8 +123,8 @@ def sound(one: Machine, folder: Path) -> None:
     with one.disk.open("rb") as disk:
         data = gpt.read(disk.read(gpt.FIRST_USABLE * gpt.SECTOR)).named("data")
     copy, found = folder / "data", folder / "found"
-    argv = ["dd", f"if={one.disk}", f"of={copy}", "bs=1M", f"skip={data.start >> 20}", "conv=sparse"]
-    subprocess.run([*argv, f"count={data.size >> 20}", "status=none"], check=True)
+    argv = ["dd", f"if={one.disk}", f"of={copy}", "bs=1M", "conv=sparse", "iflag=skip_bytes,count_bytes"]
+    subprocess.run([*argv, f"skip={data.start}", f"count={data.size}", "status=none"], check=True)
     replayed = subprocess.run(["e2fsck", "-fy", copy], capture_output=True, text=True, check=False)
     assert replayed.returncode in (0, 1), replayed.stdout + replayed.stderr
     found.mkdir()
