@@ -13,8 +13,8 @@ CLEAR = "\x1b[2J\x1b[H"
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """As it is now. `telnet_port`, `telnets_port`: 0 is closed. `password`: the first one, while nobody has
-    changed it. `problems`: of the files on the flashed medium."""
+    """As it is now. `telnet_port`, `telnets_port`, `web_tls_port`: 0 is closed. `password`: the first one,
+    while nobody has changed it. `problems`: of the files on the flashed medium."""
 
     version: str
     name: str
@@ -22,6 +22,7 @@ class Machine:
     telnet_port: int
     telnets_port: int
     web_port: int
+    web_tls_port: int = 0
     password: str | None = None
     problems: Sequence[str] = ()
 
@@ -48,8 +49,13 @@ def _ways(machine: Machine, address: str) -> list[str]:
         lines.append(f"  Log in         telnet {address}{port}")
     if machine.telnets_port:
         lines.append(f"  {'' if lines else 'Log in':<14} telnet-ssl -z ssl {address} {machine.telnets_port}")
-    port = "" if machine.web_port == 80 else f":{machine.web_port}"
-    return [*lines, f"  Browser        http://{address}{port}/"]
+    return [*lines, f"  Browser        {web_address(address, machine.web_port, machine.web_tls_port)}"]
+
+
+def web_address(host: str, port: int, tls_port: int) -> str:
+    """As a browser wants it: HTTPS where there is any."""
+    scheme, found, usual = ("https", tls_port, 443) if tls_port else ("http", port, 80)
+    return f"{scheme}://{host}{'' if found == usual else f':{found}'}/"
 
 
 def _no_address(links: Sequence[Link]) -> list[str]:

@@ -172,6 +172,10 @@ class Supervisor:
         return self._facts[Unit.SHELL]
 
     @property
+    def web_facts(self) -> Mapping[str, object]:
+        return self._facts[Unit.WEB]
+
+    @property
     def table(self) -> RoutingTable | None:
         """As published last."""
         return self._house.table
@@ -367,6 +371,7 @@ def _about(config: Config, version: str, because: str) -> About:
         "telnets": config.telnets_port,
         "sip": config.sip_port,
         "web": config.web_port,
+        "web_tls": config.web_tls_port,
     }
     started = datetime.now().astimezone()
     return About(version, config.edition, started, config.listen, ports, config.state, config.peers, because)

@@ -6,6 +6,7 @@ import platform
 from collections.abc import Mapping, Sequence
 
 from appliance.config import Config
+from appliance.console import web_address
 from appliance.lifecycle import State
 from appliance.services.ports import UnitState
 from router.model import RoutingTable
@@ -20,16 +21,19 @@ def lines(
     states: Sequence[UnitState],
     media_facts: Mapping[str, object],
     shell_facts: Mapping[str, object],
+    web_facts: Mapping[str, object],
     table: RoutingTable | None,
     user: str,
     password: str | None,
 ) -> list[str]:
-    """`password`: a new one that nobody has seen yet; `media_facts`, `shell_facts`: as media server and
-    shell tell them."""
+    """`password`: a new one that nobody has seen yet; `media_facts`, `shell_facts`, `web_facts`: as those
+    services tell them."""
     host = platform.node() if config.listen == "0.0.0.0" else config.listen
     said = ["", _headline(version, states), *_telnet(config, host, shell_facts)]
     said += [f"  Calls    {call}" for call in _calls(config, host, table)]
-    said.append(f"  Browser  http://{host}:{config.web_port}/")
+    said.append(f"  Browser  {web_address(host, config.web_port, config.web_tls_port)}")
+    if config.web_tls_port:
+        said += _fingerprint(web_facts)
     if password:
         said.append(f"  Log in   {user}, password {password}   (shown only this once)")
     said += _engine(media_facts)
@@ -50,9 +54,14 @@ def _telnet(config: Config, host: str, facts: Mapping[str, object]) -> list[str]
     said = [f"  Telnet   telnet {host} {config.telnet_port}"] if config.telnet_port else []
     if config.telnets_port:
         said.append(f"  Telnet   telnet-ssl -z ssl {host} {config.telnets_port}   (TLS)")
-        if fingerprint := str(facts.get("tls_fingerprint") or ""):
-            said.append(f"           SHA-256 {fingerprint.replace(':', '').lower()}")
+        said += _fingerprint(facts)
     return said
+
+
+def _fingerprint(facts: Mapping[str, object]) -> list[str]:
+    """Of a certificate that no authority has signed, so that it can be compared."""
+    found = str(facts.get("tls_fingerprint") or "")
+    return [f"           SHA-256 {found.replace(':', '').lower()}"] if found else []
 
 
 def _calls(config: Config, host: str, table: RoutingTable | None) -> list[str]:

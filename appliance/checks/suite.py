@@ -252,13 +252,16 @@ def configured_certificates(config: Config) -> tuple[Certificate, ...]:
 
 
 def _certificate_files(config: Config) -> Iterator[tuple[str, Path]]:
-    """Those that are named in the settings; that of Telnet over TLS is made where none is named."""
+    """Those that are named in the settings; those of Telnet over TLS and of HTTPS are made where none is."""
     for what, path in (("tls_certificate", config.tls_certificate), ("tls_ca", config.tls_ca)):
         if path is not None:
             yield what, path
     telnet, _ = config.telnet_certificate
     if config.telnets_port and (config.telnet_tls_certificate or telnet.exists()):
         yield "telnet_tls_certificate", telnet
+    web, _ = config.web_certificate
+    if config.web_tls_port and (config.web_tls_certificate or web.exists()):
+        yield "web_tls_certificate", web
 
 
 def _is_name(host: str) -> bool:

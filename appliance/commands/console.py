@@ -51,6 +51,7 @@ def _page(config: Config, problems: Path) -> tuple[str, ...]:
             config.telnet_port,
             config.telnets_port,
             config.web_port,
+            config.web_tls_port,
             FirstPassword(config.first_password).text(),
             said,
         )

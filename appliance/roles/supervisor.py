@@ -155,6 +155,7 @@ class _Foreground:
             states=states,
             media_facts=supervisor.media_facts,
             shell_facts=supervisor.shell_facts,
+            web_facts=supervisor.web_facts,
             table=supervisor.table,
             user=FIRST_ADMINISTRATOR,
             password=self._password,

@@ -41,6 +41,8 @@ def test_ports_that_are_not_the_usual_ones_are_told() -> None:
     shown = page(replace(MACHINE, telnet_port=2323, telnets_port=0, web_port=8080))
     assert "  Log in         telnet 192.0.2.20 2323" in shown
     assert "  Browser        http://192.0.2.20:8080/" in shown
+    assert "  Browser        https://192.0.2.20/" in page(replace(MACHINE, web_tls_port=443))
+    assert "  Browser        https://192.0.2.20:8443/" in page(replace(MACHINE, web_tls_port=8443))
     assert page(replace(MACHINE, telnet_port=0))[2] == "  Log in         telnet-ssl -z ssl 192.0.2.20 9923"
 
 

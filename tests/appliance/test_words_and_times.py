@@ -239,6 +239,7 @@ def test_the_welcome_says_where_to_telnet_call_and_browse(tmp_path: Path) -> Non
             states=[unit(one) for one in Unit],
             media_facts={"build": "large", "capacity": 2048},
             shell_facts={"tls_fingerprint": "AB:CD"},
+            web_facts={},
             table=RoutingTable(groups={"100": Group("Management", "100")}),
             user="admin",
             password="abcd-efgh",
@@ -257,6 +258,22 @@ def test_the_welcome_says_where_to_telnet_call_and_browse(tmp_path: Path) -> Non
     assert "make engine" not in said
 
 
+def test_the_welcome_names_https_where_there_is_any_and_by_what_it_is_known(tmp_path: Path) -> None:
+    said = welcome.lines(
+        Config.load({"CALLISTO_WEB_TLS_PORT": "8443"}, tmp_path),
+        "0.1.0",
+        states=[],
+        media_facts={},
+        shell_facts={},
+        web_facts={"tls_fingerprint": "12:EF"},
+        table=None,
+        user="admin",
+        password=None,
+    )
+    at = said.index("  Browser  https://127.0.0.1:8443/")
+    assert said[at + 1] == "           SHA-256 12ef"
+
+
 def test_the_welcome_names_what_is_not_ready_and_the_small_engine(tmp_path: Path) -> None:
     states = [unit(Unit.ROUTER), unit(Unit.WEB, State.FAILED, "exit code 2")]
     said = "\n".join(
@@ -266,6 +283,7 @@ def test_the_welcome_names_what_is_not_ready_and_the_small_engine(tmp_path: Path
             states=states,
             media_facts={"build": "stock wheel", "capacity": 4},
             shell_facts={},
+            web_facts={},
             table=None,
             user="admin",
             password=None,

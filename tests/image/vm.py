@@ -44,6 +44,7 @@ class Machine:
     folder: Path
     telnet: int
     web: int
+    https: int
     sip: int
     began: float = field(default_factory=time.monotonic)
     process: subprocess.Popen[bytes] = field(init=False)
@@ -143,8 +144,9 @@ def machine(
             prepare(disk, folder)
         if way_in:
             edit_boot(disk, folder, "grub.cfg", _with_way_in)
-        telnet, web, sip = free_port(), free_port(), free_port()
-        ports = (f"tcp:{HOST}:{telnet}-:23", f"tcp:{HOST}:{web}-:80", f"udp:{HOST}:{sip}-:5060")
+        telnet, web, https, sip = free_port(), free_port(), free_port(), free_port()
+        tcp = ((telnet, 23), (web, 80), (https, 443))
+        ports = (*(f"tcp:{HOST}:{here}-:{there}" for here, there in tcp), f"udp:{HOST}:{sip}-:5060")
         network = ",".join(["user", "model=virtio-net-pci", *(f"hostfwd={one}" for one in ports)])
         argv = [
             *(program, "-machine", "q35", "-accel", "tcg,thread=multi,tb-size=256", "-cpu", PROCESSOR),
@@ -155,7 +157,7 @@ def machine(
             *("-drive", f"file={disk},format=raw,if=virtio,cache=unsafe", "-nic", network),
             *(_firmware(folder) if uefi else ()),
         ]
-        one = Machine(tuple(str(word) for word in argv), folder, telnet, web, sip)
+        one = Machine(tuple(str(word) for word in argv), folder, telnet, web, https, sip)
         try:
             yield one
         finally:
