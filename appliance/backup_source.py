@@ -14,6 +14,8 @@ _FILES = {
     "tls_ca": "tls_ca.pem",
     "telnet_tls_certificate": "telnet_tls_certificate.pem",
     "telnet_tls_key": "telnet_tls_key.pem",
+    "web_tls_certificate": "web_tls_certificate.pem",
+    "web_tls_key": "web_tls_key.pem",
     "telnet_banner_file": "telnet_banner.txt",
 }
 """Files that the configuration names, by their names in a backup: where they are is of this machine."""
