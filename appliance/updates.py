@@ -12,17 +12,18 @@ import uuid
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
 from appliance.config import Config
 from appliance.errands import Errands
-from appliance.services.systemctl import SystemctlError
 from appliance.store_keeper import StoreKeeper
 from appliance.updating import words
+from appliance.updating.following import REBOOTS, Follower
 from appliance.updating.memory import Job, Memory, Plan
-from appliance.updating.root_side import Ended, RootSide, Unit
+from appliance.updating.plans import Plans, shown, state_of
+from appliance.updating.root_side import RootSide, Unit
 from appliance.updating.shelf import Found, Shelf
 from appliance.updating.telling import Telling
 from db.errors import StoreError
@@ -46,14 +47,6 @@ log = logging.getLogger(__name__)
 
 TOPIC = "updates"
 CHECKOUT = Path(__file__).resolve().parent.parent
-LOOK_EVERY = 0.25
-LOOKS = 8
-"""After a start of the machine: how often nothing is on trial, and nothing came of it, until that is so."""
-LATE = timedelta(minutes=5)
-"""After that, a plan is not carried out any more: its time was chosen for some reason."""
-SLEEP_AT_MOST = 20.0
-"""Seconds until the clock is looked at again: somebody may set it."""
-REBOOTS = "the machine starts anew"
 NO_IMAGE = (
     "this is no image: nothing can be installed or rebooted from here",
     "update it as it was installed",
@@ -87,15 +80,18 @@ class Updates:
         self._telling = Telling(config, self._machine, self._memory, store)
         self._errands = Errands("updates")
         self._looking = Errands("look at updates")
+        self._follower = Follower(self._machine, self._telling, around.unit, self._looking)
+        self._follower.told = self._at
+        self._plans = Plans(self._memory, self._errands, around.now)
+        self._plans.busy = lambda: bool(around.busy()) or self._is_at_work()
+        self._plans.carry_out = self._carry_out
+        self._plans.missed = self._missed
         self._state: UpdateState | None = None
-        self._plan: Plan | None = None
         self._number = 0
         self._task: asyncio.Task[Found | None] | None = None
-        self._waiting: asyncio.Task[None] | None = None
         self._root_works = False
         self._facts: dict[str, object] = {}
         self._changed = asyncio.Event()
-        self._wake = asyncio.Event()
         self.publish: Callable[[str, Mapping[str, object]], None] = lambda _topic, _data: None
         self.bring: Fetch = _from_nowhere
 
@@ -111,8 +107,9 @@ class Updates:
         now, under_way = self._state, None
         if now is not None and not now.done:
             under_way = {"what": now.what, "name": now.name, "doing": now.doing, "percent": now.percent}
-        plan = {"name": self._plan.name, "at": self._plan.at.isoformat()} if self._plan else None
-        return {**self._facts, "under_way": under_way, "planned": plan}
+        plan = self._plans.plan
+        planned = {"name": plan.name, "at": plan.at.isoformat()} if plan else None
+        return {**self._facts, "under_way": under_way, "planned": planned}
 
     # What is there
 
@@ -126,7 +123,7 @@ class Updates:
     async def state(self) -> UpdateState | None:
         if self._state is not None and not self._state.done:
             return self._state
-        return self._planned() or self._state
+        return self._plans.state() or self._state
 
     async def after(self, seen: UpdateState | None) -> None:
         """Return when there is something else than that, or nothing is under way."""
@@ -183,17 +180,21 @@ class Updates:
         await self._may(name, downgrade=downgrade)
         if at is None:
             return await self._ask("install", name, actor, downgrade=downgrade)
-        return await self._planned_anew(name, actor, at.astimezone(UTC), downgrade=downgrade)
+        self._number += 1
+        state = await self._plans.make(self._number, name, actor, at, downgrade=downgrade)
+        await self._note(actor, f"planned: install {name} at {shown(at)}")
+        self._tell()
+        return state
 
     async def cancel(self, actor: Actor) -> UpdateState:
-        plan = self._plan
+        plan = self._plans.plan
         if plan is None:
             raise UpdateRefusedError("no update is planned", "update install NAME at TIME plans one")
-        await self._forget_plan()
-        state = words.done(_state_of_plan(plan), f"cancelled by {actor.user or 'somebody'}")
+        await self._plans.forget()
+        state = words.done(state_of(plan), f"cancelled by {actor.user or 'somebody'}")
         if self._state is None or self._state.done:
             self._see(state)
-        await self._note(actor, f"cancelled: install {plan.name} at {_shown(plan.at)}")
+        await self._note(actor, f"cancelled: install {plan.name} at {shown(plan.at)}")
         return state
 
     async def delete(self, name: str, actor: Actor) -> None:
@@ -202,7 +203,7 @@ class Updates:
             raise UpdateRefusedError(f"there is no update {name[:60]!r}", "update list shows what there is")
         if name in stands:
             raise UpdateRefusedError(f"{name} is {stands[name]}", "it stays until another one is installed")
-        if self._plan is not None and self._plan.name == name:
+        if self._plans.plan is not None and self._plans.plan.name == name:
             raise UpdateRefusedError(f"{name} is to be installed", "first: update cancel")
         if self._state is not None and not self._state.done and self._state.name == name:
             raise UpdateRefusedError(f"{name} is being worked on", "update status looks on")
@@ -232,24 +233,23 @@ class Updates:
         """After the start: what was under way is followed, and what is planned is waited for."""
         with suppress(OSError):
             await self._looking.do(self._shelf.tidy)
-        job, self._plan = self._memory.job(), self._memory.plan()
-        self._number = max([each.number for each in (job, self._plan) if each], default=0)
+        job = self._memory.job()
+        self._plans.resume()
+        self._number = max([each.number for each in (job, self._plans.plan) if each], default=0)
         if job is not None and not job.ended:
             self._root_works = True
             self._see(words.state_of(job, "goes on after a start"))
             self._task = asyncio.create_task(self._follow_job(job, None), name="update")
-        if self._plan is not None:
-            self._waiting = asyncio.create_task(self._wait(self._plan), name="planned update")
         await self._looking.do(self._telling.look)
         with suppress(StoreError, OSError):
             await self.listed()
 
     async def close(self) -> None:
         """What root does goes on; the next start follows it."""
-        for task in (self._task, self._waiting):
-            if task is not None:
-                task.cancel()
-                await asyncio.wait({task})
+        await self._plans.close()
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.wait({self._task})
 
     # One that comes
 
@@ -326,7 +326,7 @@ class Updates:
 
     async def _follow_job(self, job: Job, started: asyncio.Task[None] | None) -> None:
         try:
-            state = await self._followed(job, started)
+            state = await self._follower.followed(job, started)
         except asyncio.CancelledError:
             if started is not None:
                 started.cancel()
@@ -335,52 +335,6 @@ class Updates:
             log.exception("an update cannot be followed")
             state = words.failed(words.state_of(job), f"it cannot be followed: {exc}", "the log says why")
         await self._over(job, state)
-
-    async def _followed(self, job: Job, started: asyncio.Task[None] | None) -> UpdateState:
-        """Until there is an outcome of it, or the unit has ended without one."""
-        rebooted = self._machine.boot() != job.boot
-        works, looks = True, LOOKS
-        while True:
-            looks = LOOKS if self._machine.system_on_trial() else looks - 1
-            over = not works or (rebooted and not looks)
-            found = await self._looking.do(self._machine.outcome)
-            if found is not None and self._is_of(found, job):
-                put_back = await self._looking.do(self._telling.put_back, job.began)
-                return words.ended(words.state_of(job), found.told, put_back)
-            if over:
-                return self._without_outcome(job, started, rebooted=rebooted)
-            doing, percent = await self._looking.do(self._machine.progress, job.id)
-            if doing:
-                self._at(doing, percent)
-            if started is not None:
-                await asyncio.wait({started}, timeout=LOOK_EVERY)
-                works = not started.done()
-            else:
-                await asyncio.sleep(LOOK_EVERY)
-                works = rebooted or await self._around.unit.works()
-
-    @staticmethod
-    def _is_of(found: Ended, job: Job) -> bool:
-        if found.id == job.id:
-            return True
-        return job.what == "reboot" and found.told.kind == "system" and found.told.at >= job.began
-
-    def _reboots(self, job: Job) -> bool:
-        """Whether what came of it is known after a start of the machine only."""
-        return job.what == "reboot" or (job.what == "back" and self._machine.system_on_trial())
-
-    def _without_outcome(
-        self, job: Job, started: asyncio.Task[None] | None, *, rebooted: bool
-    ) -> UpdateState:
-        state = words.state_of(job)
-        if rebooted and job.what == "reboot":
-            return words.done(state, "the machine has started anew")
-        failure = started.exception() if started is not None and not started.cancelled() else None
-        if isinstance(failure, SystemctlError):
-            return words.failed(state, f"systemd does not do it: {failure}", "the log says why")
-        if failure is None and self._reboots(job):
-            return words.done(state, REBOOTS)
-        return words.failed(state, "the part that is root has ended without a word", "the log says why")
 
     async def _over(self, job: Job, state: UpdateState) -> None:
         with suppress(OSError):
@@ -396,69 +350,14 @@ class Updates:
         with suppress(OSError):
             await self.listed()
 
-    # At a time
-
-    async def _planned_anew(self, name: str, actor: Actor, at: datetime, *, downgrade: bool) -> UpdateState:
-        now = self._around.now()
-        if at <= now:
-            raise UpdateRefusedError(f"{_shown(at)} has been already", "give a time to come")
-        if self._plan is not None:
-            await self._forget_plan()
-        self._number += 1
-        plan = Plan(self._number, name, at, downgrade, actor.user, actor.address, actor.channel, now)
-        try:
-            await self._errands.do(self._memory.keep_plan, plan)
-        except OSError as exc:
-            raise UpdateRefusedError(f"it cannot be planned: {exc.strerror}", "look at the disk") from exc
-        self._plan = plan
-        self._waiting = asyncio.create_task(self._wait(plan), name="planned update")
-        await self._note(actor, f"planned: install {name} at {_shown(at)}")
-        state = _state_of_plan(plan)
-        self._tell()
-        return state
-
-    async def _wait(self, plan: Plan) -> None:
-        while (left := (plan.at - self._around.now()).total_seconds()) > 0:
-            with suppress(TimeoutError):
-                async with asyncio.timeout(min(left, SLEEP_AT_MOST)):
-                    await self._wake.wait()
-                    self._wake.clear()
-        state = _state_of_plan(plan)
-        while True:
-            if self._around.now() - plan.at > LATE:
-                why = f"{plan.name} was to be installed at {_shown(plan.at)}, and that could not be then"
-                return await self._missed(plan, words.failed(state, why, "install it now, or plan it anew"))
-            if not (self._around.busy() or self._is_at_work()):
-                break
-            await asyncio.sleep(LOOK_EVERY)
-        try:
-            await self._may(plan.name, downgrade=plan.downgrade)
-            self._plan = None
-            await self._errands.do(self._memory.keep_plan, None)
-            await self._ask("install", plan.name, plan.actor, downgrade=plan.downgrade)
-        except (UpdateRefusedError, OSError) as exc:
-            said, hint = (exc.message, exc.hint) if isinstance(exc, UpdateRefusedError) else (str(exc), "")
-            await self._missed(plan, words.failed(state, said, hint))
-        return None
+    async def _carry_out(self, plan: Plan) -> None:
+        await self._may(plan.name, downgrade=plan.downgrade)
+        await self._ask("install", plan.name, plan.actor, downgrade=plan.downgrade)
 
     async def _missed(self, plan: Plan, state: UpdateState) -> None:
-        self._plan = None
-        with suppress(OSError):
-            await self._errands.do(self._memory.keep_plan, None)
         log.error("update: %s", state.result)
         await self._note(plan.actor, f"not installed: {state.result}")
         self._see(replace(state, at=None))
-
-    async def _forget_plan(self) -> None:
-        waiting, self._waiting, self._plan = self._waiting, None, None
-        if waiting is not None:
-            waiting.cancel()
-            await asyncio.wait({waiting})
-        with suppress(OSError):
-            await self._errands.do(self._memory.keep_plan, None)
-
-    def _planned(self) -> UpdateState | None:
-        return _state_of_plan(self._plan) if self._plan else None
 
     # Below
 
@@ -548,12 +447,6 @@ class Updates:
             log.exception("audit trail not written: %s: update: %s", actor.user, detail)
 
 
-def _state_of_plan(plan: Plan) -> UpdateState:
-    return UpdateState(
-        plan.number, "install", plan.name, plan.user or "somebody", plan.began, "waits", at=plan.at
-    )
-
-
 def _figures(shown: Sequence[Update], running: Running) -> dict[str, object]:
     return {
         "version": running.version,
@@ -565,10 +458,6 @@ def _figures(shown: Sequence[Update], running: Running) -> dict[str, object]:
             for each in shown[:50]
         ],
     }
-
-
-def _shown(at: datetime) -> str:
-    return f"{at.astimezone():%Y-%m-%d %H:%M}"
 
 
 def _keyring() -> Path:

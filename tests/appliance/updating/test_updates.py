@@ -12,7 +12,8 @@ import pytest
 
 from appliance.config import Config
 from appliance.store_keeper import StoreKeeper
-from appliance.updates import LATE, Around, Updates
+from appliance.updates import Around, Updates
+from appliance.updating.plans import LATE
 from db.variables.states import Actor
 from firmware.build.keys import Keys
 from shell.update_ports import Update, UpdateRefusedError, UpdateState
@@ -307,7 +308,7 @@ async def test_what_was_planned_while_the_machine_was_off_is_not_done_later(plac
     await place.updates.install(NAME, ANNA, at=datetime.now(UTC) + timedelta(hours=1))
     place.ahead = timedelta(hours=1) + 2 * LATE
     updates = await place.restarted()
-    await until(lambda: updates._plan is None)
+    await until(lambda: updates._plans.plan is None)
     done = await last(updates)
     assert (done.failed, "could not be then" in done.result) == (True, True)
     assert place.machine.asked == []
