@@ -64,7 +64,7 @@ def parser() -> argparse.ArgumentParser:
     selftest.add_argument("--json", action="store_true", help="for programs")
     health = _add(commands, "health", _health, "do all services answer? exit code 0 when they do")
     health.add_argument("--within", type=float, default=0.0, metavar="S", help="ask again for S seconds")
-    health.add_argument("--version", default="", metavar="V", help="is it that version that answers?")
+    health.add_argument("--expect", default="", metavar="VERSION", help="is it that version that answers?")
     console = _add(commands, "console", _console, "the page of the machine's own screen, kept up to date")
     console.add_argument("--once", action="store_true", help="write it once")
     _add(commands, "support", _support, "all that is needed to find a fault, in one file without secrets")
@@ -238,7 +238,7 @@ def _selftest(config: Config, args: argparse.Namespace) -> int:
 def _health(config: Config, args: argparse.Namespace) -> int:
     from appliance.commands import health
 
-    return health.run(config, args.within, args.version)
+    return health.run(config, args.within, args.expect)
 
 
 def _console(config: Config, args: argparse.Namespace) -> int:

@@ -5,16 +5,19 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 
 from appliance.checks import probes
 from appliance.checks.probes import NoAnswerError
 from appliance.config import Config
 from appliance.control.client import ControlClient
 from appliance.control.protocol import RefusedError
-from shell.ports import SystemUnavailableError
+from shell.ports import Status, SystemUnavailableError
 
 ANSWER_WITHIN = 5.0
 AGAIN_AFTER = 1.0
+LATE = timedelta(minutes=2)
+"""A scheduler that ticks begins what is due within a second, and knows the next time then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,12 +55,21 @@ def asked(config: Config, version: str = "") -> dict[str, Probe]:
                 status = await control.request("status")
         except (SystemUnavailableError, RefusedError, OSError) as exc:
             raise NoAnswerError(str(exc)) from exc
-        if version and status["version"] != version:
-            return f"version {status['version']} answers, not {version}"
-        down = [one["name"] for one in status["services"] if one["state"] != "ready"]
-        return f"{', '.join(down)}: not ready" if down else ""
+        return trouble(status, version, datetime.now(UTC))
 
     return {"supervisor": supervisor, "shell": telnet, "web": web, "router": sip}
+
+
+def trouble(status: Status, version: str, now: datetime) -> str:
+    """What a supervisor tells of itself that it should not. `now`: aware."""
+    if version and status["version"] != version:
+        return f"version {status['version']} answers, not {version}"
+    down = [one["name"] for one in status["services"] if one["state"] != "ready"]
+    if down:
+        return f"{', '.join(down)}: not ready"
+    due = ((job["name"], job["next_run"]) for job in status["jobs"])
+    late = [name for name, at in due if at and now - datetime.fromisoformat(at) > LATE]
+    return f"{', '.join(late)}: due, and not begun" if late else ""
 
 
 async def ask(probes_of: dict[str, Probe], within: float) -> tuple[Answer, ...]:

@@ -86,7 +86,7 @@ class RealMachine:
                 _run("systemctl", "restart", *units, within=LONG)
 
     def troubles(self, version: str, within: float) -> tuple[str, ...]:
-        asked = ("health", "--within", f"{within:g}", *(("--version", version) if version else ()))
+        asked = ("health", "--within", f"{within:g}", *(("--expect", version) if version else ()))
         argv = (*_program(self._places.built_in), *asked)
         done = _tried(argv, within=within + QUICK, env=self._environment())
         if done.returncode == 0:
