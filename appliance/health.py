@@ -10,9 +10,9 @@ from datetime import UTC, datetime, timedelta
 from appliance.checks import probes
 from appliance.checks.probes import NoAnswerError
 from appliance.config import Config
-from appliance.control.client import ControlClient
+from appliance.control.client import ControlClient, ControlUnavailableError
 from appliance.control.protocol import RefusedError
-from shell.ports import Status, SystemUnavailableError
+from shell.ports import Status
 
 ANSWER_WITHIN = 5.0
 AGAIN_AFTER = 1.0
@@ -53,7 +53,7 @@ def asked(config: Config, version: str = "") -> dict[str, Probe]:
         try:
             async with ControlClient(config.control_socket) as control:
                 status = await control.request("status")
-        except (SystemUnavailableError, RefusedError, OSError) as exc:
+        except (ControlUnavailableError, RefusedError, OSError) as exc:
             raise NoAnswerError(str(exc)) from exc
         return trouble(status, version, datetime.now(UTC))
 

@@ -102,4 +102,4 @@ def test_a_machine_where_nobody_answers_is_told_so_whatever_version_is_asked_for
     )
     for version in ("", "1.2.3"):
         told = machine.RealMachine(Places(tmp_path)).troubles(version, 0.0)
-        assert any(line.startswith("supervisor: ") for line in told)
+        assert any(line.startswith("supervisor: ") for line in told), told
