@@ -19,7 +19,7 @@ from firmware.update.bundle import Bundle
 from firmware.update.verity import BLOCK
 
 UNITS = tuple(f"callisto-{name}.service" for name in ("supervisor", "media", "router", "shell", "web"))
-"""The supervisor first."""
+"""In the order in which each finds what it needs: none of them waits for one that comes later."""
 MIGRATIONS = "venv/lib/python3.*/site-packages/db/migrations/versions/v[0-9][0-9][0-9][0-9]_*.py"
 USER = "callisto"
 QUICK, LONG = 60.0, 900.0
@@ -80,10 +80,17 @@ class RealMachine:
 
     def restart(self, *, apart: bool) -> None:
         _run("systemctl", "reset-failed", *UNITS)
-        for units in (UNITS[:1], UNITS[1:]) if apart else (UNITS,):
-            # What does not start is found by those who ask whether it answers.
-            with suppress(SwitchError):
-                _run("systemctl", "restart", *units, within=LONG)
+        steps = [(one,) for one in UNITS] if apart else [UNITS]
+        with suppress(SwitchError):
+            while steps:
+                try:
+                    _run("systemctl", "restart", *steps.pop(0), within=LONG)
+                except SwitchError:
+                    # Those who ask whether it answers find it. The rest does not wait for it.
+                    rest = [one for units in steps for one in units]
+                    if rest:
+                        _run("systemctl", "restart", "--no-block", *rest)
+                    return
 
     def troubles(self, version: str, within: float) -> tuple[str, ...]:
         asked = ("health", "--within", f"{within:g}", *(("--expect", version) if version else ()))

@@ -30,8 +30,8 @@ class Machine(Protocol):
         """Of the store, as that program has it; "" if that cannot be known."""
 
     def restart(self, *, apart: bool) -> None:
-        """All services anew; returns when they are ready or have failed. `apart`: the supervisor first, while
-        the others go on. That is not to be done when it migrates the store, which nobody may have open."""
+        """All services anew; returns when they are ready or have failed. `apart`: one after the other, while
+        the others go on. That is not to be done when the store is migrated, which nobody may have open."""
 
     def troubles(self, version: str, within: float) -> tuple[str, ...]:
         """What does not answer after `within` seconds, or answers as another version; empty when all is well.

@@ -1,0 +1,59 @@
+"""The real machine, with a systemctl that writes down what it is told."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from firmware.switch.machine import UNITS, RealMachine
+from firmware.switch.places import Places
+
+Told = Callable[[], list[str]]
+
+
+@pytest.fixture
+def told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Told:
+    """What systemctl was told, a line each. It cannot start the unit that `broken` names."""
+    lines, folder = tmp_path / "told", tmp_path / "bin"
+    folder.mkdir()
+    program = folder / "systemctl"
+    program.write_text(f'#!/bin/sh\necho "$*" >> "{lines}"\n[ "$*" != "restart $broken" ]\n')
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(folder), prepend=":")
+    return lambda: lines.read_text().splitlines()
+
+
+def test_services_that_start_apart_do_so_one_after_the_other(told: Told, tmp_path: Path) -> None:
+    RealMachine(Places(tmp_path)).restart(apart=True)
+    assert told() == [f"reset-failed {' '.join(UNITS)}", *(f"restart {unit}" for unit in UNITS)]
+
+
+def test_the_rest_of_the_services_does_not_wait_for_one_that_does_not_start(
+    told: Told, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("broken", UNITS[1])
+    RealMachine(Places(tmp_path)).restart(apart=True)
+    one_by_one = (f"restart {unit}" for unit in UNITS[:2])
+    assert told()[1:] == [*one_by_one, f"restart --no-block {' '.join(UNITS[2:])}"]
+
+
+def test_services_that_must_not_run_beside_a_migration_start_together(
+    told: Told, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("broken", " ".join(UNITS))
+    RealMachine(Places(tmp_path)).restart(apart=False)
+    assert told() == [f"reset-failed {' '.join(UNITS)}", f"restart {' '.join(UNITS)}"]
+
+
+def test_services_start_after_those_that_their_units_wait_for() -> None:
+    folder = Path(__file__).parents[3] / "firmware/image/overlay/usr/lib/systemd/system"
+    for place, unit in enumerate(UNITS):
+        after = {
+            word
+            for line in (folder / unit).read_text().splitlines()
+            if line.startswith("After=")
+            for word in line.removeprefix("After=").split()
+        }
+        assert not after & set(UNITS[place:]), unit
