@@ -25,6 +25,7 @@ USER = "callisto"
 QUICK, LONG = 60.0, 900.0
 """Seconds: what a program may take that opens something, and one that writes a slot or migrates a store."""
 READ = 1 << 20
+STARTED_FROM = (".pyc", ".so")
 _PERCENT = re.compile(r"^\s*(\d{1,3})%")
 _NAME = "callisto-{}"
 
@@ -103,7 +104,10 @@ class RealMachine:
         return told or (_last(done.stderr) or f"the question for it ended with {done.returncode}",)
 
     def rehearse(self, program: Path) -> str:
-        return self._rehearsed(_as_user((*_program(program), "rehearse-update")))
+        trouble = self._rehearsed(_as_user((*_program(program), "rehearse-update")))
+        if not trouble:
+            _remembered(program)
+        return trouble
 
     def write_slot(self, bundle: Path, tell: Callable[[int], None]) -> None:
         with subprocess.Popen(
@@ -202,6 +206,15 @@ def _program(folder: Path) -> tuple[str, ...]:
 def _as_user(argv: tuple[str, ...]) -> tuple[str, ...]:
     """What a bundle brings does not run as root before it has been tried."""
     return ("setpriv", f"--reuid={USER}", f"--regid={USER}", "--init-groups", "--no-new-privs", *argv)
+
+
+def _remembered(program: Path) -> None:
+    """Read what services start from, once: they start from memory then, while nobody is served."""
+    for file in program.rglob("*"):
+        if file.suffix in STARTED_FROM and not file.is_symlink():
+            with suppress(OSError), file.open("rb") as opened:
+                while opened.read(READ):
+                    pass
 
 
 def _run(*argv: str | Path, within: float = QUICK) -> str:

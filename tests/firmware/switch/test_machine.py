@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -45,6 +46,25 @@ def test_services_that_must_not_run_beside_a_migration_start_together(
     monkeypatch.setenv("broken", " ".join(UNITS))
     RealMachine(Places(tmp_path)).restart(apart=False)
     assert told() == [f"reset-failed {' '.join(UNITS)}", f"restart {' '.join(UNITS)}"]
+
+
+def test_a_refused_rehearsal_says_why_and_files_that_cannot_be_read_are_no_trouble(
+    told: Told, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "bin/setpriv").write_text(f'#!/bin/sh\necho "$*" >> "{tmp_path}/told"\nexit $refuses\n')
+    (tmp_path / "bin/setpriv").chmod(0o755)
+    program = tmp_path / "program"
+    program.mkdir()
+    (program / "gone.so").symlink_to(tmp_path / "nowhere")
+    (program / "module.pyc").write_bytes(b"code")
+    (program / "folder.so").mkdir()
+    machine = RealMachine(Places(tmp_path))
+    monkeypatch.setattr(RealMachine, "_environment", lambda _self: {"PATH": os.environ["PATH"], **refuses})
+    refuses = {"refuses": "0"}
+    assert machine.rehearse(program) == ""
+    refuses = {"refuses": "3"}
+    assert machine.rehearse(program) == "its program ended with 3"
+    assert all(line.endswith("appliance rehearse-update") for line in told())
 
 
 def test_services_start_after_those_that_their_units_wait_for() -> None:
