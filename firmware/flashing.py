@@ -10,7 +10,9 @@ import hashlib
 import os
 import time
 import uuid
+from collections import deque
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import BinaryIO
 
@@ -21,6 +23,10 @@ from firmware.manifest import Manifest, Range
 from firmware.medium import Medium
 
 CHUNK = 4 << 20
+PENDING = 3
+"""Ranges that wait to be written while the next ones are unpacked and checked: bounds the memory."""
+READERS = 2
+"""One range is hashed while the next one comes from the medium."""
 
 
 class FlashError(Exception):
@@ -141,26 +147,50 @@ def _write(source: _Source, manifest: Manifest, medium: Medium, tell: Tell) -> t
     """The ranges as they are on the medium now."""
     clock = _Clock("writing", manifest.mapped, tell)
     written = []
+    pending: deque[tuple[Future[None], int]] = deque()
     unsynced = 0
-    for one, data in source.ranges():
-        kept = without_tables(manifest, one.at, data)
-        medium.write(one.at, kept)
-        written.append(Range(one.at, one.size, hashlib.sha256(kept).hexdigest()))
-        unsynced += one.size
+
+    def write(at: int, data: bytes) -> None:  # by one thread, in order
+        nonlocal unsynced
+        medium.write(at, data)
+        unsynced += len(data)
         if medium.is_block and unsynced >= 8 * CHUNK:  # else the progress is that of the page cache
             medium.sync()
             unsynced = 0
-        clock.add(one.size)
+        else:
+            medium.begin_sync(at, len(data))
+
+    def wait(left: int) -> None:
+        while len(pending) > left:
+            done, size = pending.popleft()
+            done.result()
+            clock.add(size)
+
+    with ThreadPoolExecutor(1) as writer:
+        for one, data in source.ranges():
+            kept = without_tables(manifest, one.at, data)
+            digest = one.sha256 if kept is data else hashlib.sha256(kept).hexdigest()
+            written.append(Range(one.at, one.size, digest))
+            wait(PENDING - 1)
+            pending.append((writer.submit(write, one.at, kept), one.size))
+        wait(0)
     return tuple(written)
 
 
 def _read_back(written: tuple[Range, ...], medium: Medium, tell: Tell) -> None:
     clock = _Clock("reading back", sum(one.size for one in written), tell)
     wrong = []
-    for one in written:
-        if hashlib.sha256(medium.read(one.at, one.size)).hexdigest() != one.sha256:
-            wrong.append(one.at)
-        clock.add(one.size)
+    with ThreadPoolExecutor(READERS) as readers:
+        try:
+            for one, digest in zip(
+                written, readers.map(lambda one: medium.sha256(one.at, one.size), written), strict=True
+            ):
+                if digest != one.sha256:
+                    wrong.append(one.at)
+                clock.add(one.size)
+        except BaseException:  # else all of it would be read before anybody hears of it
+            readers.shutdown(cancel_futures=True)
+            raise
     if wrong:
         raise FlashError(
             f"{len(wrong)} of {len(written)} ranges read back differently, the first one at byte {wrong[0]}: "

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -14,6 +16,8 @@ from firmware.manifest import LARGEST, SIGNATURE_SUFFIX, SUFFIX, Manifest, Manif
 from firmware.signature import SignatureError, verify
 
 COMPRESSED = ".zst"
+PIPE = 1 << 20
+"""Bytes between zstd and us: with the usual 64 KiB both wait for each other all the time."""
 KEYRINGS = (Path("/etc/rauc/keyring.pem"), Path("/usr/share/callisto/keyring.pem"))
 
 
@@ -77,9 +81,14 @@ def opened(image: Image) -> Iterator[BinaryIO]:
     if program is None:
         raise ImageError("zstd is not on this machine: apt-get install zstd, or use the plain image")
     with subprocess.Popen(
-        (program, "-dcq", "--", str(image.path)), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+        (program, "-dcq", "--", str(image.path)),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        bufsize=0,
     ) as process:
         assert process.stdout
+        with contextlib.suppress(OSError):  # the limit of this user may be less
+            fcntl.fcntl(process.stdout, fcntl.F_SETPIPE_SZ, PIPE)
         try:
             yield cast(BinaryIO, process.stdout)
         finally:

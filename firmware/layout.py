@@ -38,13 +38,12 @@ def tables(size: int) -> tuple[Extent, Extent]:
 
 
 def without_tables(manifest: Manifest, at: int, data: bytes) -> bytes:
-    """What is written of a range: zeros where the image has its own tables."""
-    kept = bytearray(data)
+    """What is written of a range: zeros where the image has its own tables, the same object elsewhere."""
     for table in tables(manifest.size):
         first, last = max(table.at, at) - at, min(table.end, at + len(data)) - at
         if first < last:
-            kept[first:last] = bytes(last - first)
-    return bytes(kept)
+            data = data[:first] + bytes(last - first) + data[last:]
+    return data
 
 
 def zeros(manifest: Manifest, table: Table, size: int) -> tuple[Extent, ...]:

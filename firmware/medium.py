@@ -6,10 +6,13 @@ import contextlib
 import ctypes
 import errno
 import fcntl
+import hashlib
 import mmap
 import os
 import stat
 import struct
+import threading
+from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 
@@ -39,6 +42,7 @@ class Medium:
             busy = "somebody else has it" if exc.errno == errno.EBUSY else exc.strerror
             raise MediumError(f"{path} cannot be opened: {busy}") from exc
         self._direct: int | None = None
+        self._opening = threading.Lock()
         self.is_block = stat.S_ISBLK(os.fstat(self._fd).st_mode)
         try:
             if not read_only:
@@ -77,13 +81,22 @@ class Medium:
         except OSError as exc:
             raise MediumError(f"{self._path} has not kept what was written: {exc.strerror}") from exc
 
+    def begin_sync(self, at: int, size: int) -> None:
+        """Have it written while the caller goes on; `sync` is what waits for it and says whether it was."""
+        with contextlib.suppress(OSError):
+            os.posix_fadvise(self._fd, at, size, os.POSIX_FADV_DONTNEED)
+
     def read(self, at: int, size: int) -> bytes:
         """As it is on the medium: what the page cache has is not asked. `at` and `size`: multiples of 512;
         only multiples of ALIGNED are sure to go past the cache."""
-        first = at // ALIGNED * ALIGNED
-        last = min(-(-(at + size) // ALIGNED) * ALIGNED, self.size)
-        data = self._read_direct(first, last - first)
-        return data[at - first : at - first + size]
+        return b"".join(bytes(part) for part in self._parts(at, size))
+
+    def sha256(self, at: int, size: int) -> str:
+        """Of what `read` would give, without holding it all. Several threads may ask at once."""
+        digest = hashlib.sha256()
+        for part in self._parts(at, size):
+            digest.update(part)
+        return digest.hexdigest()
 
     def renew_table(self) -> None:
         """Have the kernel read the partition table; it does so by itself when the medium is plugged in."""
@@ -106,23 +119,29 @@ class Medium:
         if libc.fallocate64(self._fd, _PUNCH, ctypes.c_int64(at), ctypes.c_int64(size)):
             raise OSError(ctypes.get_errno(), "no hole can be made here")
 
-    def _read_direct(self, at: int, size: int) -> bytes:
-        parts: list[bytes] = []
-        with mmap.mmap(-1, CHUNK) as buffer:
-            while size:
-                room = min(size, CHUNK)
-                done = self._fill(buffer, at, room)
+    def _parts(self, at: int, size: int) -> Iterator[memoryview]:
+        """Each is good until the next one is asked for."""
+        end = at + size
+        last = min(-(-end // ALIGNED) * ALIGNED, self.size)
+        first = at // ALIGNED * ALIGNED
+        with mmap.mmap(-1, max(ALIGNED, min(CHUNK, last - first + ALIGNED))) as buffer:
+            while first < last:
+                done = self._fill(buffer, first, min(last - first, len(buffer)))
                 if not done:
-                    raise MediumError(f"{self._path} ends at byte {at}")
-                parts.append(buffer[:done])
-                at, size = at + done, size - done
-        return b"".join(parts)
+                    raise MediumError(f"{self._path} ends at byte {first}")
+                with (
+                    memoryview(buffer) as whole,
+                    whole[max(at - first, 0) : min(done, end - first)] as part,
+                ):
+                    yield part
+                first += done
 
     def _fill(self, buffer: mmap.mmap, at: int, size: int) -> int:
         whole = size // ALIGNED * ALIGNED
         try:
-            if self._direct is None:
-                self._direct = os.open(self._path, os.O_RDONLY | os.O_DIRECT | os.O_CLOEXEC)
+            with self._opening:
+                if self._direct is None:
+                    self._direct = os.open(self._path, os.O_RDONLY | os.O_DIRECT | os.O_CLOEXEC)
             if whole:
                 return os.preadv(self._direct, [memoryview(buffer)[:whole]], at)
         except OSError as exc:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -90,6 +89,6 @@ def _is_kept(medium: Medium, manifest: Manifest, one: Range) -> bool:
     if any(one.at < table.end and table.at < one.end for table in tables(manifest.size)):
         return True
     try:
-        return hashlib.sha256(medium.read(one.at, one.size)).hexdigest() == one.sha256
+        return medium.sha256(one.at, one.size) == one.sha256
     except MediumError:
         return False

@@ -23,6 +23,7 @@ from tests.bench import (
     compact,
     crowd,
     decisions,
+    flash,
     memory,
     overload,
     rates,
@@ -126,6 +127,14 @@ PARTS = (
         "a store and media of 200 MB, and a twentieth of it, are backed up with a password by the process"
         " that the supervisor starts for it. About half a minute.",
     ),
+    Part(
+        "flash",
+        "An image is written",
+        "make bench ARGS=--flash",
+        "the image of `make image` is written to a new file in three ways in turn, three times, each to the"
+        " end of its fsync: by `callisto flash`, which reads it back past the page cache, by bmaptool, and by"
+        " dd. About a minute.",
+    ),
 )
 USUAL = ("rates", "crowd", "speech", "decisions")
 Measure = Callable[[str, Path, tuple[str, ...]], Section]
@@ -142,6 +151,7 @@ MEASURES: dict[str, Measure] = {
     "store": store.measure,
     "salvage": salvage.measure,
     "backup": backup.measure,
+    "flash": flash.measure,
 }
 
 
@@ -170,7 +180,7 @@ def options_of(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -P -m tests.bench", description=__doc__)
     parser.add_argument("parts", nargs="*", metavar="PART", help=f"of {', '.join(MEASURES)}")
     parser.add_argument("--quick", action="store_true", help="one short step of each system; no page")
-    for name in ("memory", "overload", "trace", "shell", "compact", "salvage", "backup", "store"):
+    for name in ("memory", "overload", "trace", "shell", "compact", "salvage", "backup", "store", "flash"):
         parser.add_argument(f"--{name}", dest="more", action="append_const", const=name, help="that part")
     parser.add_argument("--out", type=Path, default=PAGE, help="where the page goes")
     options = parser.parse_args(arguments)

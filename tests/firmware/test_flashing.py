@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
+import random
 import subprocess
 import uuid
 from pathlib import Path
@@ -166,6 +168,32 @@ def test_a_medium_that_forgets_is_found_out(
     with pytest.raises(FlashError, match=r"1 of .* ranges read back differently, .* the medium is faulty"):
         written(image, manifest, used)
     assert unbootable(used)
+
+
+def test_a_medium_that_refuses_a_write_is_told_at_once(
+    image: Path, manifest: Manifest, used: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(medium: Medium, at: int, data: bytes) -> None:
+        if at == images.table().named("rootfs-a").start:
+            raise MediumError("it cannot be written: worn out")
+        write(medium, at, data)
+
+    write = Medium.write
+    monkeypatch.setattr(Medium, "write", full)
+    with pytest.raises(MediumError, match="worn out"):
+        written(image, manifest, used)
+    assert unbootable(used)
+
+
+@pytest.mark.parametrize(
+    ("at", "size"), [(0, 512), (512, 33 * 512), (4096 * 3 + 512, 9 << 20), (LARGER - 512, 512)]
+)
+def test_what_is_read_past_the_cache_is_what_is_there(tmp_path: Path, at: int, size: int) -> None:
+    data = random.Random(7).randbytes(LARGER)
+    (tmp_path / "medium").write_bytes(data)
+    with Medium(tmp_path / "medium", read_only=True) as medium:
+        assert medium.read(at, size) == data[at : at + size]
+        assert medium.sha256(at, size) == hashlib.sha256(data[at : at + size]).hexdigest()
 
 
 def test_a_medium_whose_first_sectors_are_bad_is_found_out(
