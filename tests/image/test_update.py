@@ -128,9 +128,9 @@ def sound(one: Machine, folder: Path) -> None:
     replayed = subprocess.run(["e2fsck", "-fy", copy], capture_output=True, text=True, check=False)
     assert replayed.returncode in (0, 1), replayed.stdout + replayed.stderr
     found.mkdir()
-    for name in ("store.db", "store.db-wal"):
+    for name in ("callisto.db", "callisto.db-wal"):
         subprocess.run(["debugfs", "-R", f"dump /callisto/{name} {found / name}", copy], check=True)
-    with closing(sqlite3.connect(found / "store.db")) as store:
+    with closing(sqlite3.connect(found / "callisto.db")) as store:
         assert store.execute("PRAGMA integrity_check").fetchone() == ("ok",)
         assert store.execute("SELECT name FROM groups").fetchall() == [("Sales",)]
 
