@@ -22,6 +22,8 @@ _PUNCH = 0x01 | 0x02
 """fallocate(2): FALLOC_FL_KEEP_SIZE and FALLOC_FL_PUNCH_HOLE."""
 CHUNK = 4 << 20
 ALIGNED = 4096
+BUFFER = 1 << 20
+"""A thread that reads has one at a time and leaves it to the next: fresh memory costs more than reading."""
 
 
 class MediumError(Exception):
@@ -43,6 +45,7 @@ class Medium:
             raise MediumError(f"{path} cannot be opened: {busy}") from exc
         self._direct: int | None = None
         self._opening = threading.Lock()
+        self._buffers: list[mmap.mmap] = []
         self.is_block = stat.S_ISBLK(os.fstat(self._fd).st_mode)
         try:
             if not read_only:
@@ -124,9 +127,13 @@ class Medium:
         end = at + size
         last = min(-(-end // ALIGNED) * ALIGNED, self.size)
         first = at // ALIGNED * ALIGNED
-        with mmap.mmap(-1, max(ALIGNED, min(CHUNK, last - first + ALIGNED))) as buffer:
+        try:
+            buffer = self._buffers.pop()
+        except IndexError:
+            buffer = mmap.mmap(-1, BUFFER)
+        try:
             while first < last:
-                done = self._fill(buffer, first, min(last - first, len(buffer)))
+                done = self._fill(buffer, first, min(last - first, BUFFER))
                 if not done:
                     raise MediumError(f"{self._path} ends at byte {first}")
                 with (
@@ -135,6 +142,8 @@ class Medium:
                 ):
                     yield part
                 first += done
+        finally:
+            self._buffers.append(buffer)
 
     def _fill(self, buffer: mmap.mmap, at: int, size: int) -> int:
         whole = size // ALIGNED * ALIGNED
