@@ -7,6 +7,7 @@ import json
 import logging
 import os
 import sys
+from contextlib import suppress
 from typing import Any
 
 from appliance import logs
@@ -24,7 +25,8 @@ NICE = 15
 def main(config: Config) -> int:
     logs.set_up("journal")
     logging.getLogger().setLevel(logging.WARNING)  # the supervisor tells what has come of it
-    os.nice(NICE)
+    with suppress(PermissionError):  # a service of systemd may not, where its unit says so
+        os.nice(NICE)
     try:
         told = _round(config)
     except StoreError as exc:

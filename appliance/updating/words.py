@@ -44,7 +44,7 @@ def ended(state: UpdateState, outcome: Outcome, put_back: str = "") -> UpdateSta
 
 def _fell_back(outcome: Outcome, put_back: str) -> str:
     why = outcome.reason or "the new one did not answer"
-    said = f"{outcome.start or 'the version before'} runs again: {outcome.end or 'the new one'}: {why}"
+    said = f"{outcome.end or 'the version before'} runs again: {outcome.start or 'the new one'}: {why}"
     return f"{said}; {put_back}" if put_back else said
 
 
@@ -66,6 +66,8 @@ def notices(last: Ended | None, told: Told, put_back: str) -> tuple[Notice, ...]
 def _of_outcome(outcome: Outcome, put_back: str) -> Notice:
     when = f"{outcome.at.astimezone():%Y-%m-%d %H:%M}"
     move = f"from {outcome.start} to {outcome.end}" if outcome.start and outcome.end else outcome.end
+    if outcome.what == "fell back":
+        move = f"to {outcome.start}"
     head = f"Update {move}, {when}".replace("Update ,", "Update,")
     match outcome.what:
         case "went back" if outcome.ok:

@@ -17,11 +17,13 @@ from appliance.config import Config
 from appliance.journal_keeper import JOB, JournalError, JournalKeeper
 from appliance.journal_rounds import LONGEST, Last, Memory, Seen, due
 from appliance.plans import Plans, keeper
+from appliance.roles import snapshotter
 from appliance.roles.supervisor import service_environment
 from appliance.store_keeper import StoreKeeper
 from db.errors import StoreError
 from db.journal import files, snapshots
 from db.journal.keeping import Round
+from db.prepare import prepare
 from db.stores.jobs import JobRun
 from db.variables.states import Actor
 from scheduler.service import Planner
@@ -229,3 +231,18 @@ async def test_postgresql_has_a_journal_of_its_own(tmp_path: Path) -> None:
     assert journal.facts() == {}
     assert planner.states() == ()
     await planner.close()
+
+
+def test_a_round_is_made_where_a_service_may_not_be_nice(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As in the image, whose units are refused it (SystemCallFilter=~@resources)."""
+
+    def refused(_by: int) -> int:
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(os, "nice", refused)
+    config = Config.load({"CALLISTO_STATE": str(tmp_path)}, tmp_path)
+    prepare(config.store_url)
+    assert snapshotter.main(config) == snapshotter.DONE
+    assert '"round"' in capsys.readouterr().out

@@ -77,10 +77,13 @@ def outcome(one: Machine, version: str, what: str) -> dict[str, Any]:
     def known() -> dict[str, Any] | None:
         try:
             with Admin(one) as admin:
-                last = (admin.facts("update history") or [{}])[0]
+                told = admin.facts("update history")
         except (OSError, AssertionError):
             return None
-        return last if last.get("what") == what and version in (last["start"], last["end"]) else None
+        if not isinstance(told, list) or not told:  # nobody there to ask: it starts anew
+            return None
+        last: dict[str, Any] = told[0]
+        return last if last["what"] == what and version in (last["start"], last["end"]) else None
 
     found = eventually(known, within_s=SLOW, every_s=5)
     assert found is not None

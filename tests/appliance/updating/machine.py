@@ -156,7 +156,8 @@ class Machine:
         self.write("application.json", {"current": current, "previous": None, "trial": True})
         if self.fails:
             self.write("application.json", {"current": None, "previous": None, "trial": False})
-            self.outcome("fell back", ok=False, reason=self.fails, **versions)
+            back = {"kind": sheet.kind, "start": sheet.version, "end": "0.1.0"}
+            self.outcome("fell back", ok=False, reason=self.fails, **back)
             return
         self.write("application.json", {"current": current, "previous": None, "trial": False})
         self.outcome("confirmed", ok=True, **versions)

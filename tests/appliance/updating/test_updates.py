@@ -161,7 +161,7 @@ async def test_what_falls_back_says_why(place: Place) -> None:
     await place.updates.install(NAME, ANNA)
     done = await last(place.updates)
     assert done.failed
-    assert "the shell did not answer" in done.result
+    assert done.result == "0.1.0 runs again: 9.1.0: the shell did not answer"
     (notice,) = await place.updates.notices()
     assert (notice.kind, "the shell did not answer" in notice.text) == ("outcome", True)
     await place.updates.seen(ANNA)
