@@ -72,7 +72,7 @@ class Telling:
         """That the store from before was put back about then or later, in words; empty where it was not."""
         done = last_put_back(self._file) if self._file is not None else None
         last = self._machine.outcome()
-        if done is None or last is None or last.told.what != "fell back":
+        if done is None or last is None or last.told.what not in ("fell back", "went back"):
             return ""
         return done.words() if done.at >= min(since, last.told.at) else ""
 

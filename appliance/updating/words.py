@@ -34,7 +34,10 @@ def ended(state: UpdateState, outcome: Outcome, put_back: str = "") -> UpdateSta
         case "confirmed" if outcome.ok:
             return done(state, f"{outcome.end} runs, and everything answers")
         case "went back" if outcome.ok:
-            return done(state, f"{outcome.end} runs again, and everything answers")
+            said = f"{outcome.end} runs again, and everything answers"
+            return done(state, f"{said}; {put_back}" if put_back else said)
+        case "went back":
+            return failed(state, f"{outcome.end} was started again: {outcome.reason}", "the log says more")
         case "fell back":
             return failed(state, _fell_back(outcome, put_back), "the log says more; try another version")
         case _ if outcome.ok:
@@ -66,12 +69,13 @@ def notices(last: Ended | None, told: Told, put_back: str) -> tuple[Notice, ...]
 def _of_outcome(outcome: Outcome, put_back: str) -> Notice:
     when = f"{outcome.at.astimezone():%Y-%m-%d %H:%M}"
     move = f"from {outcome.start} to {outcome.end}" if outcome.start and outcome.end else outcome.end
-    if outcome.what == "fell back":
+    if outcome.what == "fell back" and outcome.start:
         move = f"to {outcome.start}"
     head = f"Update {move}, {when}".replace("Update ,", "Update,")
     match outcome.what:
         case "went back" if outcome.ok:
-            return Notice(f"{head}: the version before runs again.", LOOK)
+            more = f"; {put_back}" if put_back else ""
+            return Notice(f"{head}: the version before runs again{more}.", LOOK)
         case "installed" if outcome.ok:
             return Notice(f"{head}: installed in the other slot.", "update reboot starts it")
         case "confirmed" if outcome.ok:

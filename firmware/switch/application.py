@@ -94,9 +94,9 @@ class Switcher:
         self.machine.restart(apart=same_store)
 
     def _run_instead(self, now: Applications, outcome: Outcome) -> None:
-        """Remember it first: a machine that is switched off now starts with that. And tell it first: a
+        """Remember it first: a machine that is switched off now starts with that. And announce it first: a
         program that meets a store from after its time puts the one from before back, if that was meant."""
-        self.records.tell_outcome(outcome)
+        self.records.announce(outcome)
         program = decisions.program_of(now, self.here)
         self.records.keep_applications(now)
         folder, trouble = self._folder(program)

@@ -168,6 +168,10 @@ class Records:
             self._write_text(path.name, "\n".join([*kept, line]) + "\n")
         self._write("outcome.json", asdict(outcome))
 
+    def announce(self, outcome: Outcome) -> None:
+        """What comes of it, before it has: of no request yet, and in no history."""
+        self._write("outcome.json", asdict(replace(outcome, id="")))
+
     def tell_progress(self, request: Request, doing: str, percent: int) -> None:
         self._write("progress.json", {"id": request.id, "doing": doing, "percent": percent})
 

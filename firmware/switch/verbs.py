@@ -50,7 +50,8 @@ class Verbs:
             return
         if self._records.applications().trial:
             # Whoever tried it was ended before he could say what came of it.
-            self._records.tell_outcome(self._switcher.give_up(decisions.INTERRUPTED, request))
+            left = replace(request, id=self._records.applications().request)
+            self._records.tell_outcome(self._switcher.give_up(decisions.INTERRUPTED, left))
         try:
             outcome = self._done(request)
         except (SwitchError, BundleError) as exc:

@@ -76,6 +76,8 @@ class House:
     schemas: dict[str, str] = field(default_factory=dict)
     """By version, where it is not 0005."""
     restarted_apart: bool = False
+    told_at_restart: str | None = None
+    """Whose outcome stood there when the services started anew last."""
     opened: dict[Path, str] = field(default_factory=dict)
     serves: str = ""
     """The version of the services that run."""
@@ -129,6 +131,8 @@ class House:
 
     def restart(self, *, apart: bool) -> None:
         self.restarted_apart = apart
+        told = self.records.outcome()
+        self.told_at_restart = told.id if told else None
         self.step()
         self.serves = self._version(self.places.program.readlink())
         self.step()

@@ -117,6 +117,7 @@ def test_back_is_to_the_application_before_and_then_to_the_one_built_in(
         assert told is not None
         assert (told.what, told.end, told.ok) == ("went back", expected, True)
         assert house.serves == expected
+        assert house.told_at_restart != str(number)  # it has not happened yet
     house.ask("back", number=5)
     told = house.records.outcome()
     assert told is not None
