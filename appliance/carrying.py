@@ -20,7 +20,7 @@ from appliance.targets.keeping import Keeping
 from appliance.targets.ports import Listed, Target, TargetError
 from appliance.targets.retention import Keep, to_delete
 from appliance.targets.ways import target_of
-from appliance.updating.shelf import Found, Shelf
+from appliance.updating.shelf import COPY_IS, Found, Shelf
 from db.backup.folder import PART, SPARE, pieces
 from db.backup.progress import Progress
 from db.errors import StoreError
@@ -263,7 +263,7 @@ def _brought(target: Keeping, file: str, shelf: Shelf, tell: Callable[[str, int]
     try:
         with target.file(file) as (size, chunks):
             shelf.write(part, chunks, size, tell, "fetches it")
-        return shelf.take(part, tell)
+        return shelf.take(part, tell, done=COPY_IS)
     finally:
         part.unlink(missing_ok=True)
 

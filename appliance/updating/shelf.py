@@ -76,15 +76,15 @@ class Shelf:
                 "make room: delete old updates, backups, traces or support bundles",
             )
 
-    def take(self, path: Path, tell: Tell) -> Found:
+    def take(self, path: Path, tell: Tell, *, done: int = 0) -> Found:
         """A file of this machine, or one that has come in as NAME.part, which is gone afterwards: verified
-        wholly, and kept by its name only then. Raises BundleError."""
+        wholly, and kept by its name only then. `done`: the percent told already. Raises BundleError."""
         came = path.parent == self._folder and path.name.endswith(PART)
         part = self.part(path.name.removesuffix(PART) if came else path.name)
         try:
             if not came:
                 self._copy(path, part, tell)
-            return self._verified(part, tell, 0 if came else COPY_IS)
+            return self._verified(part, tell, done if came else COPY_IS)
         except OSError as exc:
             why = f"{path.name[:100]} cannot be taken: {exc.strerror or exc}"
             raise BundleError(why, "the user of the appliance must be able to read it") from exc
