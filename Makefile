@@ -19,7 +19,7 @@ help:
 	@echo "make repro    build it twice from nothing: is it the same, byte for byte?"
 	@echo "make flash    write it to a disk: DEVICE=/dev/sdb             (IMAGE=FILE for another than the last one built)"
 	@echo "make test-image  start the image in virtual machines and use it"
-	@echo "make bench    measure it beside others, into docs/benchmarks.md   (ARGS=--memory, --overload, --trace, --shell, --compact, --backup, --store, --flash)"
+	@echo "make bench    measure it beside others, into docs/benchmarks.md   (ARGS=--memory, --overload, --trace, --shell, --compact, --backup, --store, --flash, --image)"
 	@echo "make soak     mixed calls for MINUTES=30, and then: is anything left of them?"
 	@echo "make lock     lock the newest Python packages within the ranges of setup.cfg"
 	@echo "make clean    remove what these goals made here; ./var stays"

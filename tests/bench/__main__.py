@@ -14,16 +14,19 @@ import sys
 import tempfile
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 from appliance.demo.local import NotReadyError
 from appliance.demo.phones import NoSippError, sipp
+from firmware.build.recipe import KERNELS
 from tests.bench import (
     backup,
     compact,
     crowd,
     decisions,
     flash,
+    image,
     memory,
     overload,
     rates,
@@ -135,6 +138,14 @@ PARTS = (
         " end of its fsync: by `callisto flash`, which reads it back past the page cache, by bmaptool, and by"
         " dd. About a minute.",
     ),
+    Part(
+        "image",
+        "An image is built, started and updated",
+        "make bench ARGS=--image",
+        "the image of `make image` is built from nothing but the engine, then as the next release, and runs"
+        " in a virtual machine without KVM; `ARGS='--image --kernel generic'` takes that of real machines."
+        " About fifteen minutes.",
+    ),
 )
 USUAL = ("rates", "crowd", "speech", "decisions")
 Measure = Callable[[str, Path, tuple[str, ...]], Section]
@@ -152,6 +163,7 @@ MEASURES: dict[str, Measure] = {
     "salvage": salvage.measure,
     "backup": backup.measure,
     "flash": flash.measure,
+    "image": image.measure,
 }
 
 
@@ -167,7 +179,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     with tempfile.TemporaryDirectory(prefix="callisto-bench-") as folder:
         if options.quick:
             return _quick(program, Path(folder), conditions)
-        sections = [_measured(part, program, Path(folder), conditions) for part in options.parts]
+        measures = {**MEASURES, "image": partial(image.measure, kernel=options.kernel)}
+        sections = [
+            _measured(part, measures[part], program, Path(folder), conditions) for part in options.parts
+        ]
     if not any(section.marks for section in sections):
         return 2
     out: Path = options.out
@@ -180,8 +195,9 @@ def options_of(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -P -m tests.bench", description=__doc__)
     parser.add_argument("parts", nargs="*", metavar="PART", help=f"of {', '.join(MEASURES)}")
     parser.add_argument("--quick", action="store_true", help="one short step of each system; no page")
-    for name in ("memory", "overload", "trace", "shell", "compact", "salvage", "backup", "store", "flash"):
+    for name in (one for one in MEASURES if one not in USUAL):
         parser.add_argument(f"--{name}", dest="more", action="append_const", const=name, help="that part")
+    parser.add_argument("--kernel", choices=KERNELS, default=image.USUAL, help="of the part image")
     parser.add_argument("--out", type=Path, default=PAGE, help="where the page goes")
     options = parser.parse_args(arguments)
     options.parts = [*options.parts, *(options.more or ())] or list(USUAL)
@@ -191,12 +207,14 @@ def options_of(arguments: Sequence[str] | None) -> argparse.Namespace:
     return options
 
 
-def _measured(part: str, program: str, folder: Path, conditions: tuple[str, ...]) -> Section:
+def _measured(
+    part: str, measure: Measure, program: str, folder: Path, conditions: tuple[str, ...]
+) -> Section:
     print(f"== {part}", flush=True)
     home = folder / part
     home.mkdir()
     try:
-        section = MEASURES[part](program, home, conditions)
+        section = measure(program, home, conditions)
     except (AbsentError, NotReadyError, AssertionError) as exc:
         print(f"{part}: not measured: {exc}", file=sys.stderr)
         return unmeasured(part, {part: str(exc).partition("\n")[0]})

@@ -195,6 +195,7 @@ def test_a_short_comparison_loses_no_call(tmp_path: Path) -> None:
         (("--memory",), ["memory"]),
         (("--overload", "--memory"), ["overload", "memory"]),
         (("--shell",), ["shell"]),
+        (("--image", "--kernel", "generic"), ["image"]),
         (("crowd", "speech"), ["crowd", "speech"]),
     ],
 )
