@@ -16,6 +16,7 @@ from appliance.config import Config
 from appliance.control.client import ControlClient
 from appliance.roles.announce import announce
 from appliance.roles.ending import end_within
+from appliance.roles.supervisor_first import supervisor_answers
 from appliance.services.notify import Notify
 from appliance.services.ports import Unit
 from appliance.trace.log_source import LogPublisher
@@ -67,6 +68,8 @@ async def _serve(unit: Unit, config: Config, start: Callable[[Backing], Awaitabl
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
+    if config.services == "systemd" and not await supervisor_answers(config.control_socket):
+        log.warning("the supervisor does not answer: going on without it")
     # The shell is the way in for whoever repairs a store that cannot be opened.
     open_store = partial(Store.open, at_once=unit is not Unit.SHELL, journal=config.journal_dir)
     store = await asyncio.to_thread(open_store, config.store_url, config.edition)
