@@ -140,7 +140,8 @@ def _compile(tree: Path) -> None:
     for compiled in [*tree.rglob("__pycache__")]:
         _remove(compiled)
     where = (f"/{PLACE}", f"/usr/lib/python{PYTHON}", "/usr/lib/python3/dist-packages")
-    _inside(tree, f"/usr/bin/python{PYTHON}", "-m", "compileall", *environment.COMPILED, *where)
+    python = (f"/usr/bin/python{PYTHON}", *environment.LEAN)
+    _inside(tree, *python, "-m", "compileall", *environment.COMPILED, *where)
 
 
 def _inside(tree: Path, *argv: str | Path) -> None:
