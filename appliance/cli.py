@@ -11,9 +11,10 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from appliance.config import Config, ConfigError
+if TYPE_CHECKING:
+    from appliance.config import Config
 
 DONE, REFUSED, WRONG, NOTHING_RUNS = 0, 1, 2, 3
 ENTRANCES = ("support", "administrator")
@@ -21,7 +22,7 @@ ENTRANCES = ("support", "administrator")
 
 CHOICE = "such as number 0441234567, call ID, process router, level warning, group call, sip, last 60s"
 
-Command = Callable[[Config, argparse.Namespace], int]
+Command = Callable[["Config", argparse.Namespace], int]
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -33,16 +34,23 @@ def main(arguments: Sequence[str]) -> int:
         parser().print_help()
         return WRONG
     try:
-        command: Command = args.command
-        return command(Config.load(os.environ, Path.cwd()), args)
-    except ConfigError as exc:
-        print(f"callisto: {exc}", file=sys.stderr)
-        return WRONG
+        return _flash(args) if args.command is _flash else _with_settings(args)
     except BrokenPipeError:  # `callisto status | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return REFUSED
     except KeyboardInterrupt:
         return REFUSED
+
+
+def _with_settings(args: argparse.Namespace) -> int:
+    from appliance.config import Config, ConfigError
+
+    command: Command = args.command
+    try:
+        return command(Config.load(os.environ, Path.cwd()), args)
+    except ConfigError as exc:
+        print(f"callisto: {exc}", file=sys.stderr)
+        return WRONG
 
 
 def parser() -> argparse.ArgumentParser:
@@ -92,7 +100,9 @@ def parser() -> argparse.ArgumentParser:
     return top
 
 
-def _add(commands: Any, name: str, command: Command, text: str) -> argparse.ArgumentParser:
+def _add(
+    commands: Any, name: str, command: Command | Callable[[argparse.Namespace], int], text: str
+) -> argparse.ArgumentParser:
     added: argparse.ArgumentParser = commands.add_parser(
         name, help=text, description=text[0].upper() + text[1:] + "."
     )
@@ -315,7 +325,8 @@ def _traces(config: Config, args: argparse.Namespace) -> int:
     return trace.show(config, args.name, as_json=args.json, draw=args.ladder, packets_to=args.pcap)
 
 
-def _flash(_: Config, args: argparse.Namespace) -> int:
+def _flash(args: argparse.Namespace) -> int:
+    """Of the machine that it runs on it needs no settings, so they may be wrong."""
     from appliance.commands import flash
 
     return flash.write(

@@ -25,6 +25,8 @@ from firmware.medium import Medium
 CHUNK = 4 << 20
 PENDING = 3
 """Ranges that wait to be written while the next ones are unpacked and checked: bounds the memory."""
+WRITERS = 2
+"""The medium has the next range already when it is done with one."""
 READERS = 2
 """One range is hashed while the next one comes from the medium."""
 
@@ -148,17 +150,6 @@ def _write(source: _Source, manifest: Manifest, medium: Medium, tell: Tell) -> t
     clock = _Clock("writing", manifest.mapped, tell)
     written = []
     pending: deque[tuple[Future[None], int]] = deque()
-    unsynced = 0
-
-    def write(at: int, data: bytes) -> None:  # by one thread, in order
-        nonlocal unsynced
-        medium.write(at, data)
-        unsynced += len(data)
-        if medium.is_block and unsynced >= 8 * CHUNK:  # else the progress is that of the page cache
-            medium.sync()
-            unsynced = 0
-        else:
-            medium.begin_sync(at, len(data))
 
     def wait(left: int) -> None:
         while len(pending) > left:
@@ -166,13 +157,13 @@ def _write(source: _Source, manifest: Manifest, medium: Medium, tell: Tell) -> t
             done.result()
             clock.add(size)
 
-    with ThreadPoolExecutor(1) as writer:
+    with ThreadPoolExecutor(WRITERS) as writers:
         for one, data in source.ranges():
             kept = without_tables(manifest, one.at, data)
             digest = one.sha256 if kept is data else hashlib.sha256(kept).hexdigest()
             written.append(Range(one.at, one.size, digest))
             wait(PENDING - 1)
-            pending.append((writer.submit(write, one.at, kept), one.size))
+            pending.append((writers.submit(medium.write, one.at, kept), one.size))
         wait(0)
     return tuple(written)
 

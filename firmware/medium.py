@@ -1,4 +1,4 @@
-"""A disk or a file as what is written to, and what is read back past the page cache."""
+"""A disk or a file as what is written to and read back, both past the page cache."""
 
 from __future__ import annotations
 
@@ -23,7 +23,8 @@ _PUNCH = 0x01 | 0x02
 CHUNK = 4 << 20
 ALIGNED = 4096
 BUFFER = 1 << 20
-"""A thread that reads has one at a time and leaves it to the next: fresh memory costs more than reading."""
+"""A thread that reads or writes has one at a time and leaves it to the next: fresh memory costs more than
+reading."""
 
 
 class MediumError(Exception):
@@ -36,10 +37,10 @@ class Medium:
     def __init__(self, path: Path, size: int = 0, *, read_only: bool = False) -> None:
         """`size`: of an empty file, which is made that long."""
         self._path = path
+        self._access = os.O_RDONLY if read_only else os.O_RDWR
         exclusive = os.O_EXCL if path.is_block_device() and not read_only else 0
         try:
-            flags = os.O_RDONLY if read_only else os.O_RDWR
-            self._fd = os.open(path, flags | os.O_CLOEXEC | exclusive)
+            self._fd = os.open(path, self._access | os.O_CLOEXEC | exclusive)
         except OSError as exc:
             busy = "somebody else has it" if exc.errno == errno.EBUSY else exc.strerror
             raise MediumError(f"{path} cannot be opened: {busy}") from exc
@@ -58,13 +59,11 @@ class Medium:
             raise MediumError(f"{path} cannot be had: {exc.strerror}") from exc
 
     def write(self, at: int, data: bytes) -> None:
-        view = memoryview(data)
-        try:
-            while view:
-                done = os.pwrite(self._fd, view, at)
-                at, view = at + done, view[done:]
-        except OSError as exc:
-            raise MediumError(f"{self._path} cannot be written at byte {at}: {exc.strerror}") from exc
+        """Past the page cache where `at` and `data` are multiples of ALIGNED, so that little waits to be
+        written in the end. Several threads may write at once."""
+        with memoryview(data) as view:
+            done = 0 if at % ALIGNED or len(view) % ALIGNED else self._written_past(at, view)
+            self._write_cached(at + done, view[done:])
 
     def zero(self, at: int, size: int) -> None:
         """By the device or the file system itself where it can."""
@@ -83,11 +82,6 @@ class Medium:
             os.fsync(self._fd)
         except OSError as exc:
             raise MediumError(f"{self._path} has not kept what was written: {exc.strerror}") from exc
-
-    def begin_sync(self, at: int, size: int) -> None:
-        """Have it written while the caller goes on; `sync` is what waits for it and says whether it was."""
-        with contextlib.suppress(OSError):
-            os.posix_fadvise(self._fd, at, size, os.POSIX_FADV_DONTNEED)
 
     def read(self, at: int, size: int) -> bytes:
         """As it is on the medium: what the page cache has is not asked. `at` and `size`: multiples of 512;
@@ -122,16 +116,70 @@ class Medium:
         if libc.fallocate64(self._fd, _PUNCH, ctypes.c_int64(at), ctypes.c_int64(size)):
             raise OSError(ctypes.get_errno(), "no hole can be made here")
 
-    def _parts(self, at: int, size: int) -> Iterator[memoryview]:
-        """Each is good until the next one is asked for."""
-        end = at + size
-        last = min(-(-end // ALIGNED) * ALIGNED, self.size)
-        first = at // ALIGNED * ALIGNED
+    def _written_past(self, at: int, view: memoryview) -> int:
+        """How much of it was, the page cache has to take the rest."""
+        fd, done = self._directly(), 0
+        if fd is None:
+            return 0
+        with self._buffer() as buffer:
+            while part := view[done : done + BUFFER]:
+                buffer[: len(part)] = part
+                try:
+                    with memoryview(buffer) as whole, whole[: len(part)] as full:
+                        size = os.pwrite(fd, full, at + done)
+                except OSError as exc:
+                    if exc.errno != errno.EINVAL:  # it takes larger blocks than ours, or none at all
+                        raise self._unwritten(at + done, exc) from exc
+                    break
+                done += size
+                if size < len(part):
+                    break
+        return done
+
+    def _write_cached(self, at: int, view: memoryview) -> None:
+        begin, size = at, len(view)
+        try:
+            while view:
+                done = os.pwrite(self._fd, view, at)
+                at, view = at + done, view[done:]
+        except OSError as exc:
+            raise self._unwritten(at, exc) from exc
+        if size:  # begun while the caller goes on; `sync` is what waits for it and says whether it was
+            with contextlib.suppress(OSError):
+                os.posix_fadvise(self._fd, begin, size, os.POSIX_FADV_DONTNEED)
+
+    def _unwritten(self, at: int, exc: OSError) -> MediumError:
+        return MediumError(f"{self._path} cannot be written at byte {at}: {exc.strerror}")
+
+    def _directly(self) -> int | None:
+        """What goes past the page cache; None on a file system that has no such thing."""
+        with self._opening:
+            if self._direct is None:
+                try:
+                    self._direct = os.open(self._path, self._access | os.O_DIRECT | os.O_CLOEXEC)
+                except OSError as exc:
+                    if exc.errno != errno.EINVAL:
+                        raise MediumError(f"{self._path} cannot be opened: {exc.strerror}") from exc
+            return self._direct
+
+    @contextlib.contextmanager
+    def _buffer(self) -> Iterator[mmap.mmap]:
+        """In whole pages, as the kernel wants it."""
         try:
             buffer = self._buffers.pop()
         except IndexError:
             buffer = mmap.mmap(-1, BUFFER)
         try:
+            yield buffer
+        finally:
+            self._buffers.append(buffer)
+
+    def _parts(self, at: int, size: int) -> Iterator[memoryview]:
+        """Each is good until the next one is asked for."""
+        end = at + size
+        last = min(-(-end // ALIGNED) * ALIGNED, self.size)
+        first = at // ALIGNED * ALIGNED
+        with self._buffer() as buffer:
             while first < last:
                 done = self._fill(buffer, first, min(last - first, BUFFER))
                 if not done:
@@ -142,20 +190,16 @@ class Medium:
                 ):
                     yield part
                 first += done
-        finally:
-            self._buffers.append(buffer)
 
     def _fill(self, buffer: mmap.mmap, at: int, size: int) -> int:
         whole = size // ALIGNED * ALIGNED
-        try:
-            with self._opening:
-                if self._direct is None:
-                    self._direct = os.open(self._path, os.O_RDONLY | os.O_DIRECT | os.O_CLOEXEC)
-            if whole:
-                return os.preadv(self._direct, [memoryview(buffer)[:whole]], at)
-        except OSError as exc:
-            if exc.errno != errno.EINVAL:  # a file system without O_DIRECT
-                raise MediumError(f"{self._path} cannot be read at byte {at}: {exc.strerror}") from exc
+        fd = self._directly()
+        if whole and fd is not None:
+            try:
+                return os.preadv(fd, [memoryview(buffer)[:whole]], at)
+            except OSError as exc:
+                if exc.errno != errno.EINVAL:
+                    raise MediumError(f"{self._path} cannot be read at byte {at}: {exc.strerror}") from exc
         os.posix_fadvise(self._fd, at, size, os.POSIX_FADV_DONTNEED)
         try:
             return os.preadv(self._fd, [memoryview(buffer)[:size]], at)
