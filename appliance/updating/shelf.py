@@ -5,6 +5,7 @@ All of it blocks: for a thread of its own.
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -23,7 +24,10 @@ Tell = Callable[[str, int], None]
 
 COPY_IS = 30
 """Percent that copying takes; the rest is verifying."""
+VERIFIED = ".verified.json"
+"""Which file each name was when all of it was verified: who changes one, or lays one here, changes that."""
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+~-]{0,99}" + re.escape(SUFFIX))
+_Key = tuple[str | int, ...]
 _RIGHT = f"letters, digits and .-+_~ with {SUFFIX} at its end, 100 characters at most"
 
 
@@ -44,7 +48,7 @@ class Shelf:
     def __init__(self, folder: Path, keyring: Path) -> None:
         self._folder = folder
         self._keyring = keyring
-        self._known: dict[tuple[object, ...], Found] = {}
+        self._known: dict[_Key, Found] = {}
 
     def listed(self) -> Sequence[Found]:
         """In the order of their names."""
@@ -138,7 +142,9 @@ class Shelf:
         part.replace(place)
         sync_folder(self._folder)
         found = Found(place.name, bundle.size, sheet)
-        self._known[_key(place)] = found
+        key = _key(place)
+        self._known[key] = found
+        self._keep(key)
         return found
 
     def _looked_at(self, name: str) -> Found | None:
@@ -148,17 +154,41 @@ class Shelf:
         except OSError:
             return None
         if key not in self._known:
-            self._known[key] = self._opened(path)
+            self._known[key] = self._opened(path, key)
         return self._known[key]
 
-    def _opened(self, path: Path) -> Found:
+    def _opened(self, path: Path, key: _Key) -> Found:
+        """All of it is verified again when it is not the file that was."""
         size = path.stat().st_size
         try:
-            return Found(path.name, size, of_bundle(opened(path, self._keyring)))
+            bundle = opened(path, self._keyring)
+            found = Found(path.name, size, of_bundle(bundle))
+            if key not in self._verdicts():
+                check(bundle)
+                if _key(path) == key:
+                    self._keep(key)
+            return found
         except BundleError as exc:
             return Found(path.name, size, None, exc.message, exc.hint or "delete it")
 
+    def _verdicts(self) -> set[_Key]:
+        try:
+            kept = json.loads((self._folder / VERIFIED).read_bytes())
+            return {(str(name), *map(int, file)) for name, file in kept.items()}
+        except (OSError, ValueError, TypeError, AttributeError):
+            return set()
 
-def _key(path: Path) -> tuple[object, ...]:
+    def _keep(self, key: _Key) -> None:
+        """For the next start. Without it, all is verified again then."""
+        kept = {one[0]: one[1:] for one in self._verdicts() if (self._folder / str(one[0])).exists()}
+        kept[key[0]] = key[1:]
+        beside = self._folder / f"{VERIFIED}.new"
+        with suppress(OSError):
+            beside.write_text(json.dumps(kept))
+            beside.replace(self._folder / VERIFIED)
+
+
+def _key(path: Path) -> _Key:
+    """Another one after each change: the time of it (ctime) cannot be set."""
     stat = path.stat()
-    return path.name, stat.st_ino, stat.st_size, stat.st_mtime_ns
+    return path.name, stat.st_ino, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns

@@ -12,7 +12,7 @@ import pytest
 from appliance.carrying import Carrying
 from appliance.plans import Plans
 from appliance.store_keeper import StoreKeeper
-from appliance.updating.shelf import Shelf
+from appliance.updating.shelf import VERIFIED, Shelf
 from db.store import Store
 from db.variables.states import Actor
 from firmware.update.errors import BundleError
@@ -75,7 +75,7 @@ class House:
         )
 
     def left(self) -> list[str]:
-        return sorted(each.name for each in self.shelved.glob("*"))
+        return sorted(each.name for each in self.shelved.glob("*") if each.name != VERIFIED)
 
 
 @pytest.fixture

@@ -14,6 +14,7 @@ from appliance.config import Config
 from appliance.store_keeper import StoreKeeper
 from appliance.updates import Around, Updates
 from appliance.updating.plans import LATE
+from appliance.updating.shelf import VERIFIED
 from db.variables.states import Actor
 from firmware.build.keys import Keys
 from shell.update_ports import Update, UpdateRefusedError, UpdateState
@@ -98,7 +99,7 @@ async def test_one_that_is_taken_in_is_verified_and_listed(place: Place) -> None
     assert found.installable
     assert (await place.updates.listed())[0] == found
     assert (place.config.updates / NAME).stat().st_mode & 0o777 == 0o600
-    assert [each.name for each in place.config.updates.iterdir()] == [NAME]
+    assert {each.name for each in place.config.updates.iterdir()} == {NAME, VERIFIED}
     assert await place.audit() == [f"added: {NAME}, application 9.1.0"]
     state = await place.updates.state()
     assert state is not None
@@ -110,7 +111,7 @@ async def test_one_that_came_in_as_a_part_is_taken_in_place(place: Place) -> Non
     part.parent.mkdir()
     signed(part, place.keys, "9.1.0")
     assert (await place.updates.add(part, ANNA)).name == NAME
-    assert [each.name for each in part.parent.iterdir()] == [NAME]
+    assert {each.name for each in part.parent.iterdir()} == {NAME, VERIFIED}
 
 
 @pytest.mark.parametrize("at", [10, 150_000, -20, -2000])
