@@ -229,7 +229,7 @@ def marks(found: Found) -> Iterator[Mark]:
 
 def _text(found: Found) -> str:
     builds = [
-        (name, number(build and build.took_s, 0), number(build and build.cpu_s, 0))
+        (name, number(build.took_s if build else None, 0), number(build.cpu_s if build else None, 0))
         for name, build in (("from nothing but the engine", found.cold), ("the next release", found.warm))
     ]
     text = (
