@@ -1,9 +1,11 @@
-"""`callisto verify` for updates: those on this machine, one in a file, and a slot against its update."""
+"""`callisto verify` for updates: those on this machine and the slot that runs, one in a file, and a slot
+against its update."""
 
 from __future__ import annotations
 
 import hashlib
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from appliance.commands.flash import Line
@@ -12,12 +14,12 @@ from appliance.config import Config
 from firmware.flashing import Progress
 from firmware.image_file import KEYRINGS
 from firmware.refusals import megabytes
-from firmware.update import bundle, keyfile, sheet
+from firmware.update import bundle, keyfile, machine, sheet
 from firmware.update.bundle import SUFFIX, Bundle, BundleError
 from firmware.update.sheet import Sheet
 
 DONE, REFUSED = 0, 1
-APPLICATIONS = Path("/data/system/applications")
+APPLICATIONS = Path("data/system/applications")
 """Root's copies of the application updates that run, and ran before."""
 READ = 1 << 20
 
@@ -41,23 +43,51 @@ def check(path: Path, slot: Path | None, *, keyring: Path | None) -> int:
     return DONE
 
 
-def check_all(config: Config, *, keyring: Path | None, applications: Path = APPLICATIONS) -> int:
-    """The updates that lie on this machine."""
-    folders = [folder for folder in (config.state / "updates", applications) if folder.is_dir()]
+def check_all(config: Config, *, keyring: Path | None, root: Path = Path("/")) -> int:
+    """The updates that lie on this machine, and the system that runs against the one it came from. `root`:
+    where the machine's files are."""
+    folders = [folder for folder in (config.state / "updates", root / APPLICATIONS) if folder.is_dir()]
     paths = [path for folder in folders for path in sorted(folder.glob(f"*{SUFFIX}"))]
-    if not paths:
-        print("There are no updates on this machine.")
-        return DONE
-    bad = 0
+    good: list[tuple[Bundle, Sheet]] = []
     for path in paths:
         try:
-            _, what = _wholly(path, keyring)
+            found, what = _wholly(path, keyring)
+            good.append((found, what))
             print(f"{path}  {what.kind} {what.version}: as it was signed")
         except BundleError as exc:
-            bad += 1
             complain(f"{path}: {exc.message}", exc.hint)
-    print(f"{bad} of {len(paths)} are NOT as they were signed" if bad else "all as they were signed")
-    return REFUSED if bad else DONE
+    bad = len(paths) - len(good)
+    if not paths:
+        print("There are no updates on this machine.")
+    else:
+        print(f"{bad} of {len(paths)} are NOT as they were signed" if bad else "all as they were signed")
+    return DONE if _running(good, root) and not bad else REFUSED
+
+
+def _running(good: Sequence[tuple[Bundle, Sheet]], root: Path) -> bool:
+    """Nothing but a signed list says what has to be in the slot, and the slot cannot hold its own: without
+    one here, that is said, and is no fault."""
+    letter = machine.booted(root)
+    if not letter:
+        return True
+    slot, version = root / f"dev/callisto/rootfs-{letter.lower()}", machine.system_version(root)
+    runs = ("system", version, machine.kernel(root))
+    own = [found for found, what in good if (what.kind, what.version, what.kernel) == runs]
+    if not own:
+        print(f"Slot    {letter}: what version {version} was signed as is not on this machine;")
+        print(f"        callisto verify FILE{SUFFIX} {slot} compares it with its update,")
+        print("        callisto verify IMAGE DISK with the image it was flashed from")
+        return True
+    try:
+        _slot(own[0], slot)
+    except BundleError as exc:
+        complain(exc.message, exc.hint)
+    except OSError as exc:
+        complain(f"{slot}: {exc.strerror}", "reading a slot is for root")
+    else:
+        return True
+    print(f"Slot    {letter}: NOT known to be as it was signed")
+    return False
 
 
 def described(what: Sheet) -> tuple[str, ...]:
