@@ -8,6 +8,7 @@ import os
 import re
 import shutil
 import subprocess
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -24,6 +25,9 @@ MIGRATIONS = "venv/lib/python3.*/site-packages/db/migrations/versions/v[0-9][0-9
 USER = "callisto"
 QUICK, LONG = 60.0, 900.0
 """Seconds: what a program may take that opens something, and one that writes a slot or migrates a store."""
+BUSY = "already processing a different method"
+"""What RAUC 1.8 says then."""
+AGAIN = 0.5
 READ = 1 << 20
 STARTED_FROM = (".pyc", ".so")
 _PERCENT = re.compile(r"^\s*(\d{1,3})%")
@@ -166,14 +170,14 @@ class RealMachine:
         return self._rehearsed((*argv, *inside))
 
     def mark_good(self) -> None:
-        _run("rauc", "status", "mark-good")
+        _marked("mark-good")
 
     def prefer(self, slot: Slot) -> None:
-        _run("rauc", "status", "mark-active", _slot(slot))
+        _marked("mark-active", _slot(slot))
 
     def give_up(self, slot: Slot) -> None:
-        _run("rauc", "status", "mark-active", "booted")
-        _run("rauc", "status", "mark-bad", _slot(slot))
+        _marked("mark-active", "booted")
+        _marked("mark-bad", _slot(slot))
 
     def reboot(self) -> None:
         _run("systemctl", "reboot", "--no-block")
@@ -215,6 +219,19 @@ def _remembered(program: Path) -> None:
             with suppress(OSError), file.open("rb") as opened:
                 while opened.read(READ):
                     pass
+
+
+def _marked(*words: str) -> None:
+    """RAUC refuses to mark while it answers another question, or writes a slot: then it is asked again."""
+    until = time.monotonic() + LONG
+    while True:
+        try:
+            _run("rauc", "status", *words)
+            return
+        except SwitchError as exc:
+            if BUSY not in str(exc) or time.monotonic() > until:
+                raise
+        time.sleep(AGAIN)
 
 
 def _run(*argv: str | Path, within: float = QUICK) -> str:

@@ -103,3 +103,11 @@ def test_what_uefi_reads_is_the_same_each_time_and_sound(tmp_path: Path) -> None
     assert "::/EFI/BOOT/BOOTX64.EFI" in listed
     assert "::/EFI/callisto/grub.cfg" in listed
     assert "::/EFI/callisto/grubenv" in listed
+
+
+def test_a_kernel_that_finds_no_disk_gives_up_so_that_the_try_counts() -> None:
+    text = (Path(grub.__file__).parents[1] / "boot" / "grub.cfg").read_text()
+    (line,) = (line for line in text.splitlines() if line.startswith("set args="))
+    words = line.split("=", 1)[1].strip('"').split()
+    assert "panic=10" in words
+    assert "rootwait" not in words

@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from firmware.switch import machine
 from firmware.switch.machine import UNITS, RealMachine
 from firmware.switch.places import Places
+from firmware.switch.ports import SwitchError
 
 Told = Callable[[], list[str]]
 
@@ -58,13 +60,43 @@ def test_a_refused_rehearsal_says_why_and_files_that_cannot_be_read_are_no_troub
     (program / "gone.so").symlink_to(tmp_path / "nowhere")
     (program / "module.pyc").write_bytes(b"code")
     (program / "folder.so").mkdir()
-    machine = RealMachine(Places(tmp_path))
+    real = RealMachine(Places(tmp_path))
     monkeypatch.setattr(RealMachine, "_environment", lambda _self: {"PATH": os.environ["PATH"], **refuses})
     refuses = {"refuses": "0"}
-    assert machine.rehearse(program) == ""
+    assert real.rehearse(program) == ""
     refuses = {"refuses": "3"}
-    assert machine.rehearse(program) == "its program ended with 3"
+    assert real.rehearse(program) == "its program ended with 3"
     assert all(line.endswith("appliance rehearse-update") for line in told())
+
+
+def _rauc(folder: Path, *, refuses: int, saying: str) -> Path:
+    """One that refuses so many times before it does as it is told; the file that counts what it was told."""
+    told, program = folder / "marked", folder / "bin/rauc"
+    program.write_text(
+        f'#!/bin/sh\necho "$*" >> "{told}"\n[ "$(wc -l < "{told}")" -gt {refuses} ] && exit 0\n'
+        f'echo "rauc: {saying}" >&2\nexit 1\n'
+    )
+    program.chmod(0o755)
+    return told
+
+
+@pytest.mark.usefixtures("told")
+def test_a_slot_is_marked_when_rauc_has_done_what_keeps_it_busy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(machine, "AGAIN", 0.01)
+    busy = 'error calling D-Bus method "GetSlotStatus": already processing a different method'
+    marked = _rauc(tmp_path, refuses=3, saying=busy)
+    RealMachine(Places(tmp_path)).mark_good()
+    assert marked.read_text().splitlines() == ["status mark-good"] * 4
+
+
+@pytest.mark.usefixtures("told")
+def test_what_rauc_refuses_for_another_reason_is_said_at_once(tmp_path: Path) -> None:
+    marked = _rauc(tmp_path, refuses=9, saying="no such slot")
+    with pytest.raises(SwitchError, match="no such slot"):
+        RealMachine(Places(tmp_path)).mark_good()
+    assert len(marked.read_text().splitlines()) == 1
 
 
 def test_services_start_after_those_that_their_units_wait_for() -> None:
