@@ -24,7 +24,8 @@ def test_a_change_on_trial_is_undone_though_the_shell_was_killed(shared: LocalAp
         undone, *_ = store.variables.history()
         assert undone.undoes == change.id
         assert (undone.at - change.at).total_seconds() >= 1.9
-    assert f"change {change.id} of gWebTimeout: nobody confirmed it: it is undone" in shared.log.read_text()
+    said = f"change {change.id} of gWebTimeout: nobody confirmed it: it is undone"
+    until(lambda: said in shared.log.read_text())
     until(shared.ready)
 
 
