@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import configparser
 import os
+import re
 import subprocess
 from pathlib import Path
 
@@ -19,15 +20,56 @@ MOST_EXPOSED = "20"
 """Tenths of systemd's exposure level: 0 is none, 100 all."""
 
 
+AS_ROOT = {
+    # These mount for others, so nothing that makes a mount namespace is for them.
+    "appliance-update": "47",
+    "appliance-application": "38",
+    "appliance-ill": "21",
+    "appliance-settings": "20",
+    "appliance-data": "19",
+    "appliance-etc": "13",
+    "appliance-boot-menu": "11",
+    "appliance-clock": "9",
+    "appliance-good": "9",
+}
+"""The same for what is root."""
+
+
 @pytest.mark.parametrize("unit", OURS, ids=lambda unit: str(unit.stem))
 def test_no_service_is_exposed_more_than_2_0(unit: Path) -> None:
+    not_exposed_more(unit, MOST_EXPOSED)
+
+
+def test_what_is_root_has_its_own_limit() -> None:
+    assert {unit.stem for unit in UNITS.glob("appliance-*.service")} == set(AS_ROOT)
+
+
+@pytest.mark.parametrize("name", AS_ROOT)
+def test_what_is_root_is_exposed_no_more_than_its_work_needs(name: str) -> None:
+    not_exposed_more(UNITS / f"{name}.service", AS_ROOT[name])
+
+
+MAKE_A_MOUNT_NAMESPACE = re.compile(
+    r"^(Protect(System|Home|Kernel\w+|ControlGroups|Proc)|Private(Tmp|Devices|Mounts|Users|IPC)|"
+    r"(ReadWrite|ReadOnly|Inaccessible|Exec|NoExec)Paths|Bind\w*Paths|TemporaryFileSystem|ProcSubset|"
+    r"MountFlags|Root\w+|DynamicUser|\w+Directory)$"
+)
+
+
+@pytest.mark.parametrize("name", ["update", "application"])
+def test_what_mounts_for_the_services_mounts_where_they_see_it(name: str) -> None:
+    said = sections(UNITS / f"appliance-{name}.service")["Service"]
+    assert not [key for key in said if MAKE_A_MOUNT_NAMESPACE.match(key)]
+
+
+def not_exposed_more(unit: Path, most: str) -> None:
     program = needs.program("systemd-analyze")
     found = subprocess.run(
         (
             program,
             "security",
             "--offline=true",
-            f"--threshold={MOST_EXPOSED}",
+            f"--threshold={most}",
             "--no-pager",
             f"./{unit.name}",
         ),
