@@ -161,6 +161,7 @@ def _use(found: Found, disk: Path, update: Path | None) -> None:
             found.start = Start(one.until_banner(), one.cpu_s(), load)
             print(f"banner after {found.start.took_s:.0f} s", flush=True)
             doing = "memory"
+            one.until_confirmed("A")
             with login(one) as admin:
                 found.memory_mb = used_mb(admin.facts("show info"))
             doing = "application update"
@@ -173,7 +174,8 @@ def _use(found: Found, disk: Path, update: Path | None) -> None:
 
 
 def used_mb(facts: Any) -> float:
-    """MemTotal without MemAvailable, as System Information has them."""
+    """MemTotal without MemAvailable, as System Information has them. Right after the banner the half of the
+    services has not started yet."""
     host = facts["host"]
     return float(host["memory_mb"] - host["memory_free_mb"])
 
@@ -236,8 +238,8 @@ def _text(found: Found) -> str:
         f"Kernel {found.kernel}, packed {'fast (gzip)' if found.fast else 'as it is delivered (xz)'}. The"
         " warm build is that of the next release: program, root, slot and disk are made again. The machine is"
         " qemu with two processors and without KVM (TCG); it has an office on its data partition, and was"
-        " never started before. Memory: MemTotal without MemAvailable, as System Information tells it over"
-        " Telnet.\n\n" + table(("build", "s", "CPU s"), builds)
+        " never started before. Memory, when every service answers: MemTotal without MemAvailable, as System"
+        " Information tells it over Telnet.\n\n" + table(("build", "s", "CPU s"), builds)
     )
     if found.outages:
         rows = [(name, f"{found.outages[name]:.1f}") for name in sorted(found.outages)]

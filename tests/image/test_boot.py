@@ -111,6 +111,7 @@ def test_a_call_through_the_machine_reaches_the_managers_phone(office: Office) -
 
 
 def test_an_office_in_use_is_found_again_and_leaves_memory(office: Office) -> None:
+    office.machine.until_confirmed("A")
     with TelnetAdmin(office.machine.telnet, within_s=SLOW) as admin:
         admin.login("admin", stocked.PASSWORD)
         assert "Sales" in admin.command("show groups")

@@ -95,6 +95,13 @@ class Machine:
             self._before(within, "no banner on the Telnet port")
             time.sleep(LOOK_EVERY)
 
+    def until_confirmed(self, slot: str, within: float = WITHIN) -> None:
+        """Until the health check, which asks every service, has had its slot marked good."""
+        while (menu := self.boot_menu()).get(f"{slot}_TRY") != "0" or menu.get(f"{slot}_OK") != "1":
+            self._running()
+            self._before(within, f"slot {slot} is not marked good: {menu}")
+            time.sleep(LOOK_EVERY)
+
     def boot_menu(self) -> dict[str, str]:
         """What the boot menu remembers, read from the disk while it runs."""
         content = read_boot(self.disk, self.folder, "grubenv").decode(errors="replace")
