@@ -73,8 +73,15 @@ def parser() -> argparse.ArgumentParser:
     health = _add(commands, "health", _health, "do all services answer? exit code 0 when they do")
     health.add_argument("--within", type=float, default=0.0, metavar="S", help="ask again for S seconds")
     health.add_argument("--expect", default="", metavar="VERSION", help="is it that version that answers?")
-    console = _add(commands, "console", _console, "the page of the machine's own screen, kept up to date")
-    console.add_argument("--once", action="store_true", help="write it once")
+    console = _add(commands, "console", _console, "the page of the machine's own screens, kept up to date")
+    console.add_argument("--once", action="store_true", help="write it once, here")
+    console.add_argument(
+        "--on",
+        action="append",
+        type=Path,
+        metavar="TERMINAL",
+        help="such as /dev/tty1, once for each; here unless given",
+    )
     _add(commands, "support", _support, "all that is needed to find a fault, in one file without secrets")
     compact = _add(commands, "compact", _compact, "delete old records, and make the store small; calls go on")
     compact.add_argument("--json", action="store_true", help="for programs")
@@ -254,7 +261,9 @@ def _health(config: Config, args: argparse.Namespace) -> int:
 def _console(config: Config, args: argparse.Namespace) -> int:
     from appliance.commands import console
 
-    return console.run(config, once=args.once)
+    if args.once:
+        return console.once(config)
+    return console.keep(config, [console.Screen(path) for path in args.on or [Path("/dev/stdout")]])
 
 
 def _support(config: Config, _: argparse.Namespace) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 import math
 from collections.abc import Callable, Iterable, Mapping
@@ -9,9 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection, Select, bindparam, func, select
-from sqlalchemy.dialects.postgresql import insert as postgresql_insert
-from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+from sqlalchemy import Connection, Insert, Select, bindparam, func, select
 
 from db import tables
 from db.engine import Database
@@ -110,16 +109,23 @@ class Calls:
 
 _NEWEST_FIRST = select(tables.call).order_by(tables.call.c.started.desc(), tables.call.c.id)
 _MOVE = tables.spool_position.update().where(tables.spool_position.c.source == bindparam("of"))
-# The router may have written a record again after a crash: its id tells.
-_INSERTS = {
-    name: insert(tables.call).on_conflict_do_nothing(index_elements=["id"])
-    for name, insert in (("sqlite", sqlite_insert), ("postgresql", postgresql_insert))
-}
+
+
+@functools.cache
+def _insert_once(dialect: str) -> Insert:
+    """The router may have written a record again after a crash: its id tells."""
+    if dialect == "sqlite":
+        from sqlalchemy.dialects import sqlite
+
+        return sqlite.insert(tables.call).on_conflict_do_nothing(index_elements=["id"])
+    from sqlalchemy.dialects import postgresql  # 2 MB, which nobody needs whose store is a file
+
+    return postgresql.insert(tables.call).on_conflict_do_nothing(index_elements=["id"])
 
 
 def _insert_new(connection: Connection, rows: list[dict[str, Any]]) -> int:
     """The driver's own loop over one prepared statement: how many are new it counts itself."""
-    insert = _INSERTS[connection.dialect.name]
+    insert = _insert_once(connection.dialect.name)
     return connection.execute(insert, rows, execution_options={"preserve_rowcount": True}).rowcount
 
 

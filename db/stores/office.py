@@ -9,7 +9,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection, select
 
-from db import tables, transfer
+from db import tables
 from db.engine import Database
 from db.errors import RefusedError
 from db.office import ADMINISTRATOR, Office, Summary, User, summary
@@ -37,11 +37,15 @@ class Offices:
 
     def load(self, text: str) -> Office:
         """The office in a file's text, checked for this machine and this store. Raises OfficeError."""
+        from db import transfer  # YAML, 1.3 MB, is for whoever has a file
+
         machine = self._machine
         return transfer.load(text, edition=machine.edition, ram_mb=machine.ram_mb, present=self.read())
 
     def load_file(self, path: Path) -> Office:
         """As `load`. Raises StoreError for a file that cannot be read."""
+        from db import transfer
+
         machine = self._machine
         return transfer.load_file(path, edition=machine.edition, ram_mb=machine.ram_mb, present=self.read())
 

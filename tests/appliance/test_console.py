@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,6 +11,7 @@ import pytest
 
 from appliance.checks.verdicts.on_network import Link
 from appliance.commands import console
+from appliance.commands.console import Screen
 from appliance.config import Config
 from appliance.console import Machine, page
 from appliance.first_password import FirstPassword
@@ -66,7 +69,59 @@ def test_the_page_of_this_machine(tmp_path: Path, capsys: pytest.CaptureFixture[
     config = Config.load({"CALLISTO_STATE": str(tmp_path)}, tmp_path)
     FirstPassword(config.first_password).keep("abcd-efgh-jkmn")
     (tmp_path / "problems").write_text("network.conf: \x1b[31mline 1\n")
-    assert console.run(config, once=True, problems=tmp_path / "problems") == 0
+    assert console.once(config, tmp_path / "problems") == 0
     said = capsys.readouterr().out
     assert "password abcd-efgh-jkmn" in said
     assert "\x1b" not in said
+
+
+@pytest.fixture
+def terminal() -> Iterator[tuple[int, Path]]:
+    """What a person sees of it, and its path."""
+    seen, other = os.openpty()
+    os.set_blocking(seen, False)
+    yield seen, Path(os.ttyname(other))
+    os.close(seen)
+    os.close(other)
+
+
+def read(seen: int) -> str:
+    try:
+        return os.read(seen, 1 << 16).decode()
+    except BlockingIOError:
+        return ""
+
+
+def test_a_screen_is_drawn_when_its_page_has_changed(terminal: tuple[int, Path]) -> None:
+    seen, path = terminal
+    screen = Screen(path)
+    screen.show(("one", "two"))
+    assert read(seen).replace("\r", "") == "\x1b[2J\x1b[Hone\ntwo\n"
+    screen.show(("one", "two"))
+    assert read(seen) == ""
+    screen.show(("one", "three"))
+    assert "three" in read(seen)
+
+
+def test_a_screen_that_comes_back_is_drawn_and_one_that_is_gone_is_no_error(tmp_path: Path) -> None:
+    path = tmp_path / "ttyS9"
+    screen = Screen(path)
+    screen.show(("page",))
+    os.mkfifo(path)
+    screen.show(("page",))  # nobody reads it
+    seen = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    screen.show(("page",))
+    assert "page" in read(seen)
+    os.close(seen)
+
+
+def test_who_stops_a_screen_holds_up_nobody(terminal: tuple[int, Path]) -> None:
+    seen, path = terminal
+    screen = Screen(path)
+    full = tuple(f"{number:>70}" for number in range(2000))
+    screen.show(full)
+    assert "1999" not in read(seen)
+    while read(seen):
+        pass
+    screen.show(("page",))
+    assert "page" in read(seen)
