@@ -15,6 +15,9 @@ SOURCES_FOLDER = Path("/etc/apt")
 EPOCH = "1700000000"
 """What is made during the installation gets this time at most; the slot sets all times anew."""
 
+MERGED = "/usr/share/mmdebstrap/hooks/merged-usr"
+"""Makes /bin and its like links into /usr before any package is there: no package has to move files."""
+
 
 def machine_sources(folder: Path = SOURCES_FOLDER) -> str:
     """Debian's own sources as this machine has them configured. Raises BuildError."""
@@ -40,11 +43,16 @@ def made(recipe: Recipe, stages: Stages, engine: tuple[str, ...]) -> Path:
     (`--fresh`)."""
     wanted = packages(recipe, engine)
     sources = machine_sources()
-    left_out, modules = IMAGE / "left-out.txt", IMAGE / "initramfs-modules"
+    left_out = IMAGE / "left-out.txt"
+    modules, hook = IMAGE / "initramfs-modules", IMAGE / "initramfs-hook"
 
     def make(folder: Path, tell: Callable[[str], None]) -> None:
         (folder / "debian.list").write_text(sources)
-        place = '"$1"/usr/share/initramfs-tools/modules.d'
+        place = '"$1"/usr/share/initramfs-tools'
+        initramfs = (
+            f"mkdir -p {place}/modules.d {place}/hooks"
+            f" && cp {modules} {place}/modules.d/callisto && cp {hook} {place}/hooks/callisto"
+        )
         run(
             [
                 *alone(),
@@ -52,7 +60,8 @@ def made(recipe: Recipe, stages: Stages, engine: tuple[str, ...]) -> Path:
                 *("--mode=auto", "--variant=essential", "--format=tar"),
                 "--aptopt=Apt::Install-Recommends false",
                 f"--dpkgopt={left_out}",
-                f"--essential-hook=mkdir -p {place} && cp {modules} {place}/callisto",
+                f"--hook-dir={MERGED}",
+                f"--essential-hook={initramfs}",
                 f"--include={','.join(wanted)}",
                 *(apt.SUITE, folder / ARCHIVE, folder / "debian.list"),
             ],
@@ -61,7 +70,7 @@ def made(recipe: Recipe, stages: Stages, engine: tuple[str, ...]) -> Path:
         )
         (folder / "debian.list").unlink()
 
-    key = digest(Path(__file__), *wanted, sources, left_out, modules)
+    key = digest(Path(__file__), *wanted, sources, left_out, modules, hook)
     return stages.made(f"base-{recipe.kernel}", f"Debian's packages ({recipe.kernel})", key, make) / ARCHIVE
 
 

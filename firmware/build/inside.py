@@ -21,7 +21,7 @@ UNWANTED = (
     *("etc/hostname", "etc/resolv.conf", "etc/machine-id", "var/lib/dbus/machine-id", "etc/fstab.orig"),
     *("var/lib/dpkg/status-old", "var/lib/dpkg/available-old", "etc/passwd-", "etc/group-", "etc/shadow-"),
     *("etc/gshadow-", "initrd.img", "initrd.img.old", "vmlinuz", "vmlinuz.old", "boot/grub"),
-    "usr/share/initramfs-tools/modules.d/callisto",
+    *("usr/share/initramfs-tools/modules.d/callisto", "usr/share/initramfs-tools/hooks/callisto"),
 )
 """What a machine makes itself, and what tells of the one that built it."""
 
@@ -100,10 +100,13 @@ def _lay_over(overlay: Path, tree: Path) -> None:
     """Ours replace Debian's; all belong to root, and only what is executable here is there."""
     for source in sorted(overlay.rglob("*")):
         target = tree / source.relative_to(overlay)
-        if source.is_dir():
+        if source.is_dir() and not source.is_symlink():
             target.mkdir(exist_ok=True)
             continue
         _remove(target)
+        if source.is_symlink():
+            target.symlink_to(source.readlink())
+            continue
         shutil.copyfile(source, target)
         target.chmod(0o755 if os.access(source, os.X_OK) else 0o644)
 
