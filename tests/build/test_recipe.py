@@ -39,6 +39,8 @@ def test_the_large_build_carries_2048_legs_and_no_asserts() -> None:
         Recipe(limits={**Recipe().limits, "PJSUA_MAX_CALLS": 4096}),
         Recipe(switches=Recipe().switches[1:]),
         Recipe(library_flags=("-fPIC", "-O2")),
+        Recipe(hardening=()),
+        Recipe(linker_flags=()),
         dataclasses.replace(Recipe(), packing=99),
     ],
 )

@@ -35,7 +35,7 @@ class Module:
 def compile_module(tree: Path, recipe: Recipe, stages: Stages) -> Module:
     """Configure and compile in `tree`: the libraries and the wrapper side by side, then link."""
     _prepare(tree, recipe)
-    flags = " ".join(recipe.library_flags)
+    flags = " ".join((*recipe.library_flags, *recipe.hardening))
     stages.run(
         "configure",
         ["./configure", *recipe.switches],
@@ -57,6 +57,7 @@ def compile_module(tree: Path, recipe: Recipe, stages: Stages) -> Module:
             "g++",
             *_configured(swig, stages, "cflags"),
             *recipe.wrapper_flags,
+            *recipe.hardening,
             *_python_includes(),
             "-c",
             "pjsua2_wrap.cpp",
@@ -98,7 +99,8 @@ def _link(swig: Path, binary: Path, recipe: Recipe, stages: Stages) -> Sequence[
     libraries = [f"-l{name}" for name in _configured(swig, stages, "libs")]
     kept = [f"-Wl,-u,{symbol}" for symbol in recipe.kept_symbols]
     paths = _configured(swig, stages, "ldflags")
-    return ["g++", "-shared", "-s", *kept, "pjsua2_wrap.o", *paths, *libraries, "-o", binary.name]
+    how = ("-shared", "-s", *recipe.linker_flags, *kept)
+    return ["g++", *how, "pjsua2_wrap.o", *paths, *libraries, "-o", binary.name]
 
 
 def _python_includes() -> list[str]:

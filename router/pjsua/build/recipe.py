@@ -77,6 +77,13 @@ class Recipe:
 
     limits: Mapping[str, int] = field(default_factory=lambda: dict(LIMITS))
     switches: tuple[str, ...] = SWITCHES
+    # As Debian builds its own: text from the network that smashes a stack ends the process, and runs nothing.
+    hardening: tuple[str, ...] = (
+        "-fstack-protector-strong",
+        "-fstack-clash-protection",
+        "-D_FORTIFY_SOURCE=2",
+    )
+    linker_flags: tuple[str, ...] = ("-Wl,-z,relro", "-Wl,-z,now")
     # NDEBUG: a misuse becomes an error that the router can handle, not an abort of the process.
     library_flags: tuple[str, ...] = ("-fPIC", "-O2", "-DNDEBUG")
     # The wrapper only converts arguments: -O1 compiles it in half the time and calls cost the same.
