@@ -69,8 +69,9 @@ def described(recipe: Recipe, kind: Kind, of: Store) -> Sheet:
     )
 
 
-def system(recipe: Recipe, slot: Path, keys: Keys, output: Path) -> Path:
-    """The slot as an update. Raises BuildError."""
+def system(recipe: Recipe, slot: Path, keys: Keys, output: Path, of: Store | None = None) -> Path:
+    """The slot as an update. `of`: the migrations in it, those of this checkout unless given. Raises
+    BuildError."""
     with tempfile.TemporaryDirectory(prefix="bundle-", dir=output.parent) as name:
         content = Path(name) / "content"
         content.mkdir()
@@ -82,7 +83,8 @@ def system(recipe: Recipe, slot: Path, keys: Keys, output: Path) -> Path:
         with slot.open("rb") as file:
             sha256 = hashlib.file_digest(file, "sha256").hexdigest()
         image = {"sha256": sha256, "size": str(slot.stat().st_size), "filename": IMAGE}
-        return made(described(recipe, "system", store()), payload, {"image.rootfs": image}, keys, output)
+        what = described(recipe, "system", of or store())
+        return made(what, payload, {"image.rootfs": image}, keys, output)
 
 
 def application(recipe: Recipe, payload: Path, keys: Keys, output: Path) -> Path:

@@ -36,15 +36,24 @@ class Built:
 def image() -> Built:
     """CALLISTO_IMAGE names another disk, with its files beside it."""
     named = os.environ.get("CALLISTO_IMAGE")
-    if named:
-        disk = Path(named)
-    else:
-        if os.geteuid() != 0:
-            needs.missing("the image is built as root here")
-        argv = [sys.executable, "-P", "-m", "firmware.build", "image", "--kernel", "cloud", "--fast"]
-        subprocess.run(argv, cwd=CHECKOUT, env={**os.environ, "PYTHONPATH": str(CHECKOUT)}, check=True)
-        found = OUTPUT.glob("callisto-*-cloud-fast.img")
-        disk = max(found, key=lambda one: one.stat().st_mtime)
+    return _of(Path(named)) if named else _built("cloud")
+
+
+@pytest.fixture(scope="session")
+def image_for_real_machines() -> Built:
+    return _built("generic")
+
+
+def _built(kernel: str) -> Built:
+    if os.geteuid() != 0:
+        needs.missing("the image is built as root here")
+    argv = [sys.executable, "-P", "-m", "firmware.build", "image", "--kernel", kernel, "--fast"]
+    subprocess.run(argv, cwd=CHECKOUT, env={**os.environ, "PYTHONPATH": str(CHECKOUT)}, check=True)
+    found = OUTPUT.glob(f"callisto-*-{kernel}-fast.img")
+    return _of(max(found, key=lambda one: one.stat().st_mtime))
+
+
+def _of(disk: Path) -> Built:
     return Built(
         disk,
         disk.with_name(f"{disk.name}.json"),
@@ -53,9 +62,9 @@ def image() -> Built:
     )
 
 
-def built_trees() -> list[Path]:
+def built_trees(kernel: str = "*") -> list[Path]:
     """Root file systems that have been built here, the newest last."""
-    found = (OUTPUT / "cache").glob("root-*/tree")
+    found = (OUTPUT / "cache").glob(f"root-{kernel}-*/tree")
     return sorted((one for one in found if one.is_dir()), key=lambda one: one.parent.stat().st_mtime)
 
 
@@ -71,7 +80,9 @@ def tree() -> Path:
 def releases(image: Built, tmp_path_factory: pytest.TempPathFactory) -> Releases:
     """To update the image under test with."""
     return Releases(
-        built_trees()[-1], keys.chosen(CHECKOUT / "build" / "keys"), tmp_path_factory.mktemp("releases")
+        built_trees("cloud")[-1],
+        keys.chosen(CHECKOUT / "build" / "keys"),
+        tmp_path_factory.mktemp("releases"),
     )
 
 

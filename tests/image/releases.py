@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from firmware.build import bundle, keys
+from firmware.build.bundle import Store
 from firmware.build.environment import FOLDER
 from firmware.build.keys import Keys
 from firmware.build.recipe import PRODUCT, PYTHON, Recipe
@@ -28,6 +29,22 @@ QUICKLY = ("-comp", "gzip", "-Xcompression-level", "1", "-noappend", "-no-xattrs
 Change = Callable[[Path], None]
 """Made to the root file system of a release, whose path it gets. It replaces files and never writes into
 them: they are those of the image under test too."""
+
+MIGRATION = """\
+import sqlalchemy as sa
+from alembic import op
+
+revision = "{head}"
+down_revision = "{before}"
+
+
+def upgrade():
+    op.create_table(
+        "{table}", sa.Column("id", sa.Integer(), primary_key=True), sa.Column("odd", sa.LargeBinary())
+    )
+"""
+ADDED = "trying"
+"""The table of a store that has been migrated."""
 
 DIES = "\n\nimport sys\n\nif {role!r} in sys.argv[1:]:\n    raise SystemExit('this release is broken')\n"
 """Only as that service: whoever tries the store with it beforehand finds nothing wrong."""
@@ -52,6 +69,19 @@ def nothing_to_start_from(root: Path) -> None:
     put(root / "boot/initrd.img", b"this is no initial file system")
 
 
+def newest_schema(root: Path) -> str:
+    versions = root / PACKAGES / "db/migrations/versions"
+    return max(one.name[1:5] for one in versions.glob("v[0-9]*.py"))
+
+
+def migrates(root: Path) -> None:
+    """Its store has one table more."""
+    before = newest_schema(root)
+    head = f"{int(before) + 1:04d}"
+    step = root / PACKAGES / f"db/migrations/versions/v{head}_trying.py"
+    step.write_text(MIGRATION.format(head=head, before=before, table=ADDED))
+
+
 @dataclass(frozen=True, slots=True)
 class Releases:
     """`tree`: the root file system of the image under test; `signed`: by whom it takes updates; `folder`:
@@ -64,8 +94,9 @@ class Releases:
     def system(self, version: str, *changes: Change) -> Path:
         with self._changed(version, changes) as root:
             slot = self._packed(root)
+            of = Store(newest_schema(root), bundle.store().oldest_schema)
             try:
-                return bundle.system(self._recipe(version), slot, self.signed, self._path(version, ""))
+                return bundle.system(self._recipe(version), slot, self.signed, self._path(version, ""), of)
             finally:
                 slot.unlink()
 

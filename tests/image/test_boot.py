@@ -21,8 +21,8 @@ from tests.sip.sipp import Sipp, sipp
 
 pytestmark = [pytest.mark.image, pytest.mark.timeout(1200)]
 
-MOST_MEMORY_MB = 600
-"""The mark is 300, and it is not met (docs/decisions/0017)."""
+MOST_MEMORY_MB = 330
+"""The mark is 300; a store that is made at this start takes some more (docs/decisions/0017)."""
 SLOW = 120.0
 """Seconds for what a real machine does in a few."""
 
@@ -120,3 +120,11 @@ def test_an_office_in_use_is_found_again_and_leaves_memory(office: Office) -> No
     used = facts["memory_mb"] - facts["memory_free_mb"]
     print(f"\nmemory in use: {used} MB")
     assert used <= MOST_MEMORY_MB
+
+
+def test_the_image_for_real_machines_starts_from_a_sata_disk_and_answers_on_its_card(
+    image_for_real_machines: Built,
+) -> None:
+    with machine(image_for_real_machines.disk, virtual=False) as one:
+        print(f"\nSATA and e1000e: banner after {one.until_banner():.1f} s, {one.cpu_s():.1f} s of CPU time")
+        one.until_confirmed("A")

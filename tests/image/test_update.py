@@ -63,7 +63,7 @@ def begins(one: Machine, name: str) -> bytes:
         return disk.read(4)
 
 
-def sound(one: Machine, folder: Path) -> None:
+def sound(one: Machine, folder: Path, *, migrated: bool = False) -> None:
     """The file system and the store of a machine that is off, as other programs see them."""
     with one.disk.open("rb") as disk:
         data = gpt.read(disk.read(gpt.FIRST_USABLE * gpt.SECTOR)).named("data")
@@ -78,6 +78,8 @@ def sound(one: Machine, folder: Path) -> None:
     with closing(sqlite3.connect(found / "callisto.db")) as store:
         assert store.execute("PRAGMA integrity_check").fetchone() == ("ok",)
         assert store.execute("SELECT name FROM groups").fetchall() == [("Sales",)]
+        added = store.execute("SELECT 1 FROM sqlite_schema WHERE name = ?", (made.ADDED,)).fetchall()
+        assert bool(added) == migrated
 
 
 @pytest.fixture(scope="module")
@@ -172,26 +174,54 @@ def test_a_system_update_starts_from_the_other_slot_and_finds_the_store(
 ) -> None:
     with machine(image.disk, prepare=partial(stocked.stock, updates=(good,))) as one:
         one.until_banner()
-        with login(one) as admin:
-            said = admin.command(f"update install {good.name} force")
-            assert "0.2.0 is installed" in said
-            assert one.starts() == "A"
-            admin.type("update reboot force")
-        one.until_started("AB")
-        found = outcome(one, "0.2.0", "confirmed")
-        assert (found["ok"], found["start"]) == (True, running().version)
-        with login(one) as admin:
-            print(f"\n{admin.told}")
-            assert "0.2.0" in admin.told
-            admin.command("update seen")
-        with login(one) as admin:
-            assert "Update from" not in admin.told
-        assert version_of(one) == "0.2.0"
+        _updated(one, good, "0.2.0")
         intact(one)
-        menu = one.boot_menu()
-        assert (menu["ORDER"].split()[0], menu["B_OK"], menu["B_TRY"]) == ("B", "1", "0")
         one.power_cut()
         sound(one, tmp_path)
+
+
+def test_a_system_update_with_uefi_migrates_the_store_and_asks_for_a_backup_until_there_is_one(
+    image: Built, releases: Releases, tmp_path: Path
+) -> None:
+    newer = releases.system("0.2.4", made.migrates)
+    with machine(image.disk, uefi=True, prepare=partial(stocked.stock, updates=(newer,))) as one:
+        one.until_banner()
+        with login(one) as admin:
+            told = " ".join(admin.command(f"update show {newer.name}").split())
+            print(f"\n{told}")
+            assert "The store goes from schema" in told
+        _updated(one, newer, "0.2.4")
+        for _ in range(2):
+            with login(one) as admin:
+                assert "backup" in admin.told
+        with login(one) as admin:
+            print(f"\n{admin.told}\n{admin.command('backup')}")
+        with login(one) as admin:
+            assert "backup" not in admin.told
+        intact(one)
+        one.power_cut()
+        sound(one, tmp_path, migrated=True)
+
+
+def _updated(one: Machine, newer: Path, version: str) -> None:
+    """To what is on its shelf, confirmed by its own health check."""
+    with login(one) as admin:
+        said = admin.command(f"update install {newer.name} force")
+        assert f"{version} is installed" in said
+        assert one.starts() == "A"
+        admin.type("update reboot force")
+    one.until_started("AB")
+    found = outcome(one, version, "confirmed")
+    assert (found["ok"], found["start"]) == (True, running().version)
+    with login(one) as admin:
+        print(f"\n{admin.told}")
+        assert version in admin.told
+        admin.command("update seen")
+    with login(one) as admin:
+        assert "Update from" not in admin.told
+    assert version_of(one) == version
+    menu = one.boot_menu()
+    assert (menu["ORDER"].split()[0], menu["B_OK"], menu["B_TRY"]) == ("B", "1", "0")
 
 
 @pytest.mark.parametrize(
@@ -207,21 +237,39 @@ def test_a_system_that_does_not_come_up_falls_back_and_says_so_at_the_login(
 ) -> None:
     broken = releases.system("0.3.0", change)
     with machine(image.disk, prepare=partial(stocked.stock, updates=(broken,))) as one:
-        one.until_banner()
-        with login(one) as admin:
-            assert "is installed" in admin.command(f"update install {broken.name} force")
-            admin.type("update reboot force")
-        one.until_started(starts, within=2 * SLOW)
-        with login(one) as admin:
-            print(f"\n{admin.told}")
-            assert "0.3.0" in admin.told
-            assert f"{running().version} runs again" in admin.told
-            if change is made.shell_dies:
-                assert "shell" in admin.told
-        assert version_of(one) == running().version
-        intact(one)
+        told = _fallen_back(one, broken, starts)
+        assert "0.3.0" in told
+        if change is made.shell_dies:
+            assert "shell" in told
         one.power_cut()
         sound(one, tmp_path)
+
+
+def test_a_system_with_uefi_that_migrated_the_store_falls_back_to_the_store_from_before(
+    image: Built, releases: Releases, tmp_path: Path
+) -> None:
+    broken = releases.system("0.3.1", made.migrates, made.shell_dies)
+    with machine(image.disk, uefi=True, prepare=partial(stocked.stock, updates=(broken,))) as one:
+        told = _fallen_back(one, broken, "ABBA")
+        assert f"the store has the schema {made.newest_schema(releases.tree)} again" in told
+        one.power_cut()
+        sound(one, tmp_path)
+
+
+def _fallen_back(one: Machine, broken: Path, starts: str) -> str:
+    """What an administrator is told when the one before runs again. `starts`: the slots until then."""
+    one.until_banner()
+    with login(one) as admin:
+        assert "is installed" in admin.command(f"update install {broken.name} force")
+        admin.type("update reboot force")
+    one.until_started(starts, within=2 * SLOW)
+    with login(one) as admin:
+        told = admin.told
+        print(f"\n{told}")
+        assert f"{running().version} runs again" in told
+    assert version_of(one) == running().version
+    intact(one)
+    return told
 
 
 def test_a_machine_whose_power_fails_at_any_point_of_an_update_starts_and_says_what_happened(

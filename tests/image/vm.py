@@ -137,11 +137,13 @@ def machine(
     image: Path,
     *,
     uefi: bool = False,
+    virtual: bool = True,
     prepare: Callable[[Path, Path], None] | None = None,
     way_in: bool = False,
 ) -> Iterator[Machine]:
-    """Started from a copy of `image`, which `prepare` may change; it gets a folder to work in too. `way_in`:
-    for looking for mistakes, a root shell at the socket `way-in` of its folder."""
+    """Started from a copy of `image`, which `prepare` may change; it gets a folder to work in too. Not
+    `virtual`: with the disk and the network card of a real machine. `way_in`: for looking for mistakes, a
+    root shell at the socket `way-in` of its folder."""
     program = needs.program("qemu-system-x86_64", "qemu-system-x86")
     with tempfile.TemporaryDirectory(prefix="callisto-vm-") as name:
         folder = Path(name)
@@ -154,14 +156,15 @@ def machine(
         telnet, web, https, sip = free_port(), free_port(), free_port(), free_port()
         tcp = ((telnet, 23), (web, 80), (https, 443))
         ports = (*(f"tcp:{HOST}:{here}-:{there}" for here, there in tcp), f"udp:{HOST}:{sip}-:5060")
-        network = ",".join(["user", "model=virtio-net-pci", *(f"hostfwd={one}" for one in ports)])
+        disk_bus, card = ("virtio", "virtio-net-pci") if virtual else ("ide", "e1000e")
+        network = ",".join(["user", f"model={card}", *(f"hostfwd={one}" for one in ports)])
         argv = [
             *(program, "-machine", "q35", "-accel", "tcg,thread=multi,tb-size=256", "-cpu", PROCESSOR),
             *("-smp", "2", "-m", str(MEMORY_MB), "-display", "none", "-no-user-config", "-monitor", "none"),
             *("-chardev", f"file,id=serial,path={folder / 'serial'},append=on", "-serial", "chardev:serial"),
             *("-chardev", f"socket,id=way-in,path={folder / 'way-in'},server=on,wait=off"),
             *("-serial", "chardev:way-in", "-device", "virtio-rng-pci"),
-            *("-drive", f"file={disk},format=raw,if=virtio,cache=unsafe", "-nic", network),
+            *("-drive", f"file={disk},format=raw,if={disk_bus},cache=unsafe", "-nic", network),
             *(_firmware(folder) if uefi else ()),
         ]
         one = Machine(tuple(str(word) for word in argv), folder, telnet, web, https, sip)
