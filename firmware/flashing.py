@@ -7,11 +7,10 @@ mistake.
 from __future__ import annotations
 
 import hashlib
-import os
 import time
 import uuid
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import BinaryIO
@@ -21,10 +20,12 @@ from firmware.gpt import SECTOR, Table, TableError
 from firmware.layout import HEAD, TAIL, Extent, tables, without_tables, zeros
 from firmware.manifest import Manifest, Range
 from firmware.medium import Medium
+from firmware.source import Piece, Source, SourceError, damaged
 
-CHUNK = 4 << 20
+ERASED = 64 << 20
+"""Bytes at a time: after each somebody may be told."""
 PENDING = 3
-"""Ranges that wait to be written while the next ones are unpacked and checked: bounds the memory."""
+"""Ranges that wait to be written while the next ones are read: bounds the memory."""
 WRITERS = 2
 """The medium has the next range already when it is done with one."""
 READERS = 2
@@ -70,105 +71,74 @@ def flash(
     for table in tables(medium.size):
         medium.zero(table.at, table.size)
     medium.sync()
-    source = _Source(image, manifest)
-    head = source.head()
+    source = Source(image, manifest)
     try:
+        head = source.head()
         layout = gpt.read(head)
         own = layout.on(medium.size // SECTOR, guid)
+        _erase(medium, zeros(manifest, layout, medium.size), tell)
+        written = _write(source, manifest, medium, tell)
+        medium.sync()
+        _read_back(source, manifest, written, medium, tell)
     except TableError as exc:
         raise FlashError(f"the image has no good partition table: {exc}; {UNFINISHED}") from exc
-    _erase(medium, zeros(manifest, layout, medium.size), tell)
-    written = _write(source, manifest, medium, tell)
-    medium.sync()
-    _read_back(written, medium, tell)
+    except SourceError as exc:
+        raise FlashError(f"{exc}; {UNFINISHED}") from exc
     _finish(medium, own, head)
-
-
-class _Source:
-    """The ranges of an image, each checked before it is given out."""
-
-    def __init__(self, image: BinaryIO, manifest: Manifest) -> None:
-        self._image = image
-        self._manifest = manifest
-        self._at = 0
-        self._first: bytes | None = None
-
-    def head(self) -> bytes:
-        """The boot code and the table of the image, which are in its first range."""
-        first = self._manifest.ranges[0]
-        if first.at or self._first is not None:
-            raise FlashError(f"the image begins with nothing; {UNFINISHED}")
-        self._first = self._range(first)
-        return self._first[:HEAD].ljust(HEAD, b"\0")
-
-    def ranges(self) -> Iterator[tuple[Range, bytes]]:
-        for one in self._manifest.ranges:
-            if one.at == 0 and self._first is not None:
-                yield one, self._first
-                self._first = None
-            else:
-                yield one, self._range(one)
-
-    def _range(self, one: Range) -> bytes:
-        self._skip(one.at - self._at)
-        data = self._read(one.size)
-        self._at += len(data)
-        if len(data) < one.size:
-            raise FlashError(f"the image ends at byte {self._at}: get it again; {UNFINISHED}")
-        if hashlib.sha256(data).hexdigest() != one.sha256:
-            raise FlashError(f"the image is damaged at byte {one.at}: get it again; {UNFINISHED}")
-        return data
-
-    def _skip(self, size: int) -> None:
-        if self._image.seekable():
-            self._image.seek(size, os.SEEK_CUR)
-            self._at += size
-            return
-        while size and (data := self._image.read(min(size, CHUNK))):
-            self._at += len(data)
-            size -= len(data)
-
-    def _read(self, size: int) -> bytes:
-        parts: list[bytes] = []
-        while size and (part := self._image.read(size)):
-            parts.append(part)
-            size -= len(part)
-        return b"".join(parts)
 
 
 def _erase(medium: Medium, extents: tuple[Extent, ...], tell: Tell) -> None:
     clock = _Clock("erasing", sum(one.size for one in extents), tell)
     for extent in extents:
-        for at in range(extent.at, extent.end, 16 * CHUNK):
-            size = min(16 * CHUNK, extent.end - at)
+        for at in range(extent.at, extent.end, ERASED):
+            size = min(ERASED, extent.end - at)
             medium.zero(at, size)
             clock.add(size)
 
 
-def _write(source: _Source, manifest: Manifest, medium: Medium, tell: Tell) -> tuple[Range, ...]:
-    """The ranges as they are on the medium now."""
+def _write(source: Source, manifest: Manifest, medium: Medium, tell: Tell) -> tuple[Range, ...]:
+    """The ranges as they are to be on the medium now."""
     clock = _Clock("writing", manifest.mapped, tell)
     written = []
-    pending: deque[tuple[Future[None], int]] = deque()
+    pending: deque[tuple[Future[None], Piece]] = deque()
 
     def wait(left: int) -> None:
         while len(pending) > left:
-            done, size = pending.popleft()
+            done, piece = pending.popleft()
             done.result()
-            clock.add(size)
+            clock.add(piece.range.size)
+            source.give_back(piece)
 
     with ThreadPoolExecutor(WRITERS) as writers:
-        for one, data in source.ranges():
-            kept = without_tables(manifest, one.at, data)
-            digest = one.sha256 if kept is data else hashlib.sha256(kept).hexdigest()
+        for piece in source.pieces():
+            one = piece.range
+            kept = without_tables(manifest, one.at, piece.data)
+            digest = one.sha256 if kept is piece.data else hashlib.sha256(kept).hexdigest()
             written.append(Range(one.at, one.size, digest))
             wait(PENDING - 1)
-            pending.append((writers.submit(medium.write, one.at, kept), one.size))
+            pending.append((writers.submit(medium.write, one.at, kept), piece))
         wait(0)
     return tuple(written)
 
 
-def _read_back(written: tuple[Range, ...], medium: Medium, tell: Tell) -> None:
+def _read_back(
+    source: Source, manifest: Manifest, written: tuple[Range, ...], medium: Medium, tell: Tell
+) -> None:
+    """Raises SourceError where it was the image that is not what was signed."""
+    wrong = _different(written, medium, tell)
+    for at in wrong:
+        signed = next(one for one in manifest.ranges if one.at == at)
+        if source.is_damaged(signed):
+            raise damaged(signed)
+    if wrong:
+        raise FlashError(
+            f"{len(wrong)} of {len(written)} ranges read back differently, the first one at byte {wrong[0]}: "
+            f"the medium is faulty, take another one; {UNFINISHED}"
+        )
+
+
+def _different(written: tuple[Range, ...], medium: Medium, tell: Tell) -> list[int]:
+    """Where the ranges begin that are others on the medium."""
     clock = _Clock("reading back", sum(one.size for one in written), tell)
     wrong = []
     with ThreadPoolExecutor(READERS) as readers:
@@ -182,11 +152,7 @@ def _read_back(written: tuple[Range, ...], medium: Medium, tell: Tell) -> None:
         except BaseException:  # else all of it would be read before anybody hears of it
             readers.shutdown(cancel_futures=True)
             raise
-    if wrong:
-        raise FlashError(
-            f"{len(wrong)} of {len(written)} ranges read back differently, the first one at byte {wrong[0]}: "
-            f"the medium is faulty, take another one; {UNFINISHED}"
-        )
+    return wrong
 
 
 def _finish(medium: Medium, table: Table, head: bytes) -> None:

@@ -37,12 +37,12 @@ def tables(size: int) -> tuple[Extent, Extent]:
     return Extent(0, HEAD), Extent(size - TAIL, TAIL)
 
 
-def without_tables(manifest: Manifest, at: int, data: bytes) -> bytes:
+def without_tables(manifest: Manifest, at: int, data: bytes | memoryview) -> bytes | memoryview:
     """What is written of a range: zeros where the image has its own tables, the same object elsewhere."""
     for table in tables(manifest.size):
         first, last = max(table.at, at) - at, min(table.end, at + len(data)) - at
         if first < last:
-            data = data[:first] + bytes(last - first) + data[last:]
+            data = b"".join((data[:first], bytes(last - first), data[last:]))
     return data
 
 

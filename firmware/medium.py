@@ -58,9 +58,10 @@ class Medium:
             os.close(self._fd)
             raise MediumError(f"{path} cannot be had: {exc.strerror}") from exc
 
-    def write(self, at: int, data: bytes) -> None:
-        """Past the page cache where `at` and `data` are multiples of ALIGNED, so that little waits to be
-        written in the end. Several threads may write at once."""
+    def write(self, at: int, data: bytes | memoryview) -> None:
+        """Past the page cache where `at` and the length of `data` are multiples of ALIGNED, so that little
+        waits to be written in the end; from whole pages of memory without a copy. Several threads may write
+        at once."""
         with memoryview(data) as view:
             done = 0 if at % ALIGNED or len(view) % ALIGNED else self._written_past(at, view)
             self._write_cached(at + done, view[done:])
@@ -118,23 +119,34 @@ class Medium:
 
     def _written_past(self, at: int, view: memoryview) -> int:
         """How much of it was, the page cache has to take the rest."""
-        fd, done = self._directly(), 0
+        fd = self._directly()
         if fd is None:
             return 0
+        done = self._past(fd, at, view)
+        return done if done is not None else self._copied_past(fd, at, view)
+
+    def _copied_past(self, fd: int, at: int, view: memoryview) -> int:
+        """From memory as the kernel wants it. How much of it was."""
+        done = 0
         with self._buffer() as buffer:
             while part := view[done : done + BUFFER]:
                 buffer[: len(part)] = part
-                try:
-                    with memoryview(buffer) as whole, whole[: len(part)] as full:
-                        size = os.pwrite(fd, full, at + done)
-                except OSError as exc:
-                    if exc.errno != errno.EINVAL:  # it takes larger blocks than ours, or none at all
-                        raise self._unwritten(at + done, exc) from exc
-                    break
+                with memoryview(buffer) as whole, whole[: len(part)] as full:
+                    size = self._past(fd, at + done, full) or 0
                 done += size
                 if size < len(part):
                     break
         return done
+
+    def _past(self, fd: int, at: int, view: memoryview) -> int | None:
+        """Bytes written; None when the kernel does not take them like this: from such memory, or in blocks
+        of such a size."""
+        try:
+            return os.pwrite(fd, view, at)
+        except OSError as exc:
+            if exc.errno != errno.EINVAL:
+                raise self._unwritten(at, exc) from exc
+            return None
 
     def _write_cached(self, at: int, view: memoryview) -> None:
         begin, size = at, len(view)

@@ -7,6 +7,7 @@ replaced, and a machine without a clock of its own may believe that it is 1970.
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import tempfile
@@ -70,12 +71,21 @@ def _verified(signature: bytes, content: bytes | None, keyring: Path) -> tuple[b
             *("-purpose", "any", "-no_check_time"),
             *("-signer", str(folder / "signer"), "-out", str(folder / "verified")),
         )
-        signer = ("x509", "-in", str(folder / "signer"), "-noout")
-        usage = _run(*signer, "-ext", "extendedKeyUsage")
-        if not any(name in usage for name in _CODE_NAMES):
-            raise SignatureError("the key that signed it is not meant for code")
-        name_of = _run(*signer, "-subject", "-nameopt", "RFC2253").strip().removeprefix("subject=")
-        return (folder / "verified").read_bytes(), name_of
+        return (folder / "verified").read_bytes(), _signer(folder / "signer")
+
+
+def _signer(certificate: Path) -> str:
+    """His name. Raises SignatureError for one whose key is not meant for code."""
+    said = _run(
+        *("x509", "-in", str(certificate), "-noout"),
+        *("-subject", "-nameopt", "RFC2253", "-ext", "extendedKeyUsage"),
+    )
+    subject, _, usage = said.partition("\n")
+    if not subject.startswith("subject="):
+        raise SignatureError(f"{PROGRAM} does not say who signed it")
+    if not any(name in usage for name in _CODE_NAMES):
+        raise SignatureError("the key that signed it is not meant for code")
+    return subject.removeprefix("subject=").strip()
 
 
 def _run(*args: str) -> str:
@@ -87,6 +97,8 @@ def _run(*args: str) -> str:
             (program, *args),
             stdin=subprocess.DEVNULL,
             capture_output=True,
+            # Else `openssl x509` reads all the authorities of this machine, and asks none of them.
+            env={**os.environ, "SSL_CERT_FILE": os.devnull},
             timeout=WITHIN,
             check=False,
         )

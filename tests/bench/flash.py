@@ -25,7 +25,7 @@ from tests.bench.systems import AbsentError
 
 HERE = Path(__file__).parents[2]
 IMAGES = HERE / "build" / "image"
-ROUNDS = 3
+ROUNDS = 7
 OF_BMAPTOOL, OF_DD = 1.5, 3.0
 WITHIN = 600.0
 

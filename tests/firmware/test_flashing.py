@@ -8,6 +8,7 @@ import random
 import subprocess
 import uuid
 from pathlib import Path
+from typing import BinaryIO, cast
 
 import pytest
 
@@ -16,6 +17,7 @@ from firmware.flashing import FlashError, Progress, flash
 from firmware.layout import HEAD, Extent, minus, zeros
 from firmware.manifest import Manifest
 from firmware.medium import Medium, MediumError
+from firmware.source import Source
 from firmware.verify import verify
 from tests import needs
 from tests.firmware import images
@@ -94,14 +96,20 @@ def test_what_was_on_the_medium_before_is_not_found_again(
     assert b"\xa5" * 16 not in raw[other.start : other.start + MIB]
 
 
+class Stream(io.BytesIO):
+    """A pipe, which gives what it has."""
+
+    def seekable(self) -> bool:
+        return False
+
+    def read(self, size: int | None = -1) -> bytes:
+        return super().read(min(size or 0, 70_001))
+
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
+        return super().readinto(buffer[:70_001])
+
+
 def test_a_stream_that_cannot_seek_is_as_good(image: Path, manifest: Manifest, used: Path) -> None:
-    class Stream(io.BytesIO):
-        def seekable(self) -> bool:
-            return False
-
-        def read(self, size: int | None = -1) -> bytes:
-            return super().read(min(size or 0, 70_001))
-
     with Medium(used) as medium:
         flash(Stream(image.read_bytes()), manifest, medium, quiet)
         assert verify(medium, manifest, quiet).good
@@ -146,6 +154,43 @@ def test_an_image_with_a_changed_byte_makes_no_medium_that_boots(
     assert unbootable(used)
 
 
+def test_a_stream_with_a_changed_byte_is_found_out_before_it_is_written(
+    image: Path, manifest: Manifest, used: Path
+) -> None:
+    bad = bytearray(image.read_bytes())
+    at = images.table().named("rootfs-a").start
+    bad[at] ^= 1
+    with Medium(used) as medium, pytest.raises(FlashError, match=f"damaged at byte {at}"):
+        flash(Stream(bad), manifest, medium, quiet)
+    assert used.read_bytes()[at : at + 4096] not in bad
+    assert unbootable(used)
+
+
+@pytest.mark.parametrize("at", [100, 600, SIZE - 512])
+def test_an_image_with_another_table_than_was_signed_is_found_out(
+    image: Path, manifest: Manifest, used: Path, tmp_path: Path, at: int
+) -> None:
+    """It is never written as it is, so nothing of it would be read back."""
+    bad = bytearray(image.read_bytes())
+    bad[at] ^= 1
+    (tmp_path / "bad").write_bytes(bad)
+    with pytest.raises(FlashError, match=r"damaged at byte \d+: get it again"):
+        written(tmp_path / "bad", manifest, used)
+    assert unbootable(used)
+
+
+def test_memory_is_used_again(image: Path, manifest: Manifest) -> None:
+    with image.open("rb", buffering=0) as file:
+        source = Source(cast(BinaryIO, file), manifest)
+        source.head()
+        rooms = set()
+        for piece in source.pieces():
+            assert hashlib.sha256(piece.data).hexdigest() == piece.range.sha256
+            rooms.add(id(piece.room))
+            source.give_back(piece)
+    assert len(manifest.ranges) > len(rooms) == 1
+
+
 def test_a_truncated_image_makes_no_medium_that_boots(
     image: Path, manifest: Manifest, used: Path, tmp_path: Path
 ) -> None:
@@ -158,9 +203,9 @@ def test_a_truncated_image_makes_no_medium_that_boots(
 def test_a_medium_that_forgets_is_found_out(
     image: Path, manifest: Manifest, used: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def forgetful(medium: Medium, at: int, data: bytes) -> None:
+    def forgetful(medium: Medium, at: int, data: bytes | memoryview) -> None:
         if at == images.table().named("rootfs-a").start:
-            data = data[:777] + b"\0\1\2" + data[780:]
+            data = bytes(data[:777]) + b"\0\1\2" + bytes(data[780:])
         write(medium, at, data)
 
     write = Medium.write
@@ -173,7 +218,7 @@ def test_a_medium_that_forgets_is_found_out(
 def test_a_medium_that_refuses_a_write_is_told_at_once(
     image: Path, manifest: Manifest, used: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def full(medium: Medium, at: int, data: bytes) -> None:
+    def full(medium: Medium, at: int, data: bytes | memoryview) -> None:
         if at == images.table().named("rootfs-a").start:
             raise MediumError("it cannot be written: worn out")
         write(medium, at, data)
@@ -199,7 +244,7 @@ def test_what_is_read_past_the_cache_is_what_is_there(tmp_path: Path, at: int, s
 def test_a_medium_whose_first_sectors_are_bad_is_found_out(
     image: Path, manifest: Manifest, used: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def bad(medium: Medium, at: int, data: bytes) -> None:
+    def bad(medium: Medium, at: int, data: bytes | memoryview) -> None:
         write(medium, at, bytes(len(data)) if at == 0 and data[510:512] == b"\x55\xaa" else data)
 
     write = Medium.write

@@ -27,11 +27,14 @@ def path(tmp_path: Path) -> Path:
 
 class Kernel:
     """Its pwrite and open for those that go past the cache; `writes`: how long they were, `most`: what it
-    takes of one, `refuses`: the error for each."""
+    takes of one, `refuses`: the error for each. A write longer than `takes` is none from memory that it can
+    use."""
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, most: int = SIZE, refuses: int = 0) -> None:
+    def __init__(
+        self, monkeypatch: pytest.MonkeyPatch, most: int = SIZE, refuses: int = 0, takes: int = SIZE
+    ) -> None:
         self.writes: list[int] = []
-        self._most, self._refuses = most, refuses
+        self._most, self._refuses, self._takes = most, refuses, takes
         self._direct: set[int] = set()
         self._open, self._pwrite = os.open, os.pwrite
         monkeypatch.setattr(os, "open", self.open)
@@ -47,8 +50,9 @@ class Kernel:
         if fd not in self._direct:
             return self._pwrite(fd, data, at)
         self.writes.append(len(data))
-        if self._refuses:
-            raise OSError(self._refuses, os.strerror(self._refuses))
+        error = self._refuses or (errno.EINVAL if len(data) > self._takes else 0)
+        if error:
+            raise OSError(error, os.strerror(error))
         return self._pwrite(fd, data[: self._most], at)
 
 
@@ -74,10 +78,21 @@ def test_whole_blocks_go_past_the_page_cache_and_others_do_not(
     kernel = Kernel(monkeypatch)
     with Medium(path) as medium:
         medium.write(ALIGNED, content(BUFFER + ALIGNED))
-        assert kernel.writes == [BUFFER, ALIGNED]
+        assert kernel.writes == [BUFFER + ALIGNED]
         medium.write(512, content(ALIGNED))
         medium.write(0, content(512))
-        assert kernel.writes == [BUFFER, ALIGNED]
+        assert kernel.writes == [BUFFER + ALIGNED]
+
+
+def test_memory_that_the_kernel_does_not_take_is_copied_to_such_as_it_does(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kernel = Kernel(monkeypatch, takes=BUFFER)
+    data = content(2 * BUFFER + ALIGNED)
+    with Medium(path) as medium:
+        medium.write(ALIGNED, data)
+    assert kernel.writes == [2 * BUFFER + ALIGNED, BUFFER, BUFFER, ALIGNED]
+    assert path.read_bytes() == bytes(ALIGNED) + data + bytes(SIZE - len(data) - ALIGNED)
 
 
 @pytest.mark.parametrize(("most", "refuses"), [(SIZE, errno.EINVAL), (512, 0), (3 * ALIGNED, 0)])
@@ -88,7 +103,7 @@ def test_the_page_cache_takes_what_does_not_go_past_it(
     data = content(BUFFER)
     with Medium(path) as medium:
         medium.write(BUFFER, data)
-    assert kernel.writes == [BUFFER]
+    assert set(kernel.writes) == {BUFFER}
     assert path.read_bytes() == bytes(BUFFER) + data + bytes(2 * BUFFER)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -67,3 +68,21 @@ def test_a_byte_of_the_signature_that_was_changed_is_noticed(keys: Keys, signatu
 def test_without_a_keyring_nothing_is_believed(signature: bytes, tmp_path: Path) -> None:
     with pytest.raises(SignatureError, match=r"no keyring .*none\.pem"):
         verify(CONTENT, signature, tmp_path / "none.pem")
+
+
+def test_a_program_that_tells_no_signer_is_not_believed(
+    keys: Keys, signature: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As one that says its lines in another order."""
+    odd = tmp_path / "openssl"
+    odd.write_text(f'#!/bin/sh\n[ "$1" = x509 ] && echo "X509v3 Code Signing" && exit\nexec {which()} "$@"\n')
+    odd.chmod(0o755)
+    monkeypatch.setattr("firmware.signature.PROGRAM", str(odd))
+    with pytest.raises(SignatureError, match="does not say who signed"):
+        verify(CONTENT, signature, keys.ca)
+
+
+def which() -> str:
+    found = shutil.which("openssl")
+    assert found
+    return found
