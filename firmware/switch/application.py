@@ -54,8 +54,7 @@ class Switcher:
         """The one before runs again."""
         now = self.records.applications()
         outcome = decisions.fell_back(now, self.here, reason, request=request.id, who=request.who)
-        self._run_instead(without_current(now), outcome)
-        return outcome
+        return self._run_instead(without_current(now), outcome)
 
     def back(self, request: Request) -> Outcome:
         """The administrator wants the one before. Raises SwitchError when there is none."""
@@ -67,9 +66,11 @@ class Switcher:
         outcome = Outcome(
             request.id, "application", current.version, end, True, "went back", "", self.here.at, request.who
         )
-        self._run_instead(without_current(now), outcome)
-        troubles = self.machine.troubles(end, ANSWERS_WITHIN)
-        return replace(outcome, ok=False, reason="; ".join(troubles)) if troubles else outcome
+        outcome = self._run_instead(without_current(now), outcome)
+        troubles = self.machine.troubles(outcome.end, ANSWERS_WITHIN)
+        if not troubles:
+            return outcome
+        return replace(outcome, ok=False, reason="; ".join(one for one in (outcome.reason, *troubles) if one))
 
     def begin(self, program: Application | None) -> str:
         """The services are started from `program` from now on, or from what is built in: then why, or empty
@@ -93,18 +94,20 @@ class Switcher:
         self.machine.point(folder)
         self.machine.restart(apart=same_store)
 
-    def _run_instead(self, now: Applications, outcome: Outcome) -> None:
+    def _run_instead(self, now: Applications, outcome: Outcome) -> Outcome:
         """Remember it first: a machine that is switched off now starts with that. And announce it first: a
-        program that meets a store from after its time puts the one from before back, if that was meant."""
+        program that meets a store from after its time puts the one from before back, if that was meant.
+        What has become of it in the end: the one before may be unusable, too."""
         self.records.announce(outcome)
         program = decisions.program_of(now, self.here)
         self.records.keep_applications(now)
         folder, trouble = self._folder(program)
         if trouble:
-            changed, _ = decisions.unusable(now, self.here, trouble)
+            changed, outcome = decisions.unusable(now, self.here, trouble, meant=outcome)
             self.records.keep_applications(changed)
         self._restart_from(folder)
         self.tidy()
+        return outcome
 
     def _opened(self, program: Application) -> Bundle:
         return bundle.opened(self.places.applications / program.file, self.places.keyring)

@@ -115,18 +115,23 @@ def confirmed(now: Applications, here: Here, request: Request) -> Outcome:
     )
 
 
-def unusable(applications: Applications, here: Here, reason: str) -> tuple[Applications, Outcome]:
-    """The application that was chosen cannot be opened: what is built in has to do."""
+def unusable(
+    applications: Applications, here: Here, reason: str, *, meant: Outcome | None = None
+) -> tuple[Applications, Outcome]:
+    """The application that was chosen cannot be opened: what is built in has to do. `meant`: what should have
+    come of a request by it."""
     chosen = applications.current
+    said = f"{chosen.file if chosen else 'it'} cannot be used: {reason}"
     outcome = Outcome(
-        id="",
+        id=meant.id if meant else "",
         kind="application",
-        start=chosen.version if chosen else "",
+        start=meant.start if meant else chosen.version if chosen else "",
         end=here.version,
         ok=False,
         what="fell back",
-        reason=f"{chosen.file if chosen else 'it'} cannot be used: {reason}",
+        reason="; ".join(one for one in (meant.reason if meant else "", said) if one),
         at=here.at,
+        who=meant.who if meant else "",
     )
     return replace(applications, current=None, trial=False), outcome
 

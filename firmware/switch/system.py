@@ -25,22 +25,31 @@ class SlotWriter:
     def install(self, opened: Bundle, version: str, request: Request, tell: Tell) -> Outcome:
         """Nothing is started from the slot before `reboot`. Raises SwitchError: the slot that runs has not
         been touched."""
-        other = self._other()
+        other, before = self._other(), self.records.slots()
         size, sha256 = image_of(opened)
         # From here on, until it has been proven, there is nothing in the other slot.
         mine: Slot = "B" if other == "A" else "A"
         emptied: dict[str, str] = {mine: self.here.version}
         self.records.keep_slots(Slots(emptied, None, mine))
+        try:
+            self._write(opened, other, size, sha256, tell)
+        except SwitchError as exc:
+            if other not in before.versions:
+                raise
+            raise SwitchError(f"{exc}; slot {other} holds no system any more to go back to") from exc
+        self.records.keep_slots(Slots({**emptied, other: version}, other, mine))
+        return Outcome(
+            request.id, "system", self.here.version, version, True, "installed", "", self.here.at, request.who
+        )
+
+    def _write(self, opened: Bundle, other: Slot, size: int, sha256: str, tell: Tell) -> None:
+        """And prove it. Raises SwitchError."""
         self.machine.write_slot(opened.path, lambda percent: tell("writes the other slot", 25 + percent // 2))
         tell("reads it back", 76)
         self.machine.read_back(other, size, sha256)
         tell("tries the store with it", 82)
         if trouble := self.machine.rehearse_slot(other):
             raise SwitchError(f"its own program refuses: {trouble}")
-        self.records.keep_slots(Slots({**emptied, other: version}, other, mine))
-        return Outcome(
-            request.id, "system", self.here.version, version, True, "installed", "", self.here.at, request.who
-        )
 
     def reboot(self, request: Request) -> Outcome | None:
         """Into the slot that waits, which is then on trial; into the same one when none does."""

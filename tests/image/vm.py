@@ -38,7 +38,8 @@ STARTED = re.compile(r"slot ([AB]) order=")
 
 @dataclass
 class Machine:
-    """Where its ports are here. `began`: when it was switched on last."""
+    """Where its ports are here. `says`: how often the boot menu's words come to the serial line, twice where
+    that is UEFI's own screen, too. `began`: when it was switched on last."""
 
     argv: tuple[str, ...]
     folder: Path
@@ -46,6 +47,7 @@ class Machine:
     web: int
     https: int
     sip: int
+    says: int = 1
     began: float = field(default_factory=time.monotonic)
     process: subprocess.Popen[bytes] = field(init=False)
 
@@ -73,7 +75,7 @@ class Machine:
 
     def starts(self) -> str:
         """The slots that the boot menu has started, in their order: such as AABB."""
-        return "".join(STARTED.findall(self.console()))
+        return "".join(STARTED.findall(self.console())[:: self.says])
 
     def until_started(self, slots: str, within: float = WITHIN) -> None:
         """`slots`: as `starts` has them. Other ones fail."""
@@ -167,7 +169,7 @@ def machine(
             *("-drive", f"file={disk},format=raw,if={disk_bus},cache=unsafe", "-nic", network),
             *(_firmware(folder) if uefi else ()),
         ]
-        one = Machine(tuple(str(word) for word in argv), folder, telnet, web, https, sip)
+        one = Machine(tuple(str(word) for word in argv), folder, telnet, web, https, sip, 2 if uefi else 1)
         try:
             yield one
         finally:

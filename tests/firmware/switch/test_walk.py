@@ -124,6 +124,44 @@ def test_back_is_to_the_application_before_and_then_to_the_one_built_in(
     assert told.what == "refused"
 
 
+@pytest.mark.parametrize("do", ["install", "back"])
+def test_what_is_built_in_runs_when_the_application_before_is_damaged_and_it_is_told(
+    house: House, application: Path, keys: Keys, tmp_path: Path, do: str
+) -> None:
+    later = bundle_of("application", "1.2.0", keys, tmp_path / "callisto-1.2.0.app.raucb")
+    house.ask("install", lay(application, house), number=1)
+    if do == "back":
+        house.ask("install", lay(later, house), number=2)
+    else:
+        house.broken = {"1.2.0"}
+    copy = house.places.applications / application.name
+    copy.write_bytes(copy.read_bytes()[:-100])
+    house.ask(do, lay(later, house) if do == "install" else "", number=3)
+    told = house.records.outcome()
+    assert told is not None
+    assert (told.id, told.who, told.what, told.ok) == ("3", "anna", "fell back", False)
+    assert (told.start, told.end) == ("1.2.0", OLD)
+    assert f"{application.name} cannot be used" in told.reason
+    assert ("shell: no answer" in told.reason) == (do == "install")
+    assert house.serves == OLD
+
+
+@pytest.mark.parametrize("used", [False, True])
+def test_a_system_that_is_refused_after_its_slot_was_written_tells_what_was_lost(
+    house: House, system: Path, keys: Keys, tmp_path: Path, used: bool
+) -> None:
+    if used:
+        house.ask("install", lay(system, house), number=1)
+    later = bundle_of("system", "1.2.0", keys, tmp_path / "callisto-1.2.0.raucb")
+    house.refusing = {"1.2.0"}
+    house.ask("install", lay(later, house), number=2)
+    told = house.records.outcome()
+    assert told is not None
+    assert told.what == "refused"
+    assert ("slot B holds no system any more" in told.reason) == used
+    assert house.serves == OLD
+
+
 def test_a_damaged_copy_of_the_application_is_not_used_and_what_is_built_in_runs(
     house: House, application: Path
 ) -> None:
