@@ -69,7 +69,18 @@ def marks(run: Run) -> tuple[Mark, ...]:
         share = _share(cpu, find(run.steps, run.nearest, rate))
         met = None if share is None else share < SHARE_OF_SIPPY
         found.append(Mark(f"{at} less than half of that of {run.nearest}", number(share, 2), met))
-    return (*found, _no_failure(run))
+    return (*found, _all_steps(run), _no_failure(run))
+
+
+def _all_steps(run: Run) -> Mark:
+    """What idles meanwhile counts less the more calls there are: one figure for all rates together."""
+    ours = [step for step in run.steps if step.system == run.ours]
+    calls = sum(step.calls for step in ours)
+    failed = any(step.failed for step in ours)
+    cpu = None if failed or not calls else sum(step.cpu_s for step in ours) * 1000 / calls
+    return at_most(
+        f"over all steps at most {CPU_PER_1000:g} CPU seconds for 1000 calls", cpu, CPU_PER_1000, "s", 2
+    )
 
 
 def _no_failure(run: Run) -> Mark:

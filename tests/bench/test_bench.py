@@ -130,6 +130,17 @@ def test_no_call_may_fail_up_to_the_highest_rate() -> None:
     assert (failed.met, failed.measured) == (False, "none to 300")
 
 
+def test_the_processor_time_of_all_steps_is_judged_by_their_calls_together() -> None:
+    def judged(*steps: Step) -> Mark:
+        return next(mark for mark in marks(run(*steps)) if mark.text.startswith("over all steps"))
+
+    many = Step("Callisto", 450, 5400, 0, 0, (1.0,), 5.4)
+    one = judged(step("Callisto", 100, cpu=1.2), many, step("Kamailio", 100, cpu=60.0))
+    assert (one.measured, one.met) == ("1.10 s", True)
+    assert judged(step("Callisto", 100, cpu=9.0), many).met is False
+    assert judged(step("Callisto", 100, failed=1), many).met is None
+
+
 def test_a_missing_peer_is_said_and_not_judged() -> None:
     alone = run(step("Callisto", 100), absent={"sippy": "no network"})
     assert met(alone)["sippy"] is None
