@@ -222,6 +222,13 @@ class Updates:
             raise UpdateRefusedError("there is no version to go back to", "update list shows what there is")
         return await self._ask("back", "", actor)
 
+    async def lost_by_back(self) -> Sequence[str]:
+        found, stands = await self._looking.do(self._seen)
+        known = [each.sheet.schema for each in found if each.sheet and stands.get(each.name) == "previous"]
+        with suppress(StoreError, OSError):
+            return await self._looking.do(self._telling.lost_by_back, max(known, default=None))
+        return ()
+
     async def reboot(self, actor: Actor) -> UpdateState:
         self._refuse()
         self._must_be_image()

@@ -51,6 +51,23 @@ class PutBack:
         return f"{back}; rows written since are only in {self.newer}: {said}"
 
 
+@dataclass(frozen=True, slots=True)
+class Before:
+    """The store as it was when an update moved it: its schema, and when that was."""
+
+    schema: str
+    at: datetime
+
+
+def before(path: Path, schema: str) -> Before | None:
+    """What `put_back` would put in the place of `path`, which has that schema. None where no update has moved
+    it. Raises StoreUnavailableError."""
+    kept = _before(path, schema)
+    if not kept.is_file():
+        return None
+    return Before(_schema(kept) or "", datetime.fromtimestamp(kept.stat().st_mtime, UTC))
+
+
 def way_back(path: Path, migrations: Path = MIGRATIONS) -> tuple[Path, str] | None:
     """The store from before, and the schema of the newer one; None where `path` is not newer than what is
     known, or there is no store from before that is known. Nothing is written but what SQLite itself writes
@@ -61,10 +78,10 @@ def way_back(path: Path, migrations: Path = MIGRATIONS) -> tuple[Path, str] | No
     newer = _schema(path)
     if newer is None or not newer.isdecimal() or newer <= known[-1]:
         return None
-    before = path.with_name(f"{path.name}.before-{newer}")
-    if not before.is_file() or _schema(before) not in known:
+    kept = _before(path, newer)
+    if not kept.is_file() or _schema(kept) not in known:
         return None
-    return before, newer
+    return kept, newer
 
 
 def put_back(path: Path, migrations: Path = MIGRATIONS, now: datetime | None = None) -> PutBack | None:
@@ -76,13 +93,13 @@ def put_back(path: Path, migrations: Path = MIGRATIONS, now: datetime | None = N
         clear(new)  # of one that was killed
         if found is None:
             return None
-        before, schema = found
+        old_store, schema = found
         newer = path.with_name(f"{path.name}.newer-{schema}")
         with _opened(path) as raw:
             shut_others_out(raw, path)  # its log is in it now: it is one file
             floor = int(raw.execute("SELECT max(number) FROM revision").fetchone()[0] or 0)
-            rows = _written_since(raw, before)
-            with _opened(before) as old:
+            rows = _written_since(raw, old_store)
+            with _opened(old_store) as old:
                 old.execute("VACUUM INTO ?", (str(new),))
             new.chmod(0o600)
             finish(new, floor)
@@ -107,6 +124,10 @@ def last_put_back(path: Path) -> PutBack | None:
     return done if present < done.newer_schema else None
 
 
+def _before(path: Path, schema: str) -> Path:
+    return path.with_name(f"{path.name}.before-{schema}")
+
+
 def _report(path: Path) -> Path:
     return path.with_name(path.name + ".put-back.json")
 
@@ -121,10 +142,10 @@ def _link(path: Path, kept: Path) -> None:
     sync_folder(path.parent)
 
 
-def _written_since(raw: Any, before: Path) -> dict[str, int]:
+def _written_since(raw: Any, kept: Path) -> dict[str, int]:
     """Rows of each table that are not in the store from before as they are now. A column that only one of
     them has is not looked at."""
-    raw.execute("ATTACH ? AS before", (str(before),))
+    raw.execute("ATTACH ? AS before", (str(kept),))
     try:
         counted = {name: _count(raw, name) for name in _tables(raw, "before") & _tables(raw, "main")}
     finally:

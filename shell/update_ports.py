@@ -122,6 +122,9 @@ class Updates(Protocol):
     async def back(self, actor: Actor) -> UpdateState:
         """To the application or the system before, whichever is the last that was changed."""
 
+    async def lost_by_back(self) -> Sequence[str]:
+        """What `back` takes away beside the version, in sentences; none where nothing is lost."""
+
     async def reboot(self, actor: Actor) -> UpdateState:
         """Into the system update that is installed; without one, the same system again."""
 

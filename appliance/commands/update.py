@@ -66,6 +66,8 @@ async def _run(config: Config, args: argparse.Namespace) -> int:
                 print(safe((await port.cancel(who)).result))
                 return DONE
             case "back":
+                for line in await port.lost_by_back():
+                    print(safe(line), file=sys.stderr)
                 begun = await port.back(who)
             case "reboot":
                 begun = await port.reboot(who)

@@ -1,6 +1,7 @@
 """Updates on the control socket: the supervisor's handlers, and the port `Updates` by requests.
 
 update_list, update_history, update_notices   {}                          -> {"found": […]}
+update_lost_by_back                           {}                          -> {"found": […]}
 update_add      {"user": …, "address": …, "channel": …, "path": "…"}      -> {"update": …}, when verified
 update_install  the same, with "update", "downgrade", "at": "" for now    -> {"state": …}
 update_fetch    the same, with "target", "update"                         -> {"state": …}
@@ -74,6 +75,10 @@ class ControlUpdates:
 
     async def back(self, actor: Actor) -> UpdateState:
         return await self._begun("update_back", actor)
+
+    async def lost_by_back(self) -> Sequence[str]:
+        found = (await self._request("update_lost_by_back")).get("found")
+        return tuple(map(str, found)) if isinstance(found, list) else ()
 
     async def reboot(self, actor: Actor) -> UpdateState:
         return await self._begun("update_reboot", actor)
@@ -162,6 +167,9 @@ def handlers(updates: Updates) -> dict[str, Handler]:
         with _refusals():
             return {"state": _plain(await updates.back(actor_of(request)))}
 
+    async def lost_by_back(_: Request, __: Peer) -> object:
+        return {"found": list(await updates.lost_by_back())}
+
     async def reboot(request: Request, _: Peer) -> object:
         with _refusals():
             return {"state": _plain(await updates.reboot(actor_of(request)))}
@@ -202,6 +210,7 @@ def handlers(updates: Updates) -> dict[str, Handler]:
         "update_cancel": cancel,
         "update_delete": delete,
         "update_back": back,
+        "update_lost_by_back": lost_by_back,
         "update_reboot": reboot,
         "update_fetch": fetch,
         "update_state": state,

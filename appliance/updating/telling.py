@@ -16,7 +16,7 @@ from db.backup.folder import kept
 from db.backup.names import made_at_of
 from db.errors import StoreError
 from db.location import sqlite_file
-from db.stepping_back import last_put_back
+from db.stepping_back import before, last_put_back
 from shell.update_ports import Notice
 
 
@@ -75,6 +75,12 @@ class Telling:
         if done is None or last is None or last.told.what not in ("fell back", "went back"):
             return ""
         return done.words() if done.at >= min(since, last.told.at) else ""
+
+    def lost_by_back(self, known: str | None) -> Sequence[str]:
+        """`known`: the newest schema that the version before reads; None: nobody knows. In words."""
+        schema = self._store.state().schema or ""
+        kept = before(self._file, schema) if self._file is not None and schema else None
+        return words.lost_by_back(kept, schema, known)
 
     def _without_backup(self) -> Told:
         """What is known; a backup that was made since ends the notice."""

@@ -8,6 +8,7 @@ from dataclasses import replace
 from appliance.updating.memory import Job, Told
 from appliance.updating.root_side import Ended
 from appliance.updating.shelf import Found
+from db.stepping_back import Before
 from firmware.update.judging import Running, Verdict, judged
 from firmware.versions import parse_version
 from shell.update_ports import Notice, Outcome, Standing, Update, UpdateState
@@ -64,6 +65,17 @@ def notices(last: Ended | None, told: Told, put_back: str) -> tuple[Notice, ...]
         text = f"Make a new backup: those made before this update hold the schema {told.was} of the store"
         found.append(Notice(f"{text}, and show the old state.", "backup makes one now", "backup"))
     return tuple(found)
+
+
+def lost_by_back(kept: Before | None, schema: str, known: str | None) -> tuple[str, ...]:
+    """What becomes of the store, which has `schema`, when the version before runs again. `known`: the newest
+    schema that it reads; None: nobody knows."""
+    if kept is None or (known is not None and known >= schema):
+        return ()
+    unless = "" if known else f"Unless what ran before reads schema {schema}: "
+    back = f"the store is again as it was on {kept.at.astimezone():%Y-%m-%d %H:%M}, with schema {kept.schema}"
+    said = f"{unless}{back}. What was written since is kept in a file beside it, and shown no more."
+    return (said[0].upper() + said[1:],)
 
 
 def _of_outcome(outcome: Outcome, put_back: str) -> Notice:

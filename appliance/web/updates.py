@@ -122,11 +122,12 @@ class UpdatePage:
         state: UpdateState | None = None
         found: Sequence[Update] = ()
         notices: Sequence[Notice] = ()
+        lost: Sequence[str] = ()
         updates = self._services.updates
         try:
             state, found = await updates.state(), await updates.listed()
             with suppress(UpdateRefusedError):
-                notices = await updates.notices()
+                notices, lost = await updates.notices(), await updates.lost_by_back()
         except SystemUnavailableError as exc:
             error = error or UNREACHABLE.format(exc)
         values: dict[str, object] = {
@@ -137,7 +138,7 @@ class UpdatePage:
             "notices": [(each.kind, sentences(each.text, each.hint)) for each in notices],
             "rows": [self._row(each) for each in found],
             "zone": self._services.zone.key,
-            "goes_back": any(each.state == "running" for each in found),
+            "lost_by_back": lost,
             "waits": any(each.state == "installed" for each in found),
             "error": error,
         }

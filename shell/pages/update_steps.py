@@ -74,10 +74,10 @@ async def install(context: Context, arguments: tuple[str, ...]) -> Answer:
 async def back(context: Context, arguments: tuple[str, ...]) -> Answer:
     found = [each for each in await port(context).listed() if each.state == "previous"]
     what = ", ".join(f"{each.version} ({each.kind})" for each in found) or "what the system has built in"
+    lines: list[Line] = [f"What ran before comes back: {what}.", CUT]
+    lines += [(Span(each, Style.BAD),) for each in await port(context).lost_by_back()]
     begin = partial(port(context).back, context.actor)
-    return _asked(
-        context, _Step("back", (f"What ran before comes back: {what}.", CUT), begin, _forced(arguments))
-    )
+    return _asked(context, _Step("back", tuple(lines), begin, _forced(arguments)))
 
 
 async def reboot(context: Context, arguments: tuple[str, ...]) -> Answer:

@@ -87,6 +87,7 @@ async def test_before_the_first_one_there_is_nothing(place: Place) -> None:
     assert await last(port) is None
     assert list(await port.history()) == []
     assert list(await port.notices()) == []
+    assert list(await port.lost_by_back()) == []
     await port.seen(ANNA)
 
 

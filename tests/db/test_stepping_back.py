@@ -7,6 +7,7 @@ import shutil
 import signal
 import stat
 import sys
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pysqlite3
@@ -17,7 +18,7 @@ from db.exchange import writing
 from db.journal import keeping
 from db.prepare import prepare
 from db.schema import MIGRATIONS
-from db.stepping_back import PutBack, last_put_back, put_back, way_back
+from db.stepping_back import PutBack, before, last_put_back, put_back, way_back
 from db.store import Store
 from tests.db.filled import CLI, HEAD, filled, rows, schema_of, url_of
 
@@ -57,7 +58,7 @@ def written_by_the_newer(path: Path, newer: Path) -> None:
 
 def test_the_store_from_before_is_put_back_and_the_newer_one_kept(path: Path, newer: Path) -> None:
     filled(path)
-    before = rows(path)
+    had = rows(path)
     written_by_the_newer(path, newer)
     with pytest.raises(StoreNewerError):
         prepare(url_of(path))
@@ -66,7 +67,7 @@ def test_the_store_from_before_is_put_back_and_the_newer_one_kept(path: Path, ne
     assert (done.schema, done.newer_schema) == (HEAD, NEXT)
     assert done.rows == {"variable": 1, "presence": 1}
     assert "1 of presence, 1 of variable" in done.words()
-    assert rows(path) == before
+    assert rows(path) == had
     assert schema_of(Path(done.newer)) == NEXT
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert {each.name for each in path.parent.glob("callisto.db*")} == {
@@ -78,6 +79,17 @@ def test_the_store_from_before_is_put_back_and_the_newer_one_kept(path: Path, ne
         store.variables.set("gWebTimeout", "31", CLI)
     assert last_put_back(path) == done
     assert put_back(path) is None
+
+
+def test_what_would_be_put_back_is_known_before(path: Path, newer: Path) -> None:
+    filled(path)
+    assert before(path, HEAD) is None
+    began = datetime.now(UTC) - timedelta(seconds=1)
+    written_by_the_newer(path, newer)
+    found = before(path, NEXT)
+    assert found is not None
+    assert found.schema == HEAD
+    assert began <= found.at <= datetime.now(UTC)
 
 
 def test_its_journal_begins_with_a_snapshot_of_it(path: Path, newer: Path, tmp_path: Path) -> None:
@@ -138,7 +150,7 @@ def test_while_somebody_writes_nothing_is_done(
 
 def test_killed_at_any_change_of_a_name_the_store_is_whole(path: Path, newer: Path) -> None:
     filled(path)
-    before = rows(path)
+    had = rows(path)
     written_by_the_newer(path, newer)
     started = path.parent / "started"
     started.mkdir()
@@ -157,7 +169,7 @@ def test_killed_at_any_change_of_a_name_the_store_is_whole(path: Path, newer: Pa
         done = put_back(path) or last_put_back(path)
         assert isinstance(done, PutBack), at
         assert done.rows == {"variable": 1, "presence": 1}
-        assert rows(path) == before, at
+        assert rows(path) == had, at
         assert schema_of(Path(done.newer)) == NEXT
         prepare(url_of(path))
         assert not list(path.parent.glob("callisto.db.putting-back*")) or killed

@@ -56,7 +56,7 @@ def update(name: str, version: str = "0.2.0", kind: Kind = "application") -> Upd
 class FakeUpdates:
     """`hold`: nothing is finished until that is set; None: at once. `failure`: why it fails. `image`: whether
     anything can be installed. `lost`: the supervisor does not answer who follows or logs in. `elsewhere`: the
-    bundles on each target. `asked`: whatever was begun."""
+    bundles on each target. `asked`: whatever was begun. `lost_rows`: what going back takes away."""
 
     def __init__(self, now: Callable[[], datetime] = lambda: NOON) -> None:
         self._now = now
@@ -68,6 +68,7 @@ class FakeUpdates:
         self.elsewhere: dict[str, dict[str, Update]] = {}
         self.asked: list[tuple[What | str, str, str]] = []
         self.told: list[Notice] = []
+        self.lost_rows: tuple[str, ...] = ()
         self.past: list[Outcome] = []
         self._state: UpdateState | None = None
 
@@ -126,6 +127,9 @@ class FakeUpdates:
         if before is None:
             raise UpdateRefusedError("there is no version to go back to", "update list shows what there is")
         return self._begin("back", before.name, actor)
+
+    async def lost_by_back(self) -> Sequence[str]:
+        return self.lost_rows
 
     async def reboot(self, actor: Actor) -> UpdateState:
         self._refuse()

@@ -251,11 +251,13 @@ async def test_what_falls_back_is_shown_with_why_and_kept() -> None:
 
 
 async def test_back_to_what_ran_before() -> None:
-    office, _ = stocked()
+    office, updates = stocked()
     assert "% there is no version to go back to" in await run(office, "update back force")
     await run(office, f"update install {OLDER} downgrade force", f"update install {APPLICATION} force")
+    updates.lost_rows = ("The store is again as it was on Monday.",)
     shown = await talk(office, "update back", "back")
     assert "What ran before comes back: 0.0.9 (application)." in shown
+    assert "The store is again as it was on Monday." in shown
     assert "0.0.9 runs, and all answers" in shown
 
 

@@ -124,7 +124,9 @@ async def test_back_and_reboot_want_their_words(office, admin):
         before: replace(update(before, "0.1.0"), state="previous"),
         runs: replace(update(runs, "0.3.0", "system"), state="installed"),
     }
+    office.updates.lost_rows = ("The store is again as it was.",)
     page = (await admin.get("/update")).text
+    assert "The store is again as it was." in page
     for verb in ("back", "reboot"):
         assert f'action="/update/{verb}"' in page
         assert (await post(admin, verb, word="")).status_code == 422

@@ -1,0 +1,29 @@
+"""What is said of updates."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+
+from appliance.updating.words import lost_by_back
+from db.stepping_back import Before
+
+AT = datetime(2026, 11, 23, 14, 5, tzinfo=UTC)
+KEPT = Before("0005", AT)
+
+
+def test_whoever_goes_back_over_a_migration_is_told_what_of_the_store_he_loses() -> None:
+    (said,) = lost_by_back(KEPT, "0006", "0005")
+    when = f"{AT.astimezone():%Y-%m-%d %H:%M}"
+    assert said.startswith(f"The store is again as it was on {when}, with schema 0005.")
+    assert "kept in a file beside it" in said
+    (unsure,) = lost_by_back(KEPT, "0006", None)
+    assert unsure.startswith("Unless what ran before reads schema 0006: the store is again")
+
+
+@pytest.mark.parametrize(("kept", "known"), [(None, "0005"), (None, None), (KEPT, "0006"), (KEPT, "0007")])
+def test_nothing_is_lost_where_the_version_before_reads_the_store(
+    kept: Before | None, known: str | None
+) -> None:
+    assert lost_by_back(kept, "0006", known) == ()
