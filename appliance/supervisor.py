@@ -158,7 +158,7 @@ class Supervisor:
         self.archives.fetch = partial(self._carrying.fetch, folder=config.backups)
         bare = {name: env[name] for name in NEEDED if name in env}
         self._updates = Updates(config, store, AroundUpdates(self._works_on_store, unit_of(bare)))
-        self._updates.bring = self._carrying.bring
+        self._updates.arrivals.bring = self._carrying.bring
         self._carrying.succeeded = self._updates.backed_up
         contents = Contents(config, store, self._past, self._whole_status, self._checks.run)
         self._support = Desk(Bundles(config.state / "support"), contents.gather, contents.secrets().clean)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import uuid
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -20,11 +20,13 @@ from appliance.config import Config
 from appliance.errands import Errands
 from appliance.store_keeper import StoreKeeper
 from appliance.updating import words
+from appliance.updating.arrivals import Arrivals
 from appliance.updating.following import REBOOTS, Follower
 from appliance.updating.memory import Job, Memory, Plan
 from appliance.updating.plans import Plans, shown, state_of
 from appliance.updating.root_side import RootSide, Unit
 from appliance.updating.shelf import Found, Shelf
+from appliance.updating.showing import Showing
 from appliance.updating.telling import Telling
 from db.errors import StoreError
 from db.variables.states import Actor
@@ -52,8 +54,6 @@ NO_IMAGE = (
     "update it as it was installed",
 )
 
-Fetch = Callable[[str, str, Shelf, Callable[[str, int], None]], Awaitable[Found]]
-
 
 @dataclass(frozen=True, slots=True)
 class Around:
@@ -69,7 +69,7 @@ class Around:
 
 class Updates:
     """Fulfils `shell.update_ports.Updates`. Inside a running loop. To be set by who knows: `publish`, told
-    each state; `bring`, a bundle from a target onto the shelf, which raises UpdateRefusedError."""
+    each state; `arrivals.bring`."""
 
     def __init__(self, config: Config, store: StoreKeeper, around: Around) -> None:
         self._store = store
@@ -78,34 +78,32 @@ class Updates:
         self._shelf = Shelf(config.updates, around.keyring or _keyring())
         self._memory = Memory(config.updates)
         self._telling = Telling(config, self._machine, self._memory, store)
+        self._showing = Showing(around.now, lambda data: self.publish(TOPIC, data))
         self._errands = Errands("updates")
         self._looking = Errands("look at updates")
         self._follower = Follower(self._machine, self._telling, around.unit, self._looking)
-        self._follower.told = self._at
+        self._follower.told = self._showing.at
+        self.arrivals = Arrivals(self._shelf, self._showing, self._errands, self._note, self._look_again)
         self._plans = Plans(self._memory, self._errands, around.now)
-        self._plans.busy = lambda: bool(around.busy()) or self._is_at_work()
+        self._plans.busy = lambda: bool(around.busy()) or self._showing.under_way is not None
         self._plans.carry_out = self._carry_out
         self._plans.missed = self._missed
-        self._state: UpdateState | None = None
-        self._number = 0
         self._task: asyncio.Task[Found | None] | None = None
         self._root_works = False
         self._facts: dict[str, object] = {}
-        self._changed = asyncio.Event()
         self.publish: Callable[[str, Mapping[str, object]], None] = lambda _topic, _data: None
-        self.bring: Fetch = _from_nowhere
 
     def busy(self) -> str:
         """Who changes what runs, in words; empty while nobody does. To verify one disturbs nobody."""
-        state = self._state
-        if not self._root_works or state is None or state.done:
+        state = self._showing.under_way
+        if not self._root_works or state is None:
             return ""
         return f"an update is under way, by {state.who}: {state.what} {state.name}".rstrip()
 
     def facts(self) -> Mapping[str, object]:
         """For the status, as known last; never waits."""
-        now, under_way = self._state, None
-        if now is not None and not now.done:
+        under_way = None
+        if (now := self._showing.under_way) is not None:
             under_way = {"what": now.what, "name": now.name, "doing": now.doing, "percent": now.percent}
         plan = self._plans.plan
         planned = {"name": plan.name, "at": plan.at.isoformat()} if plan else None
@@ -121,14 +119,12 @@ class Updates:
         return shown
 
     async def state(self) -> UpdateState | None:
-        if self._state is not None and not self._state.done:
-            return self._state
-        return self._plans.state() or self._state
+        return self._showing.under_way or self._plans.state() or self._showing.state
 
     async def after(self, seen: UpdateState | None) -> None:
         """Return when there is something else than that, or nothing is under way."""
         while await self.state() == seen and seen is not None and not seen.done and seen.at is None:
-            await self._changed.wait()
+            await self._showing.another()
 
     async def follow(self) -> AsyncGenerator[UpdateState, None]:
         seen: UpdateState | None = None
@@ -156,34 +152,34 @@ class Updates:
     # What can be done
 
     async def add(self, path: Path, actor: Actor) -> Update:
-        self._refuse()
+        self._showing.refuse()
         name = path.name.removesuffix(".part")
-        begun = self._begun("verify", name, actor)
-        self._task = asyncio.create_task(self._add(begun, actor, path), name="verify an update")
+        begun = self._showing.begun("verify", name, actor)
+        self._task = asyncio.create_task(self.arrivals.add(begun, actor, path), name="verify an update")
         found = await asyncio.shield(self._task)
         assert found is not None
         return words.update_of(found, self._running(), None)
 
     async def fetch(self, target: str, name: str, actor: Actor) -> UpdateState:
-        self._refuse()
+        self._showing.refuse()
         self._part(name)
         await self.check_target(target)
-        begun = self._begun("fetch", name, actor)
-        self._task = asyncio.create_task(self._fetch(begun, actor, target), name="fetch an update")
+        begun = self._showing.begun("fetch", name, actor)
+        self._task = asyncio.create_task(self.arrivals.fetch(begun, actor, target), name="fetch an update")
         self._task.add_done_callback(_taken)
         return begun
 
     async def install(
         self, name: str, actor: Actor, *, downgrade: bool = False, at: datetime | None = None
     ) -> UpdateState:
-        self._refuse()
+        self._showing.refuse()
         await self._may(name, downgrade=downgrade)
         if at is None:
             return await self._ask("install", name, actor, downgrade=downgrade)
-        self._number += 1
-        state = await self._plans.make(self._number, name, actor, at, downgrade=downgrade)
+        self._showing.number += 1
+        state = await self._plans.make(self._showing.number, name, actor, at, downgrade=downgrade)
         await self._note(actor, f"planned: install {name} at {shown(at)}")
-        self._tell()
+        self._showing.tell()
         return state
 
     async def cancel(self, actor: Actor) -> UpdateState:
@@ -192,8 +188,8 @@ class Updates:
             raise UpdateRefusedError("no update is planned", "update install NAME at TIME plans one")
         await self._plans.forget()
         state = words.done(state_of(plan), f"cancelled by {actor.user or 'somebody'}")
-        if self._state is None or self._state.done:
-            self._see(state)
+        if self._showing.under_way is None:
+            self._showing.see(state)
         await self._note(actor, f"cancelled: install {plan.name} at {shown(plan.at)}")
         return state
 
@@ -205,7 +201,7 @@ class Updates:
             raise UpdateRefusedError(f"{name} is {stands[name]}", "it stays until another one is installed")
         if self._plans.plan is not None and self._plans.plan.name == name:
             raise UpdateRefusedError(f"{name} is to be installed", "first: update cancel")
-        if self._state is not None and not self._state.done and self._state.name == name:
+        if (now := self._showing.under_way) is not None and now.name == name:
             raise UpdateRefusedError(f"{name} is being worked on", "update status looks on")
         try:
             await self._looking.do(self._shelf.delete, name)
@@ -214,7 +210,7 @@ class Updates:
         await self._note(actor, f"deleted: {name}")
 
     async def back(self, actor: Actor) -> UpdateState:
-        self._refuse()
+        self._showing.refuse()
         self._must_be_image()
         current, _ = await self._looking.do(self._machine.applications)
         systems = await self._looking.do(self._machine.systems)
@@ -230,7 +226,7 @@ class Updates:
         return ()
 
     async def reboot(self, actor: Actor) -> UpdateState:
-        self._refuse()
+        self._showing.refuse()
         self._must_be_image()
         return await self._ask("reboot", "", actor)
 
@@ -242,14 +238,13 @@ class Updates:
             await self._looking.do(self._shelf.tidy)
         job = self._memory.job()
         self._plans.resume()
-        self._number = max([each.number for each in (job, self._plans.plan) if each], default=0)
+        self._showing.number = max([each.number for each in (job, self._plans.plan) if each], default=0)
         if job is not None and not job.ended:
             self._root_works = True
-            self._see(words.state_of(job, "goes on after a start"))
+            self._showing.see(words.state_of(job, "goes on after a start"))
             self._task = asyncio.create_task(self._follow_job(job, None), name="update")
         await self._looking.do(self._telling.look)
-        with suppress(StoreError, OSError):
-            await self.listed()
+        await self._look_again()
 
     async def close(self) -> None:
         """What root does goes on; the next start follows it."""
@@ -258,58 +253,13 @@ class Updates:
             self._task.cancel()
             await asyncio.wait({self._task})
 
-    # One that comes
-
-    async def _add(self, begun: UpdateState, actor: Actor, path: Path) -> Found:
-        loop = asyncio.get_running_loop()
-
-        def tell(doing: str, percent: int) -> None:
-            loop.call_soon_threadsafe(self._at, doing, percent)
-
-        try:
-            found = await self._errands.do(self._shelf.take, path, tell)
-        except BundleError as exc:
-            self._see(words.failed(begun, f"{begun.name}: {exc.message}", exc.hint))
-            await self._note(actor, f"refused: {begun.name[:100]}: {exc.message}")
-            hint = exc.hint or "take the file as it was published"
-            raise UpdateRefusedError(f"{begun.name[:100]}: {exc.message}", hint) from exc
-        await self._came(begun, actor, found)
-        return found
-
-    async def _fetch(self, begun: UpdateState, actor: Actor, target: str) -> Found | None:
-        loop = asyncio.get_running_loop()
-
-        def tell(doing: str, percent: int) -> None:
-            loop.call_soon_threadsafe(self._at, doing, percent)
-
-        try:
-            found = await self.bring(target, begun.name, self._shelf, tell)
-        except (BundleError, UpdateRefusedError) as exc:
-            self._see(words.failed(begun, f"{begun.name}: {exc.message}", exc.hint))
-            await self._note(actor, f"refused: {begun.name} from {target}: {exc.message}")
-            return None
-        except Exception as exc:
-            log.exception("an update could not be fetched")
-            self._see(words.failed(begun, f"it has failed: {type(exc).__name__}", "the log says why"))
-            return None
-        await self._came(begun, actor, found)
-        return found
-
-    async def _came(self, begun: UpdateState, actor: Actor, found: Found) -> None:
-        assert found.sheet is not None
-        said = f"{found.name} ({found.sheet.kind} {found.sheet.version}) is here, and good"
-        self._see(words.done(begun, said, "update list shows what it would do"))
-        await self._note(actor, f"added: {found.name}, {found.sheet.kind} {found.sheet.version}")
-        with suppress(OSError):
-            await self.listed()
-
     # What root does
 
     async def _ask(self, what: What, name: str, actor: Actor, *, downgrade: bool = False) -> UpdateState:
         """Write the request, start the unit, follow it."""
         if why := self._around.busy():
             raise UpdateRefusedError(why, "try again when it is done")
-        begun = self._begun(what, name, actor)
+        begun = self._showing.begun(what, name, actor)
         self._root_works = True
         job = Job(
             begun.number, what, name, uuid.uuid4().hex, actor.user, actor.address, actor.channel,
@@ -319,7 +269,7 @@ class Updates:
             await self._errands.do(partial(self._write, job, downgrade=downgrade))
         except OSError as exc:
             self._root_works = False
-            self._see(words.failed(begun, f"it cannot be begun: {exc.strerror}", "look at the disk"))
+            self._showing.see(words.failed(begun, f"it cannot be begun: {exc.strerror}", "look at the disk"))
             raise UpdateRefusedError(f"it cannot be begun: {exc.strerror}", "look at the disk") from exc
         log.warning("update: %s, begun by %s", f"{what} {name}".rstrip(), begun.who)
         await self._note(actor, f"begun: {what} {name}".rstrip())
@@ -353,9 +303,8 @@ class Updates:
         log.log(level, "update: %s: %s", f"{job.what} {job.name}".rstrip(), state.result)
         await self._looking.do(self._telling.look)
         await self._note(job.actor, f"{job.what} {job.name}".rstrip() + f": {state.result}")
-        self._see(state)
-        with suppress(OSError):
-            await self.listed()
+        self._showing.see(state)
+        await self._look_again()
 
     async def _carry_out(self, plan: Plan) -> None:
         await self._may(plan.name, downgrade=plan.downgrade)
@@ -364,17 +313,9 @@ class Updates:
     async def _missed(self, plan: Plan, state: UpdateState) -> None:
         log.error("update: %s", state.result)
         await self._note(plan.actor, f"not installed: {state.result}")
-        self._see(replace(state, at=None))
+        self._showing.see(replace(state, at=None))
 
     # Below
-
-    def _is_at_work(self) -> bool:
-        return self._state is not None and not self._state.done
-
-    def _refuse(self) -> None:
-        if (now := self._state) is not None and not now.done:
-            what = f"{now.what} {now.name}".rstrip()
-            raise UpdateRefusedError(f"{now.who} is at it already: {what}", "update status looks on")
 
     def _must_be_image(self) -> None:
         if not self._running().slot:
@@ -422,30 +363,10 @@ class Updates:
                 shown[each.name] = "previous"
         return found, shown
 
-    def _begun(self, what: What, name: str, actor: Actor) -> UpdateState:
-        self._number += 1
-        now = self._around.now()
-        self._see(UpdateState(self._number, what, name, actor.user or "somebody", now))
-        assert self._state is not None
-        return self._state
-
-    def _at(self, doing: str, percent: int) -> None:
-        if self._state is not None and not self._state.done:
-            percent = max(self._state.percent, min(percent, 99))
-            if (doing, percent) != (self._state.doing, self._state.percent):
-                self._see(replace(self._state, doing=doing, percent=percent))
-
-    def _see(self, state: UpdateState) -> None:
-        self._state = state
-        self._tell()
-
-    def _tell(self) -> None:
-        if (now := self._state) is not None:
-            self.publish(
-                TOPIC, {"what": now.what, "percent": now.percent, "doing": now.doing, "done": now.done}
-            )
-        self._changed.set()
-        self._changed = asyncio.Event()
+    async def _look_again(self) -> None:
+        """For the status."""
+        with suppress(StoreError, OSError):
+            await self.listed()
 
     async def _note(self, actor: Actor, detail: str) -> None:
         try:
@@ -476,7 +397,3 @@ def _keyring() -> Path:
 def _taken(task: asyncio.Task[Found | None]) -> None:
     if not task.cancelled():
         task.exception()
-
-
-async def _from_nowhere(target: str, *_: object) -> Found:
-    raise UpdateRefusedError(f"there is no target {target[:40]!r}", "show targets lists them")
