@@ -195,7 +195,7 @@ def test_a_system_update_with_uefi_migrates_the_store_and_asks_for_a_backup_unti
             with login(one) as admin:
                 assert "backup" in admin.told
         with login(one) as admin:
-            print(f"\n{admin.told}\n{admin.command('backup')}")
+            print(f"\n{admin.told}\n{admin.command('backup plain')}")
         with login(one) as admin:
             assert "backup" not in admin.told
         intact(one)
