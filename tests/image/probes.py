@@ -10,9 +10,9 @@ import time
 import urllib.request
 from collections.abc import Callable
 from types import TracebackType
-from typing import Self
+from typing import Protocol, Self
 
-from tests.image.vm import HOST, Machine
+from tests.image.vm import HOST
 
 OFTEN = 0.1
 PATIENCE = 3.0
@@ -23,10 +23,21 @@ OPTIONS = (
 )
 
 
+class Served(Protocol):
+    """Where the services are, on this machine."""
+
+    @property
+    def telnet(self) -> int: ...
+    @property
+    def web(self) -> int: ...
+    @property
+    def sip(self) -> int: ...
+
+
 class Probes:
     """A context manager: asks Telnet, web and SIP by turns of their own until it ends."""
 
-    def __init__(self, one: Machine) -> None:
+    def __init__(self, one: Served) -> None:
         self._one = one
         self._over = threading.Event()
         self._answered: dict[str, list[float]] = {"telnet": [], "web": [], "sip": []}

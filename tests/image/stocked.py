@@ -25,7 +25,7 @@ SETTINGS = """\
 listen = "0.0.0.0"
 telnet_port = 23
 web_port = 80
-networks = ["10.0.2.0/24"]
+networks = ["10.0.2.0/24", "127.0.0.0/8"]
 """
 OFFICE = """\
 format: 1
@@ -53,9 +53,22 @@ def stock(
     `updates` as if they had been uploaded to it. With these it is larger than in the image."""
     if updates:
         grow(disk, sum(one.stat().st_size for one in updates) + ROOM)
-    state = folder / "data" / "callisto"
+    fill(folder / "data", phone, updates)
+    with disk.open("rb") as file:
+        data = gpt.read(file.read(gpt.FIRST_USABLE * gpt.SECTOR)).named("data")
+    content = folder / "content"
+    with content.open("wb") as empty:
+        empty.truncate(data.size)
+    _run(["mke2fs", "-q", "-t", "ext4", "-L", "data", "-d", str(folder / "data"), str(content)])
+    place = (f"of={disk}", "conv=notrunc", "bs=1M", f"seek={data.start >> 20}")
+    _run(["dd", f"if={content}", "status=none", *place])
+
+
+def fill(data: Path, phone: str = "sip:anna@192.0.2.1:5060", updates: tuple[Path, ...] = ()) -> None:
+    """As `stock`, into a folder."""
+    state = data / "callisto"
     state.mkdir(parents=True)
-    office = folder / "office.yaml"
+    office = state / "office.yaml"
     office.write_text(OFFICE.format(phone=phone, number=NUMBER))
     environment = {
         **{name: value for name, value in os.environ.items() if not name.startswith("CALLISTO_")},
@@ -66,20 +79,13 @@ def stock(
     }
     for command in (["init"], ["import", str(office)]):
         _run([sys.executable, "-P", "-m", "appliance", *command], environment)
+    office.unlink()
     (state / "callisto.toml").write_text(SETTINGS)
     (state / "updates").mkdir(mode=0o700)
     for one in updates:
         shutil.copyfile(one, state / "updates" / one.name)
     for one in (state, *state.rglob("*")):
         os.chown(one, OWNER, OWNER)
-    with disk.open("rb") as file:
-        data = gpt.read(file.read(gpt.FIRST_USABLE * gpt.SECTOR)).named("data")
-    content = folder / "content"
-    with content.open("wb") as empty:
-        empty.truncate(data.size)
-    _run(["mke2fs", "-q", "-t", "ext4", "-L", "data", "-d", str(folder / "data"), str(content)], environment)
-    place = (f"of={disk}", "conv=notrunc", "bs=1M", f"seek={data.start >> 20}")
-    _run(["dd", f"if={content}", "status=none", *place], environment)
 
 
 def grow(disk: Path, data: int) -> None:
@@ -98,6 +104,6 @@ def grow(disk: Path, data: int) -> None:
         file.write(table.backup())
 
 
-def _run(argv: list[str], environment: Mapping[str, str]) -> None:
-    done = subprocess.run(argv, env=dict(environment), capture_output=True, text=True, check=False)
+def _run(argv: list[str], environment: Mapping[str, str] | None = None) -> None:
+    done = subprocess.run(argv, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, f"{argv}: {done.stdout}{done.stderr}"
