@@ -88,6 +88,7 @@ FOR_TEST_IMAGE = (
     SIPP,
     Need("qemu-system-x86", "the tests that start the image", program="qemu-system-x86_64"),
     Need("ovmf", "the test that starts it with UEFI", file="/usr/share/OVMF/OVMF_CODE_4M.fd"),
+    Need("systemd-container", "the test that starts it natively", program="systemd-nspawn"),
     Need("gdisk", "the test of its partition table", program="sgdisk"),
     Need("cryptsetup-bin", "the test of every block of an update", program="veritysetup"),
     Need("bmap-tools", "the second opinion on what is written", program="bmaptool"),

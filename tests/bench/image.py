@@ -2,7 +2,8 @@
 
 `python -P -m tests.bench.image` builds an image from nothing but the engine, builds it again as the next
 release, and starts the first one, with an office on it, in a virtual machine without KVM. There it is asked
-for its memory, and takes the application of the second one as an update.
+for its memory, and takes the application of the second one as an update. Its root file system takes the same
+update in a container as well, natively.
 
 Exit code 0: every mark that could be measured is met; 1: one is not; 2: nothing could be measured.
 """
@@ -12,6 +13,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -32,6 +34,7 @@ from tests.bench.page import Mark, Section, all_met, number, table
 from tests.bench.systems import AbsentError
 from tests.image import stocked
 from tests.image.admins import SLOW, login, outcome
+from tests.image.container import container
 from tests.image.probes import Probes
 from tests.image.vm import Machine, machine
 from tests.journeys.waiting import eventually
@@ -43,6 +46,8 @@ SLOT_MB: dict[Kernel, float] = {"cloud": 140.0, "generic": 220.0}
 BANNER_S = 30.0
 MEMORY_MB = 300.0
 OUTAGE_S = 2.0
+ROUNDS = 3
+"""Of the update in a container: there, and back."""
 WITHIN = 1800.0
 NOT = "not measured"
 MISSING = (pytest.skip.Exception, pytest.fail.Exception)
@@ -70,7 +75,7 @@ class Start:
 @dataclass(slots=True)
 class Found:
     """One run; None: not measured, `why` has the reason by what was to be done. `outages`: of each service
-    of the emulated machine, in seconds."""
+    of the emulated machine, in seconds; `natively`: of each update in the container."""
 
     kernel: Kernel
     fast: bool
@@ -80,6 +85,9 @@ class Found:
     start: Start | None = None
     memory_mb: float | None = None
     outages: dict[str, float] | None = None
+    natively: list[dict[str, float]] = field(default_factory=list)
+    load: float = 0.0
+    """Before those."""
     why: dict[str, str] = field(default_factory=dict)
 
 
@@ -123,6 +131,8 @@ def measure(
         found.why["warm build"] = reason(exc)
         update = None
     _use(found, disk, update)
+    if update is not None:
+        _use_natively(found, _tree(output, first), update)
     return section(found, conditions)
 
 
@@ -173,6 +183,25 @@ def _use(found: Found, disk: Path, update: Path | None) -> None:
         found.why[doing] = reason(exc)
 
 
+def _use_natively(found: Found, tree: Path, update: Path) -> None:
+    found.load = os.getloadavg()[0]
+    try:
+        with container(tree, partial(stocked.fill, updates=(update,))) as one:
+            for _ in range(ROUNDS):
+                found.natively.append(one.asked("install", update.name)["outages"])
+                one.asked("back")
+    except (*MISSING, AssertionError, OSError, subprocess.SubprocessError, LookupError) as exc:
+        found.why["application update, natively"] = reason(exc)
+
+
+def _tree(output: Path, version: Version) -> Path:
+    """The root file system of that release."""
+    for one in (output / "cache").glob("root-*/tree"):
+        if f"\nIMAGE_VERSION={version}\n" in (one / "usr/lib/os-release").read_text():
+            return one
+    raise LookupError(f"the root file system of {version} is not kept")
+
+
 def used_mb(facts: Any) -> float:
     """MemTotal without MemAvailable, as System Information has them. Right after the banner the half of the
     services has not started yet."""
@@ -197,8 +226,7 @@ def section(found: Found, conditions: tuple[str, ...]) -> Section:
 
 
 def marks(found: Found) -> Iterator[Mark]:
-    """Those of a slot are for images as they are delivered, and one of a real machine cannot be missed by an
-    emulated one."""
+    """Those of a slot are for images as they are delivered."""
     for name, build, limit in (("cold", found.cold, COLD_S), ("warm", found.warm, WARM_S)):
         text = f"{name} build within {limit:g} s" + (", the engine cached" if name == "cold" else "")
         said = f"{build.took_s:.0f} s (CPU {build.cpu_s:.0f} s, load {build.load:.1f})" if build else NOT
@@ -220,13 +248,11 @@ def marks(found: Found) -> Iterator[Mark]:
     said = NOT if memory is None else f"{memory:.0f} MB"
     met = None if memory is None else memory <= MEMORY_MB
     yield Mark(f"at most {MEMORY_MB:g} MB of memory in use after the start", said, met)
-    longest = max(found.outages.values()) if found.outages else None
-    said = NOT if longest is None else f"natively {NOT}; {longest:.1f} s in the emulated machine"
-    yield Mark(
-        f"an application update is not served for at most {OUTAGE_S:g} s on a real machine",
-        said,
-        True if longest is not None and longest <= OUTAGE_S else None,
-    )
+    longest = statistics.median(max(each.values()) for each in found.natively) if found.natively else None
+    rounds = f"the median of {len(found.natively)}, load {found.load:.1f}"
+    said = NOT if longest is None else f"{longest:.1f} s ({rounds})"
+    text = f"an application update is not served for at most {OUTAGE_S:g} s, natively"
+    yield Mark(text, said, None if longest is None else longest <= OUTAGE_S)
 
 
 def _text(found: Found) -> str:
@@ -235,19 +261,31 @@ def _text(found: Found) -> str:
         for name, build in (("from nothing but the engine", found.cold), ("the next release", found.warm))
     ]
     text = (
-        f"Kernel {found.kernel}, packed {'fast (gzip)' if found.fast else 'as it is delivered (xz)'}. The"
+        f"Kernel {found.kernel}, packed {'fast' if found.fast else 'as it is delivered'}. The"
         " warm build is that of the next release: program, root, slot and disk are made again. The machine is"
         " qemu with two processors and without KVM (TCG); it has an office on its data partition, and was"
         " never started before. Memory, when every service answers: MemTotal without MemAvailable, as System"
         " Information tells it over Telnet.\n\n" + table(("build", "s", "CPU s"), builds)
     )
-    if found.outages:
-        rows = [(name, f"{found.outages[name]:.1f}") for name in sorted(found.outages)]
-        heads = ("application update, inside the emulated machine", "longest time without an answer, s")
-        text += "\n\n" + table(heads, rows)
+    if found.outages or found.natively:
+        text += f"\n\n{_NATIVELY}\n\n{_outages(found)}"
     for what, why in found.why.items():
         text += f"\n\n{what}: {NOT}: {why}"
     return text
+
+
+_NATIVELY = (
+    "Natively: the same root file system under its own systemd in a container of this machine, the bundle"
+    " mounted through a loop device instead of dm-verity. Longest time without an answer, seconds:"
+)
+
+
+def _outages(found: Found) -> str:
+    rows = []
+    for name in ("sip", "telnet", "web"):
+        each = ", ".join(f"{one[name]:.1f}" for one in found.natively) or "–"
+        rows.append((name, each, f"{found.outages[name]:.1f}" if found.outages else "–"))
+    return table(("application update", "natively, each time", "in the emulated machine"), rows)
 
 
 def _options() -> argparse.Namespace:
