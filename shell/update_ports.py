@@ -74,7 +74,8 @@ class UpdateState:
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """What became of an update once; `back` and a fall-back too. `what`: installed, confirmed, fell back,
-    refused. `start`, `end` versions; may be empty."""
+    went back, refused (nothing has changed), failed (what runs has not changed). `start`, `end`
+    versions; may be empty."""
 
     at: datetime
     kind: str

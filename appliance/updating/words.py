@@ -43,6 +43,8 @@ def ended(state: UpdateState, outcome: Outcome, put_back: str = "") -> UpdateSta
             return failed(state, _fell_back(outcome, put_back), "the log says more; try another version")
         case _ if outcome.ok:
             return done(state, outcome.reason or outcome.what)
+        case "refused":
+            return failed(state, outcome.reason or outcome.what, "nothing has changed")
     return failed(state, outcome.reason or outcome.what, "what runs has not changed")
 
 

@@ -65,7 +65,7 @@ def at_start(was: Remembered, here: Here, begun: Request | None = None) -> Start
         # It had answered; only this was not said any more.
         outcomes = (confirmed(applications, here, begun),)
     elif begun is not None and (trial is None or trial.id != begun.id):
-        outcomes = (_cut_short(begun, here),)
+        outcomes = (_cut_short(begun, here, slots),)
     program = program_of(applications, here)
     if trial is not None and here.slot and trial.slot != here.slot:
         outcomes = (*outcomes, _slot_given_up(trial, here))
@@ -167,18 +167,26 @@ def healthy(trial: Trial | None, slots: Slots, here: Here) -> tuple[Slots, Outco
     return now, outcome
 
 
-def _cut_short(begun: Request, here: Here) -> Outcome:
+def _cut_short(begun: Request, here: Here, slots: Slots) -> Outcome:
+    empty = _emptied(slots, here) if begun.kind == "system" else ""
+    lost = f"; slot {empty} holds no system to go back to" if empty else ""
     return Outcome(
         id=begun.id,
         kind=begun.kind,
         start=here.version,
         end="",
         ok=False,
-        what="refused",
-        reason="the machine was switched off while it was being installed; what ran before runs",
+        what="failed" if empty else "refused",
+        reason=f"the machine was switched off while it was being installed; what ran before runs{lost}",
         at=here.at,
         who=begun.who,
     )
+
+
+def _emptied(slots: Slots, here: Here) -> str:
+    """The slot beside the one that runs, when it is known to hold no system; else empty."""
+    other = {"A": "B", "B": "A"}.get(here.slot, "")
+    return other if slots.versions and other not in slots.versions else ""
 
 
 def _another_slot(slots: Slots, here: Here) -> Outcome:

@@ -14,6 +14,10 @@ class SwitchError(Exception):
     """It cannot be done. The message says why, for people; nothing has been changed by it."""
 
 
+class SlotEmptiedError(SwitchError):
+    """The other slot holds no system now. What runs has not been changed."""
+
+
 class Machine(Protocol):
     """Everything raises SwitchError, and may be repeated."""
 

@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 Slot = Literal["A", "B"]
-What = Literal["installed", "confirmed", "fell back", "refused", "went back"]
+What = Literal["installed", "confirmed", "fell back", "refused", "failed", "went back"]
+"""Refused: nothing has changed. Failed: what runs has not, the other slot has."""
 HISTORY = 50
 LARGEST = 1 << 20
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from firmware.switch.application import Tell
 from firmware.switch.decisions import Here
-from firmware.switch.ports import Machine, SwitchError
+from firmware.switch.ports import Machine, SlotEmptiedError, SwitchError
 from firmware.switch.records import Outcome, Records, Request, Slot, Slots, Trial
 from firmware.update import keyfile
 from firmware.update.bundle import Bundle
@@ -23,8 +23,8 @@ class SlotWriter:
     here: Here
 
     def install(self, opened: Bundle, version: str, request: Request, tell: Tell) -> Outcome:
-        """Nothing is started from the slot before `reboot`. Raises SwitchError: the slot that runs has not
-        been touched."""
+        """Nothing is started from the slot before `reboot`. Raises SwitchError; once the other slot is
+        written to, SlotEmptiedError."""
         other, before = self._other(), self.records.slots()
         size, sha256 = image_of(opened)
         # From here on, until it has been proven, there is nothing in the other slot.
@@ -34,9 +34,9 @@ class SlotWriter:
         try:
             self._write(opened, other, size, sha256, tell)
         except SwitchError as exc:
-            if other not in before.versions:
-                raise
-            raise SwitchError(f"{exc}; slot {other} holds no system any more to go back to") from exc
+            held = other in before.versions
+            lost = f"; slot {other} holds no system any more to go back to" if held else ""
+            raise SlotEmptiedError(f"{exc}{lost}") from exc
         self.records.keep_slots(Slots({**emptied, other: version}, other, mine))
         return Outcome(
             request.id, "system", self.here.version, version, True, "installed", "", self.here.at, request.who

@@ -11,7 +11,7 @@ from firmware.switch.application import Switcher
 from firmware.switch.copying import copied
 from firmware.switch.decisions import Here, Remembered
 from firmware.switch.places import Places
-from firmware.switch.ports import Machine, SwitchError
+from firmware.switch.ports import Machine, SlotEmptiedError, SwitchError
 from firmware.switch.records import Outcome, Records, Request, request_of
 from firmware.switch.system import SlotWriter
 from firmware.update import bundle, judging, sheet
@@ -55,7 +55,7 @@ class Verbs:
         try:
             outcome = self._done(request)
         except (SwitchError, BundleError) as exc:
-            outcome = self._refused(request, str(exc))
+            outcome = self._refused(request, exc)
             self._switcher.tidy()
         finally:
             self.places.installing.unlink(missing_ok=True)
@@ -174,15 +174,15 @@ class Verbs:
         if not verdict.allows(downgrade=request.downgrade):
             raise SwitchError(verdict.reason)
 
-    def _refused(self, request: Request, reason: str) -> Outcome:
+    def _refused(self, request: Request, why: SwitchError | BundleError) -> Outcome:
         return Outcome(
             request.id,
             request.kind,
             self.here.version,
             "",
             False,
-            "refused",
-            reason,
+            "failed" if isinstance(why, SlotEmptiedError) else "refused",
+            str(why),
             self.here.at,
             request.who,
         )

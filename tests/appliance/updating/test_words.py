@@ -6,8 +6,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from appliance.updating.words import lost_by_back
+from appliance.updating.words import ended, lost_by_back
 from db.stepping_back import Before
+from shell.update_ports import Outcome, UpdateState
 
 AT = datetime(2026, 11, 23, 14, 5, tzinfo=UTC)
 KEPT = Before("0005", AT)
@@ -27,3 +28,12 @@ def test_nothing_is_lost_where_the_version_before_reads_the_store(
     kept: Before | None, known: str | None
 ) -> None:
     assert lost_by_back(kept, "0006", known) == ()
+
+
+@pytest.mark.parametrize(
+    ("what", "hint"), [("refused", "nothing has changed"), ("failed", "what runs has not changed")]
+)
+def test_nothing_has_changed_only_where_that_is_so(what: str, hint: str) -> None:
+    outcome = Outcome(AT, "system", "1.0.0", "", False, what, "slot B reads back differently", "anna")
+    said = ended(UpdateState(1, "install", "callisto-1.1.0.raucb", "anna", AT), outcome)
+    assert (said.failed, said.result, said.hint) == (True, "slot B reads back differently", hint)

@@ -157,9 +157,47 @@ def test_a_system_that_is_refused_after_its_slot_was_written_tells_what_was_lost
     house.ask("install", lay(later, house), number=2)
     told = house.records.outcome()
     assert told is not None
-    assert told.what == "refused"
+    assert told.what == "failed"
     assert ("slot B holds no system any more" in told.reason) == used
     assert house.serves == OLD
+
+
+def test_a_system_that_is_refused_before_its_slot_was_written_leaves_the_one_in_it(
+    house: House, system: Path, keys: Keys, tmp_path: Path
+) -> None:
+    house.ask("install", lay(system, house), number=1)
+    older = bundle_of("system", "0.9.0", keys, tmp_path / "callisto-0.9.0.raucb")
+    house.ask("install", lay(older, house), number=2)
+    told = house.records.outcome()
+    assert told is not None
+    assert told.what == "refused"
+    assert "holds no system" not in told.reason
+    assert house.records.slots().versions == {"A": OLD, "B": NEW}
+
+
+def test_power_that_fails_while_the_slot_is_written_tells_what_was_lost(
+    new_house: Callable[[], House], system: Path, keys: Keys, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    later = bundle_of("system", "1.2.0", keys, tmp_path / "callisto-1.2.0.raucb")
+    seen = set()
+    for after in range(200):
+        house = new_house()
+        house.ask("install", lay(system, house), number=1)
+        name = lay(later, house)
+        try:
+            with failing_power(house, after, monkeypatch):
+                house.ask("install", name, number=2)
+            break
+        except PowerFailedError:
+            house.boot_until_it_rests()
+        told, kept = house.records.outcome(), "B" in house.records.slots().versions
+        assert told is not None
+        if told.id == "2" and told.what != "installed":
+            assert (told.what, "slot B holds no system" in told.reason) == (
+                ("refused", False) if kept else ("failed", True)
+            )
+            seen.add(told.what)
+    assert seen == {"refused", "failed"}
 
 
 def test_a_damaged_copy_of_the_application_is_not_used_and_what_is_built_in_runs(
