@@ -104,6 +104,7 @@ class Switcher:
         folder, trouble = self._folder(program)
         if trouble:
             changed, outcome = decisions.unusable(now, self.here, trouble, meant=outcome)
+            self.records.announce(outcome)
             self.records.keep_applications(changed)
         self._restart_from(folder)
         self.tidy()

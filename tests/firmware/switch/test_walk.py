@@ -146,6 +146,37 @@ def test_what_is_built_in_runs_when_the_application_before_is_damaged_and_it_is_
     assert house.serves == OLD
 
 
+def test_power_that_fails_on_the_way_back_to_a_damaged_application_does_not_hide_why(
+    new_house: Callable[[], House],
+    application: Path,
+    keys: Keys,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Whoever is served what is built in, and not the application before, is told why."""
+    later = bundle_of("application", "1.2.0", keys, tmp_path / "callisto-1.2.0.app.raucb")
+    served = set()
+    for after in range(200):
+        house = new_house()
+        house.ask("install", lay(application, house), number=1)
+        house.ask("install", lay(later, house), number=2)
+        copy = house.places.applications / application.name
+        copy.write_bytes(copy.read_bytes()[:-100])
+        try:
+            with failing_power(house, after, monkeypatch):
+                house.ask("back", number=3)
+            break
+        except PowerFailedError:
+            house.boot_until_it_rests()
+        told = house.records.outcome()
+        assert told is not None
+        if house.serves == OLD:
+            assert not told.ok
+            assert f"{application.name} cannot be used" in told.reason
+        served.add(house.serves)
+    assert served == {"1.2.0", OLD}
+
+
 @pytest.mark.parametrize("used", [False, True])
 def test_a_system_that_is_refused_after_its_slot_was_written_tells_what_was_lost(
     house: House, system: Path, keys: Keys, tmp_path: Path, used: bool
