@@ -27,6 +27,7 @@ from appliance.updating.plans import Plans, shown, state_of
 from appliance.updating.root_side import RootSide, Unit
 from appliance.updating.shelf import Found, Shelf
 from appliance.updating.showing import Showing
+from appliance.updating.standing import schema_of
 from appliance.updating.telling import Telling
 from db.errors import StoreError
 from db.variables.states import Actor
@@ -219,11 +220,9 @@ class Updates:
         return await self._ask("back", "", actor)
 
     async def lost_by_back(self) -> Sequence[str]:
-        found, stands = await self._looking.do(self._seen)
-        known = [each.sheet.schema for each in found if each.sheet and stands.get(each.name) == "previous"]
-        with suppress(StoreError, OSError):
-            return await self._looking.do(self._telling.lost_by_back, max(known, default=None))
-        return ()
+        found = await self._looking.do(self._shelf.listed)
+        known = schema_of(await self._looking.do(self._machine.before), found)
+        return await self._looking.do(self._telling.lost_by_back, known)
 
     async def reboot(self, actor: Actor) -> UpdateState:
         self._showing.refuse()

@@ -12,8 +12,9 @@ from typing import Any
 
 from appliance.services.systemctl import Systemctl, SystemctlError
 from appliance.updating.memory import Memory
+from appliance.updating.standing import Before
 from db.whole import read_json, write_json
-from firmware.update.machine import UPDATES, booted
+from firmware.update.machine import UPDATES, application, booted, system_version
 from shell.update_ports import Outcome
 
 UNIT = "appliance-update.service"
@@ -71,6 +72,7 @@ class RootSide:
     def __init__(self, folder: Path, root: Path) -> None:
         self._request = folder / REQUEST
         self.slot = booted(root)
+        self._root = root
         self._there = root / UPDATES
         self._boot = root / "proc/sys/kernel/random/boot_id"
 
@@ -119,6 +121,16 @@ class RootSide:
         """The files of the bundle that runs and of the one before; empty for what is built in."""
         found = read_json(self._there / "application.json") or {}
         return _file(found.get("current")), _file(found.get("previous"))
+
+    def before(self) -> Before:
+        """What `back` leads to: from an application update to the application before it, else to the other
+        system, with the application that ran on it."""
+        found, systems = read_json(self._there / "application.json") or {}, self.systems()
+        if application(self._root):
+            return Before(_file(found.get("previous")), systems.booted or system_version(self._root))
+        current = found.get("current")
+        ran_there = isinstance(current, Mapping) and current.get("system") == systems.other
+        return Before(_file(current) if ran_there else "", systems.other)
 
     def systems(self) -> Systems:
         found = read_json(self._there / "slots.json") or {}

@@ -79,7 +79,9 @@ class Telling:
     def lost_by_back(self, known: str | None) -> Sequence[str]:
         """`known`: the newest schema that the version before reads; None: nobody knows. In words."""
         schema = self._store.state().schema or ""
-        kept = before(self._file, schema) if self._file is not None and schema else None
+        kept = None
+        with suppress(StoreError, OSError):  # one that cannot be read is not put back either
+            kept = before(self._file, schema) if self._file is not None and schema else None
         return words.lost_by_back(kept, schema, known)
 
     def _without_backup(self) -> Told:

@@ -72,7 +72,12 @@ def notices(last: Ended | None, told: Told, put_back: str) -> tuple[Notice, ...]
 def lost_by_back(kept: Before | None, schema: str, known: str | None) -> tuple[str, ...]:
     """What becomes of the store, which has `schema`, when the version before runs again. `known`: the newest
     schema that it reads; None: nobody knows."""
-    if kept is None or (known is not None and known >= schema):
+    if known is not None and known >= schema:
+        return ()
+    if known is not None and (kept is None or known < kept.schema):
+        reads = f"What ran before reads a store up to schema {known}, and this one has {schema}"
+        return (f"{reads}; none from before is kept that it reads. It does not run then.",)
+    if kept is None:
         return ()
     unless = "" if known else f"Unless what ran before reads schema {schema}: "
     back = f"the store is again as it was on {kept.at.astimezone():%Y-%m-%d %H:%M}, with schema {kept.schema}"

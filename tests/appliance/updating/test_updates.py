@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import aclosing
+from contextlib import aclosing, closing
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import pysqlite3
 import pytest
 
 from appliance.config import Config
@@ -288,6 +290,58 @@ async def test_back_is_to_what_ran_before(place: Place) -> None:
     assert place.machine.asked[-1]["do"] == "back"
 
 
+def moved_store(place: Place, monkeypatch: pytest.MonkeyPatch, schema: str = "0006") -> Path:
+    """The store has that schema now; what it was before an update has moved it is kept. Returns that file."""
+    monkeypatch.setattr(place.store, "state", lambda: replace(StoreKeeper.state(place.store), schema=schema))
+    file = place.config.state / "callisto.db"
+    kept = file.with_name(f"{file.name}.before-{schema}")
+    with closing(pysqlite3.connect(str(kept))) as raw:
+        raw.executescript(
+            "CREATE TABLE alembic_version (version_num); INSERT INTO alembic_version VALUES ('0005');"
+        )
+    return kept
+
+
+async def test_what_is_lost_goes_by_the_application_before_and_not_by_the_system_before(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await place.added(schema="0005")
+    await place.added(SYSTEM, "9.2.0", schema="0006")
+    place.machine.write("slots.json", {"versions": {"A": "0.1.0", "B": "9.2.0"}, "waits": None})
+    runs = {"file": "callisto-9.3.0.raucb", "version": "9.3.0"}
+    before = {"file": NAME, "version": "9.1.0"}
+    place.machine.write("application.json", {"current": runs, "previous": before, "trial": False})
+    kept = moved_store(place, monkeypatch)
+    (said,) = await place.updates.lost_by_back()
+    assert said.startswith("The store is again as it was on")
+    kept.unlink()
+    (said,) = await place.updates.lost_by_back()
+    assert "none from before is kept" in said
+    place.machine.write("application.json", {"current": runs, "previous": None, "trial": False})
+    moved_store(place, monkeypatch)
+    (said,) = await place.updates.lost_by_back()
+    assert said.startswith("Unless what ran before reads schema 0006")
+
+
+async def test_what_is_lost_goes_by_the_system_before_with_the_application_that_runs_on_it(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await place.added(schema="0006")
+    await place.added(SYSTEM, "9.2.0", schema="0005")
+    release = place.machine.root / "usr/lib/os-release"
+    release.write_text(release.read_text() + "IMAGE_VERSION=9.3.0\n")
+    place.machine.write("slots.json", {"versions": {"A": "9.3.0", "B": "9.2.0"}, "waits": None})
+    moved_store(place, monkeypatch)
+    (said,) = await place.updates.lost_by_back()
+    assert said.startswith("The store is again as it was on")
+    other = {"file": NAME, "version": "9.1.0", "system": "9.1.0"}
+    place.machine.write("application.json", {"current": other, "previous": None, "trial": False})
+    assert len(await place.updates.lost_by_back()) == 1
+    there = {**other, "system": "9.2.0"}
+    place.machine.write("application.json", {"current": there, "previous": None, "trial": False})
+    assert await place.updates.lost_by_back() == ()
+
+
 async def test_what_is_planned_survives_a_restart_and_is_done_at_its_time(place: Place) -> None:
     await place.added()
     at = datetime.now(UTC) + timedelta(hours=3)
@@ -338,8 +392,6 @@ async def test_after_an_update_that_moves_the_store_a_backup_is_asked_for_until_
     next_one = f"{int(schema) + 1:04}"
 
     def moved() -> object:
-        from dataclasses import replace
-
         return replace(StoreKeeper.state(place.store), schema=next_one)
 
     place.machine.write("application.json", {"current": None, "previous": None, "trial": True})

@@ -23,7 +23,16 @@ def test_whoever_goes_back_over_a_migration_is_told_what_of_the_store_he_loses()
     assert unsure.startswith("Unless what ran before reads schema 0006: the store is again")
 
 
-@pytest.mark.parametrize(("kept", "known"), [(None, "0005"), (None, None), (KEPT, "0006"), (KEPT, "0007")])
+@pytest.mark.parametrize(("kept", "known"), [(None, "0005"), (KEPT, "0004")])
+def test_that_no_store_is_kept_which_the_version_before_reads_is_told(
+    kept: Before | None, known: str
+) -> None:
+    (said,) = lost_by_back(kept, "0006", known)
+    assert said.startswith(f"What ran before reads a store up to schema {known}, and this one has 0006")
+    assert "It does not run then." in said
+
+
+@pytest.mark.parametrize(("kept", "known"), [(None, None), (KEPT, "0006"), (KEPT, "0007")])
 def test_nothing_is_lost_where_the_version_before_reads_the_store(
     kept: Before | None, known: str | None
 ) -> None:
