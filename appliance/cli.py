@@ -201,7 +201,10 @@ def _add_update(commands: Any) -> None:
     install.add_argument("--downgrade", action="store_true", help="also one that is older than what runs")
     action("delete", "delete one that neither runs nor is the way back").add_argument("name", metavar="NAME")
     action("cancel", "what is planned is not done")
-    action("back", "to the version before")
+    back = action(
+        "back", "to the version before; where something of the store is lost by it, this asks first"
+    )
+    back.add_argument("--yes", action="store_true", help="do not ask")
     action("reboot", "start the machine anew, into the system that was installed")
     status = action("status", "what is being done, is planned, and has come of it")
     status.add_argument("--json", action="store_true", help="for programs")

@@ -6,6 +6,7 @@ import argparse
 import asyncio
 import json
 import sys
+from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
@@ -66,8 +67,8 @@ async def _run(config: Config, args: argparse.Namespace) -> int:
                 print(safe((await port.cancel(who)).result))
                 return DONE
             case "back":
-                for line in await port.lost_by_back():
-                    print(safe(line), file=sys.stderr)
+                if not _agreed(await port.lost_by_back(), yes=args.yes):
+                    return REFUSED
                 begun = await port.back(who)
             case "reboot":
                 begun = await port.reboot(who)
@@ -77,6 +78,18 @@ async def _run(config: Config, args: argparse.Namespace) -> int:
         print(f"{safe(begun.name)} is installed at {begun.at.astimezone():%Y-%m-%d %H:%M}")
         return DONE
     return await _follow(config, begun.number, begun.what)
+
+
+def _agreed(lost: Sequence[str], *, yes: bool) -> bool:
+    """Say what is lost, and whether it is to be; nobody is asked where nothing is."""
+    for line in lost:
+        print(safe(line), file=sys.stderr)
+    if yes or not lost:
+        return True
+    if not sys.stdin.isatty():
+        complain("this asks first, and nobody is there to be asked", "instead: callisto update back --yes")
+        return False
+    return input("Go back? (yes/no) ").strip().casefold() in ("y", "yes")
 
 
 async def _add(config: Config, port: ControlUpdates, file: Path) -> int:
