@@ -60,8 +60,8 @@ from appliance.trace.captures import Captures
 from appliance.trace.hub import SELF, Hub
 from appliance.trace.log_source import tell_own_log
 from appliance.trace.past import Past
-from appliance.updates import Around as AroundUpdates
 from appliance.updates import Updates
+from appliance.updating.around import Around as AroundUpdates
 from appliance.updating.root_side import unit_of
 from appliance.watchdog import Watchdog
 from db.compacted import Keep

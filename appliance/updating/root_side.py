@@ -12,7 +12,7 @@ from typing import Any
 
 from appliance.services.systemctl import Systemctl, SystemctlError
 from appliance.updating.memory import Memory
-from appliance.updating.standing import Before
+from appliance.updating.standing import Before, Systems
 from db.whole import read_json, write_json
 from firmware.update.machine import UPDATES, application, booted, system_version
 from shell.update_ports import Outcome
@@ -29,16 +29,6 @@ class Ended:
 
     id: str
     told: Outcome
-
-
-@dataclass(frozen=True, slots=True)
-class Systems:
-    """The version of the slot that was booted, and of the other one; empty where it is not known. `waits`:
-    the other one is new, and is started by the next reboot."""
-
-    booted: str
-    other: str
-    waits: bool
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,8 +16,8 @@ from appliance.control.client import ControlClient
 from appliance.control.server import ControlServer
 from appliance.control.update import ControlUpdates, handlers
 from appliance.store_keeper import StoreKeeper
-from appliance.updates import Around
 from appliance.updates import Updates as Job
+from appliance.updating.around import Around
 from appliance.updating.root_side import unit_of
 from db.variables.states import Actor
 from firmware.build.keys import Keys

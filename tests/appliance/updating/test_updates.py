@@ -14,7 +14,8 @@ import pytest
 
 from appliance.config import Config
 from appliance.store_keeper import StoreKeeper
-from appliance.updates import Around, Updates
+from appliance.updates import Updates
+from appliance.updating.around import Around
 from appliance.updating.plans import LATE
 from appliance.updating.shelf import VERIFIED
 from db.variables.states import Actor
