@@ -106,7 +106,7 @@ def container(tree: Path, prepare: Callable[[Path], None]) -> Iterator[Container
         prepare(data)
         argv = [
             *(nspawn, "--quiet", f"--directory={tree}", "--volatile=overlay", "--boot", "--console=pipe"),
-            *("--register=no", "--keep-unit", "--private-network", f"--machine={folder.name}"),
+            *("--register=no", "--keep-unit", "--private-network", f"--machine=callisto-{os.getpid()}"),
             *(f"--bind={data}:/data", f"--bind-ro={VERITYSETUP}:/usr/sbin/veritysetup"),
             *(f"--bind={here}:/dev/loop-{number}" for number, here in enumerate(loops)),
             *(f"--bind-ro={here}:/{there}" for here, there in _files(folder / "files")),
@@ -117,7 +117,7 @@ def container(tree: Path, prepare: Callable[[Path], None]) -> Iterator[Container
         process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=said, stderr=said)
         undo.callback(_detach, loops)
         undo.callback(_end, process)
-        leader = eventually(lambda: _child(process), within_s=WITHIN)
+        leader = eventually(lambda: _child(process, folder / "said"), within_s=WITHIN)
         assert leader is not None
         one = Container(leader, data, 0.0)
         eventually(lambda: "answers" in _health(one), within_s=WITHIN, every_s=0.2)
@@ -136,8 +136,8 @@ def _files(folder: Path) -> Iterator[tuple[Path, str]]:
         yield here, there
 
 
-def _child(process: subprocess.Popen[bytes]) -> int | None:
-    assert process.poll() is None, "the container has ended"
+def _child(process: subprocess.Popen[bytes], said: Path) -> int | None:
+    assert process.poll() is None, f"the container has ended: {said.read_text(errors='replace')[-300:]}"
     found = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
     return int(found[0]) if found else None
 
