@@ -13,6 +13,7 @@ from types import TracebackType
 from typing import Protocol, Self
 
 from tests.image.vm import HOST
+from tests.journeys.telnet_admin import TelnetAdmin
 
 OFTEN = 0.1
 PATIENCE = 3.0
@@ -76,11 +77,13 @@ class Probes:
                     self._answered[name].append(time.monotonic())
 
     def _telnet(self) -> bool:
-        with socket.create_connection((HOST, self._one.telnet), timeout=PATIENCE) as connection:
-            said = b""
-            while b"Username" not in said and (part := connection.recv(4096)):
-                said += part
-            return b"Username" in said
+        """Whoever answers no negotiation is made to wait for a second."""
+        try:
+            with TelnetAdmin(self._one.telnet, within_s=PATIENCE) as client:
+                client.read_to("Username")
+        except AssertionError:
+            return False
+        return True
 
     def _web(self) -> bool:
         with urllib.request.urlopen(f"http://{HOST}:{self._one.web}/login", timeout=PATIENCE) as page:
