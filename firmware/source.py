@@ -7,9 +7,12 @@ that is another than was signed the image is looked at, to tell which of the two
 from __future__ import annotations
 
 import hashlib
+import io
 import mmap
 import os
-from collections.abc import Iterator
+import stat
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import BinaryIO
 
@@ -91,9 +94,10 @@ class Source:
             self._image.seek(size, os.SEEK_CUR)
             self._at += size
             return
-        while size and (data := self._image.read(min(size, CHUNK))):
-            self._at += len(data)
-            size -= len(data)
+        with _drain(self._image) as drain:
+            while size and (gone := drain(min(size, CHUNK))):
+                self._at += gone
+                size -= gone
 
     def _read(self, one: Range) -> Piece:
         room = self._rooms.pop() if self._rooms else mmap.mmap(-1, LARGEST_RANGE)
@@ -105,6 +109,25 @@ class Source:
         if read < one.size:
             raise SourceError(f"the image ends at byte {self._at}: get it again")
         return Piece(one, data, room)
+
+
+@contextmanager
+def _drain(image: BinaryIO) -> Iterator[Callable[[int], int]]:
+    """What takes bytes out of it that nobody wants, and says how many. The zeros of an image are ten times of
+    what is written: those of a pipe need not be copied to be thrown away."""
+    if not _is_pipe(image):
+        yield lambda size: len(image.read(size))
+        return
+    nowhere = os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC)
+    try:
+        yield lambda size: os.splice(image.fileno(), nowhere, size)
+    finally:
+        os.close(nowhere)
+
+
+def _is_pipe(image: BinaryIO) -> bool:
+    """One that has nothing in a buffer of its own."""
+    return isinstance(image, io.FileIO) and stat.S_ISFIFO(os.fstat(image.fileno()).st_mode)
 
 
 def damaged(one: Range) -> SourceError:

@@ -154,6 +154,25 @@ def test_an_image_with_a_changed_byte_makes_no_medium_that_boots(
     assert unbootable(used)
 
 
+def test_a_pipe_is_as_good(image: Path, manifest: Manifest, used: Path) -> None:
+    with subprocess.Popen(("cat", image), stdout=subprocess.PIPE, bufsize=0) as process:
+        assert process.stdout
+        with Medium(used) as medium:
+            flash(cast(BinaryIO, process.stdout), manifest, medium, quiet)
+            assert verify(medium, manifest, quiet).good
+
+
+def test_a_pipe_that_ends_early_makes_no_medium_that_boots(
+    image: Path, manifest: Manifest, used: Path
+) -> None:
+    argv = ("head", "--bytes", str(7 * MIB), image)
+    with subprocess.Popen(argv, stdout=subprocess.PIPE, bufsize=0) as process, Medium(used) as medium:
+        assert process.stdout
+        with pytest.raises(FlashError, match=f"the image ends at byte {7 * MIB}"):
+            flash(cast(BinaryIO, process.stdout), manifest, medium, quiet)
+    assert unbootable(used)
+
+
 def test_a_stream_with_a_changed_byte_is_found_out_before_it_is_written(
     image: Path, manifest: Manifest, used: Path
 ) -> None:
