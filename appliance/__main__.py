@@ -33,7 +33,8 @@ def _serve(service: str) -> int:
     from importlib import import_module
     from pathlib import Path
 
-    from appliance.config import Config, ConfigError
+    from appliance.config import Config
+    from appliance.config_settings import ConfigError
     from appliance.services import leash
 
     leash.hold(os.environ)

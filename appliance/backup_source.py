@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from appliance.config import FILE, Config
+from appliance.config import Config
+from appliance.config_given import FILE
 from db.backup.source import Source
 from firmware.release import running
 

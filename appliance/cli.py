@@ -43,7 +43,8 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _with_settings(args: argparse.Namespace) -> int:
-    from appliance.config import Config, ConfigError
+    from appliance.config import Config
+    from appliance.config_settings import ConfigError
 
     command: Command = args.command
     try:

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from appliance import config_values as values
-from appliance.config import Config, ConfigError
+from appliance.config import Config
+from appliance.config_settings import ConfigError
 
 TCP, UDP = socket.SOCK_STREAM, socket.SOCK_DGRAM
 _NAMES = {TCP: "TCP", UDP: "UDP"}

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from appliance.config import Config, ConfigError
+from appliance.config import Config
+from appliance.config_settings import ConfigError
 
 _OTHER = "choose another with state in callisto.toml or CALLISTO_STATE"
 

@@ -6,7 +6,8 @@ import getpass
 from collections.abc import Callable
 
 from appliance.commands.say import complain
-from appliance.config import Config, ConfigError
+from appliance.config import Config
+from appliance.config_settings import ConfigError
 from db.errors import StoreError
 from db.store import Store, prepare
 from db.variables.states import Actor

@@ -12,7 +12,8 @@ from typing import Any
 
 from appliance.commands.opened import actor
 from appliance.commands.say import complain
-from appliance.config import Config, ConfigError
+from appliance.config import Config
+from appliance.config_settings import ConfigError
 from appliance.control.client import ControlClient
 from appliance.control.maintenance import ControlRepair
 from appliance.roles.repairer import sources

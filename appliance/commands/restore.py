@@ -15,7 +15,8 @@ from appliance.archives import Archives
 from appliance.backup_source import source_of
 from appliance.commands.opened import DONE, REFUSED, actor, make_state
 from appliance.commands.say import complain
-from appliance.config import Config, ConfigError
+from appliance.config import Config
+from appliance.config_settings import ConfigError
 from appliance.control.client import ControlClient
 from appliance.control.restore import ControlRestore
 from appliance.state import claimed

@@ -6,7 +6,8 @@ import asyncio
 import logging
 
 from appliance.clock import local_zone
-from appliance.config import LOOPBACK, Config, ConfigError
+from appliance.config import Config
+from appliance.config_settings import LOOPBACK, ConfigError
 from appliance.control.backup import ControlBackup
 from appliance.control.checks import ControlSelfTest
 from appliance.control.clock import ControlDateTime

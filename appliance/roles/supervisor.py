@@ -13,7 +13,8 @@ from functools import partial
 from pathlib import Path
 
 from appliance import logs, welcome
-from appliance.config import PREFIX, Config, ConfigError
+from appliance.config import Config
+from appliance.config_settings import PREFIX, ConfigError
 from appliance.first_password import FirstPassword
 from appliance.first_start import furnish, furnish_machine
 from appliance.logs import Outlet

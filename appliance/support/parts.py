@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import unquote
 
-from appliance.config import SETTINGS, Config
+from appliance.config import Config
+from appliance.config_settings import SETTINGS
 from appliance.support.secrets import Secrets, is_secret_name
 from db.store import Store
 from shell.pages.words import change_data

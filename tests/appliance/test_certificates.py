@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from appliance.config import Config, ConfigError
+from appliance.config import Config
+from appliance.config_settings import ConfigError
 from appliance.demo.local import free_port
 from appliance.preflight import check_certificates, check_ports
 from tests import needs

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from appliance.config import SETTINGS, Config, ConfigError
+from appliance.config import Config
+from appliance.config_settings import SETTINGS, ConfigError
 from appliance.config_values import without_password
 from appliance.preflight import banner
 from router.model import Peer

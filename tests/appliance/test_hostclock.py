@@ -10,7 +10,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from appliance.config import Config, ConfigError
+from appliance.config import Config
+from appliance.config_settings import ConfigError
 from appliance.hostclock.bare import BareClock
 from appliance.hostclock.busctl import Busctl, BusError
 from appliance.hostclock.timedated import DROP_IN, TIMEDATED, TimedatedClock

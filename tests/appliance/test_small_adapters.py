@@ -17,7 +17,8 @@ import pytest
 
 from appliance import logs, sysinfo
 from appliance.clock import local_zone
-from appliance.config import Config, ConfigError
+from appliance.config import Config
+from appliance.config_settings import ConfigError
 from appliance.errands import Errands
 from appliance.logs import Outlet, Trouble, child_line
 from appliance.preflight import check_ports
