@@ -5,14 +5,12 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-import sys
 import time
 from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
 from datetime import datetime
 from functools import partial
 
-from appliance import lifecycle
 from appliance.archives import Archives
 from appliance.backups import Backups
 from appliance.carrying import Carrying
@@ -26,13 +24,13 @@ from appliance.control.checks import handlers as checks_handlers
 from appliance.control.clock import handlers as clock_handlers
 from appliance.control.compact import handlers as compact_handlers
 from appliance.control.maintenance import handlers as maintenance_handlers
-from appliance.control.protocol import RefusedError, Request
 from appliance.control.restore import handlers as restore_handlers
-from appliance.control.server import ControlServer, Handler, Peer
+from appliance.control.server import ControlServer, Handler
 from appliance.control.support import handlers as support_handlers
 from appliance.control.targets import handlers as target_handlers
 from appliance.control.trace import handlers as trace_handlers
 from appliance.control.update import handlers as update_handlers
+from appliance.crew import STOP_WITHIN, children
 from appliance.hostclock.bare import BareClock
 from appliance.hostclock.ports import OwnedClock
 from appliance.housekeeping import Housekeeping
@@ -42,10 +40,10 @@ from appliance.machine import Machine, alarms
 from appliance.maintenance import Maintenance
 from appliance.memory import Limits
 from appliance.plans import Plans, keeper
+from appliance.reports import CALLS, Reports
 from appliance.restored import look_after_restore
 from appliance.restoring import Around as AroundRestore
 from appliance.restoring import Restoring
-from appliance.services.children import Child
 from appliance.services.notify import Notify
 from appliance.services.ports import Unit, UnitFailedError, UnitState
 from appliance.services.steward import NEEDED, steward
@@ -71,20 +69,6 @@ from scheduler.service import Planner
 
 log = logging.getLogger(__name__)
 
-STOP_WITHIN = 4.1
-STOPS = {Unit.MEDIA: 1.5, Unit.ROUTER: 2.4, Unit.SHELL: 0.8, Unit.WEB: 0.8}
-"""Seconds from SIGTERM to SIGKILL. Everything has to stop within five: media is the last, and is killed when
-the others have used up STOP_WITHIN; it has no call left then."""
-
-PASSWORDS = frozenset({Unit.SHELL, Unit.WEB})
-"""Services that look at passwords, in threads."""
-FEW_HEAPS = {"MALLOC_ARENA_MAX": "3", "MALLOC_TRIM_THRESHOLD_": str(64 << 20)}
-"""For glibc's malloc (mallopt(3)): with any threshold set, that above which a block is given back at once
-stays at 128 KB, else each thread keeps the 19 MB that argon2 took of it. Fewer heaps make keys wait."""
-
-CALLS = {Unit.ROUTER: "calls_now", Unit.MEDIA: "legs_in_use"}
-"""The fact that tells how many calls a restart would end. These services have a limit of memory."""
-
 
 class Supervisor:
     """Create it inside the running event loop. `output` gets the lines a service writes; `env`: the
@@ -106,13 +90,14 @@ class Supervisor:
         self._config = config
         self._store = store
         self._about = _about(config, version, started_because)
-        self._facts: dict[Unit, dict[str, object]] = {unit: {} for unit in Unit}
         self._past = past or Past()
         self._trace = Hub(Captures(config.state / "traces", version), self._past)
         self._output = output
-        self.services, self._follow = steward(config.services, _children(config, env), env, self._said)
+        self.services, self._follow = steward(config.services, children(config, env), env, self._said)
         memory = Limits(config.memory_limit_mb, 2 * config.memory_limit_mb)
-        self._watchdog = Watchdog(self.services, self._calls, dict.fromkeys(CALLS, memory))
+        self._reports = Reports(self.services)
+        self._watchdog = Watchdog(self.services, self._reports.calls, dict.fromkeys(CALLS, memory))
+        self._reports.heard = self._watchdog.heard
         self._planner = Planner(local_zone(), keeper(self._keep_run))
         self._plans = Plans(self._planner, self.services)
         self._time = TimeKeeper(
@@ -163,17 +148,9 @@ class Supervisor:
         contents = Contents(config, store, self._past, self._whole_status, self._checks.run)
         self._support = Desk(Bundles(config.state / "support"), contents.gather, contents.secrets().clean)
 
-    @property
-    def media_facts(self) -> Mapping[str, object]:
-        return self._facts[Unit.MEDIA]
-
-    @property
-    def shell_facts(self) -> Mapping[str, object]:
-        return self._facts[Unit.SHELL]
-
-    @property
-    def web_facts(self) -> Mapping[str, object]:
-        return self._facts[Unit.WEB]
+    def facts(self, unit: Unit) -> Mapping[str, object]:
+        """As the service told them last."""
+        return self._reports.facts(unit)
 
     @property
     def table(self) -> RoutingTable | None:
@@ -201,16 +178,19 @@ class Supervisor:
             undo.callback(self.services.watch(self._changed))
             undo.callback(self._follow())
             undo.push_async_callback(self.services.close, within=STOP_WITHIN)
-            undo.push_async_callback(self._planner.close)
-            undo.push_async_callback(self._maintenance.close)
-            undo.push_async_callback(self._journal.close)
-            undo.push_async_callback(self._checks.close)
-            undo.push_async_callback(self._support.close)
-            undo.push_async_callback(self._compactor.close)
-            undo.push_async_callback(self._backups.close)
-            undo.push_async_callback(self._restoring.close)
-            undo.push_async_callback(self._carrying.close)
-            undo.push_async_callback(self._updates.close)
+            for one in (
+                self._planner,
+                self._maintenance,
+                self._journal,
+                self._checks,
+                self._support,
+                self._compactor,
+                self._backups,
+                self._restoring,
+                self._carrying,
+                self._updates,
+            ):
+                undo.push_async_callback(one.close)
             await self._backups.tidy()
             await self._updates.resume()
             await self._house.look()  # the routing table is there before the router
@@ -271,10 +251,7 @@ class Supervisor:
     def _handlers(self) -> dict[str, Handler]:
         return {
             "status": lambda _, __: self._whole_status(),
-            "ready": self._ready,
-            "facts": self._told,
-            "alive": self._alive,
-            "restart": self._restart,
+            **self._reports.handlers(),
             **clock_handlers(self._time),
             **checks_handlers(self._checks),
             **compact_handlers(self._compactor),
@@ -317,52 +294,11 @@ class Supervisor:
     def _shown(self, unit: Unit) -> Mapping[str, object]:
         """The facts it told, and what is known of it from outside."""
         size = self._watchdog.memory_mb.get(unit)
-        return self._facts[unit] if size is None else {**self._facts[unit], "memory_mb": size}
-
-    def _calls(self, unit: Unit) -> int | None:
-        calls = self._facts[unit].get(CALLS[unit])
-        return calls if isinstance(calls, int) else None
-
-    def _ready(self, request: Request, peer: Peer) -> None:
-        unit = _unit(request)
-        facts = request.table("facts")
-        if not self.services.ready(unit, peer.pid):
-            raise RefusedError(f"pid {peer.pid} is not the present process of {unit}")
-        self._facts[unit] = facts
-        self._watchdog.heard(unit)
-
-    def _told(self, request: Request, peer: Peer) -> None:
-        self._facts[self._alive(request, peer)] = request.table("facts")
-
-    def _alive(self, request: Request, peer: Peer) -> Unit:
-        unit = _unit(request)
-        state = self.services.state(unit)
-        if state.pid != peer.pid:
-            raise RefusedError(f"pid {peer.pid} is not the present process of {unit}")
-        if state.state is State.READY:
-            self._watchdog.heard(unit)
-        return unit
-
-    async def _restart(self, request: Request, peer: Peer) -> dict[str, object]:
-        unit = _unit(request)
-        log.info("restart of %s asked for by pid %d: %.200r", unit, peer.pid, request.args.get("reason"))
-        began = time.monotonic()
-        try:
-            await self.services.restart(unit)
-        except UnitFailedError as exc:
-            raise RefusedError(str(exc), "the log says why; it is tried again") from exc
-        return {"service": unit.value, "after_s": round(time.monotonic() - began, 2)}
+        facts = self._reports.facts(unit)
+        return facts if size is None else {**facts, "memory_mb": size}
 
     async def _keep_run(self, run: JobRun) -> None:
         await self._store.do(lambda store: store.jobs.record(run))
-
-
-def _unit(request: Request) -> Unit:
-    name = request.text("service")
-    try:
-        return Unit(name)
-    except ValueError:
-        raise RefusedError(f"there is no service {name[:40]!r}", f"known are {', '.join(Unit)}") from None
 
 
 def _about(config: Config, version: str, because: str) -> About:
@@ -375,16 +311,3 @@ def _about(config: Config, version: str, because: str) -> About:
     }
     started = datetime.now().astimezone()
     return About(version, config.edition, started, config.listen, ports, config.state, config.peers, because)
-
-
-def _children(config: Config, env: Mapping[str, str]) -> tuple[Child, ...]:
-    """Each service is this program again, in the role of that name."""
-    return tuple(
-        Child(
-            unit,
-            (sys.executable, "-P", "-m", "appliance", unit.value),
-            {**(FEW_HEAPS if unit in PASSWORDS else {}), **env, **config.environment()},
-            lifecycle.Limits(stop_within=STOPS[unit]),
-        )
-        for unit in Unit
-    )

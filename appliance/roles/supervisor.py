@@ -21,7 +21,7 @@ from appliance.logs import Outlet
 from appliance.preflight import banner, check_certificates, check_ports
 from appliance.roles.clock import host_clock
 from appliance.services.notify import Notify
-from appliance.services.ports import UnitState
+from appliance.services.ports import Unit, UnitState
 from appliance.state import claimed
 from appliance.store_keeper import StoreKeeper
 from appliance.supervisor import Supervisor
@@ -154,9 +154,9 @@ class _Foreground:
             self._config,
             self._version,
             states=states,
-            media_facts=supervisor.media_facts,
-            shell_facts=supervisor.shell_facts,
-            web_facts=supervisor.web_facts,
+            media_facts=supervisor.facts(Unit.MEDIA),
+            shell_facts=supervisor.facts(Unit.SHELL),
+            web_facts=supervisor.facts(Unit.WEB),
             table=supervisor.table,
             user=FIRST_ADMINISTRATOR,
             password=self._password,
