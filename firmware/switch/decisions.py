@@ -13,10 +13,12 @@ from firmware.switch.records import (
     Slot,
     Slots,
     Trial,
+    announced,
     without_current,
 )
 
 INTERRUPTED = "the machine was switched off, or started anew, while it was tried"
+NOT_BACK = "the machine was switched off before it had gone back; what ran before runs"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,17 +58,20 @@ def at_start(was: Remembered, here: Here, begun: Request | None = None) -> Start
     that nobody has said the outcome of."""
     applications, trial, slots, told = was.applications, was.trial, was.slots, was.told
     outcomes: tuple[Outcome, ...] = ()
+    program = program_of(applications, here)
     if applications.trial and applications.current is not None:
         request, who = applications.request, begun.who if begun else ""
         if told is None or (told.id, told.what) != (request, "fell back"):
             outcomes = (fell_back(applications, here, INTERRUPTED, request=request, who=who),)
         applications = without_current(applications)
+        program = program_of(applications, here)
+    elif begun is not None and told is not None and told.id == announced(begun.id):
+        outcomes = (_as_announced(told, begun, program.version if program else here.version, here),)
     elif begun is not None and begun.id == applications.request:
         # It had answered; only this was not said any more.
         outcomes = (confirmed(applications, here, begun),)
     elif begun is not None and (trial is None or trial.id != begun.id):
         outcomes = (_cut_short(begun, here, slots),)
-    program = program_of(applications, here)
     if trial is not None and here.slot and trial.slot != here.slot:
         outcomes = (*outcomes, _slot_given_up(trial, here))
         left = {slot: version for slot, version in slots.versions.items() if slot != trial.slot}
@@ -167,7 +172,20 @@ def healthy(trial: Trial | None, slots: Slots, here: Here) -> tuple[Slots, Outco
     return now, outcome
 
 
+def _as_announced(told: Outcome, begun: Request, runs: str, here: Here) -> Outcome:
+    """It has come to that, unless nothing has changed. `runs`: the version that is started now."""
+    if runs == told.start != told.end:
+        return _not_back(begun, here)
+    return replace(told, id=begun.id)
+
+
+def _not_back(begun: Request, here: Here) -> Outcome:
+    return Outcome(begun.id, begun.kind, here.version, "", False, "refused", NOT_BACK, here.at, begun.who)
+
+
 def _cut_short(begun: Request, here: Here, slots: Slots) -> Outcome:
+    if begun.do == "back":
+        return _not_back(begun, here)
     empty = _emptied(slots, here) if begun.kind == "system" else ""
     lost = f"; slot {empty} holds no system to go back to" if empty else ""
     return Outcome(

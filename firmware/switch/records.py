@@ -170,8 +170,8 @@ class Records:
         self._write("outcome.json", asdict(outcome))
 
     def announce(self, outcome: Outcome) -> None:
-        """What comes of it, before it has: of no request yet, and in no history."""
-        self._write("outcome.json", asdict(replace(outcome, id="")))
+        """What comes of it, before it has: not the outcome of its request yet, and in no history."""
+        self._write("outcome.json", asdict(replace(outcome, id=announced(outcome.id))))
 
     def tell_progress(self, request: Request, doing: str, percent: int) -> None:
         self._write("progress.json", {"id": request.id, "doing": doing, "percent": percent})
@@ -207,6 +207,11 @@ def request_of(path: Path) -> Request | None:
         who=_text(found, "who"),
     )
     return made if made.id and made.do else None
+
+
+def announced(request: str) -> str:
+    """The identity of what is announced for that request."""
+    return f"{request} announced"
 
 
 def without_current(now: Applications) -> Applications:

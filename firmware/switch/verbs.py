@@ -12,7 +12,7 @@ from firmware.switch.copying import copied
 from firmware.switch.decisions import Here, Remembered
 from firmware.switch.places import Places
 from firmware.switch.ports import Machine, SlotEmptiedError, SwitchError
-from firmware.switch.records import Outcome, Records, Request, request_of
+from firmware.switch.records import Application, Outcome, Records, Request, request_of
 from firmware.switch.system import SlotWriter
 from firmware.update import bundle, judging, sheet
 from firmware.update.bundle import BundleError
@@ -115,27 +115,36 @@ class Verbs:
         request, last = request_of(self.places.request), self._records.outcome()
         if request is None or (last is not None and last.id == request.id):
             return None
-        return replace(request, kind=self._kind(request.file))
+        return replace(request, kind=self._kind(request))
 
-    def _kind(self, name: str) -> str:
-        """By what it says of itself; by its name when that cannot be known any more."""
+    def _kind(self, request: Request) -> str:
+        """Of a bundle, by what it says of itself; by its name when that cannot be known any more."""
+        if request.do == "back":
+            return "application" if self._program() is not None else "system"
         try:
-            return sheet.of_bundle(bundle.opened(self.places.shelf / name, self.places.keyring)).kind
+            return sheet.of_bundle(bundle.opened(self.places.shelf / request.file, self.places.keyring)).kind
         except BundleError:
-            return "application" if ".app." in name else "system"
+            return "application" if ".app." in request.file else "system"
+
+    def _program(self) -> Application | None:
+        return decisions.program_of(self._records.applications(), self.here)
 
     def _done(self, request: Request) -> Outcome | None:
         match request.do:
             case "install":
                 return self._install(request)
-            case "back" if decisions.program_of(self._records.applications(), self.here) is not None:
-                return self._switcher.back(request)
             case "back":
-                return self._writer.back(request)
+                return self._back(request)
             case "reboot":
                 return self._writer.reboot(request)
             case _:
                 raise SwitchError(f"nobody here knows how to {request.do[:40]!a}")
+
+    def _back(self, request: Request) -> Outcome | None:
+        self._records.tell_progress(request, "goes back", 50)
+        if request.kind == "application":
+            return self._switcher.back(request)
+        return self._writer.back(request)
 
     def _install(self, request: Request) -> Outcome:
         def tell(doing: str, percent: int) -> None:
@@ -159,7 +168,7 @@ class Verbs:
         return self._switcher.install(opened, found.version, request, tell)
 
     def _judge(self, found: Sheet, request: Request) -> None:
-        runs = decisions.program_of(self._records.applications(), self.here)
+        runs = self._program()
         slot: Literal["", "A", "B"] = "A" if self.here.slot == "A" else "B" if self.here.slot == "B" else ""
         # Of the store, its own program says more than its number.
         running = Running(

@@ -177,6 +177,41 @@ def test_power_that_fails_on_the_way_back_to_a_damaged_application_does_not_hide
     assert served == {"1.2.0", OLD}
 
 
+@pytest.mark.parametrize("kind", ["application", "system"])
+def test_power_that_fails_on_the_way_back_leaves_one_of_the_two_and_tells_which(
+    new_house: Callable[[], House],
+    application: Path,
+    system: Path,
+    kind: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    served = set()
+    for after in range(200):
+        house = new_house()
+        if kind == "application":
+            house.ask("install", lay(application, house), number=1)
+        else:
+            house.ask("install", lay(system, house), number=1)
+            house.ask("reboot", number=2)
+            house.boot_until_it_rests()
+        try:
+            with failing_power(house, after, monkeypatch):
+                house.ask("back", number=3)
+            break
+        except PowerFailedError:
+            house.boot_until_it_rests()
+        told = house.records.outcome()
+        assert told is not None
+        assert (told.what == "went back") == (house.serves == OLD)
+        if house.records.progress_of() == "3":
+            assert (told.id, told.kind) == ("3", kind)
+            assert told.what == "went back" or "was switched off before it" in told.reason
+        served.add(house.serves)
+        house.boot_until_it_rests()
+        assert house.records.outcome() == told
+    assert served == {NEW, OLD}
+
+
 @pytest.mark.parametrize("used", [False, True])
 def test_a_system_that_is_refused_after_its_slot_was_written_tells_what_was_lost(
     house: House, system: Path, keys: Keys, tmp_path: Path, used: bool
