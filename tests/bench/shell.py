@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from appliance.supervisor import FEW_HEAPS
+from appliance.crew import FEW_HEAPS
 from tests.bench.figures import percentile
 from tests.bench.page import Mark, Section, at_most, number, table
 from tests.bench.processes import cpu_s, pss_mb

@@ -21,7 +21,7 @@ from typing import Any
 
 import pytest
 
-from appliance.supervisor import FEW_HEAPS
+from appliance.crew import FEW_HEAPS
 from tests.bench.processes import pss_mb
 from tests.bench.typists import LINES, Typist, connect
 from tests.shell.telnet.client import (
