@@ -13,10 +13,12 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from appliance import cli_commands as do
+
 if TYPE_CHECKING:
     from appliance.config import Config
 
-DONE, REFUSED, WRONG, NOTHING_RUNS = 0, 1, 2, 3
+REFUSED, WRONG = 1, 2
 ENTRANCES = ("support", "administrator")
 """As what somebody may log in."""
 
@@ -29,12 +31,12 @@ def main(arguments: Sequence[str]) -> int:
     """Run one command; never raises for what people do wrong."""
     args = parser().parse_args(arguments)
     if args.version:
-        return _version()
+        return do.version()
     if args.command is None:
         parser().print_help()
         return WRONG
     try:
-        return _flash(args) if args.command is _flash else _with_settings(args)
+        return do.flash(args) if args.command is do.flash else _with_settings(args)
     except BrokenPipeError:  # `callisto status | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return REFUSED
@@ -65,16 +67,18 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("--version", action="store_true", help="print the version")
     top.set_defaults(command=None)
     commands = top.add_subparsers(title="commands", metavar="COMMAND")
-    _add(commands, "run", _run, "start the appliance here, in the foreground; Ctrl-C stops it")
-    _add(commands, "init", _init, "make the store with the sample office and an administrator, start nothing")
-    status = _add(commands, "status", _status, "what runs, since when, and what is planned")
+    _add(commands, "run", do.run, "start the appliance here, in the foreground; Ctrl-C stops it")
+    _add(
+        commands, "init", do.init, "make the store with the sample office and an administrator, start nothing"
+    )
+    status = _add(commands, "status", do.status, "what runs, since when, and what is planned")
     status.add_argument("--json", action="store_true", help="for programs")
-    selftest = _add(commands, "selftest", _selftest, "check machine, network, PBX and store, with remedies")
+    selftest = _add(commands, "selftest", do.selftest, "check machine, network, PBX and store, with remedies")
     selftest.add_argument("--json", action="store_true", help="for programs")
-    health = _add(commands, "health", _health, "do all services answer? exit code 0 when they do")
+    health = _add(commands, "health", do.health, "do all services answer? exit code 0 when they do")
     health.add_argument("--within", type=float, default=0.0, metavar="S", help="ask again for S seconds")
     health.add_argument("--expect", default="", metavar="VERSION", help="is it that version that answers?")
-    console = _add(commands, "console", _console, "the page of the machine's own screens, kept up to date")
+    console = _add(commands, "console", do.console, "the page of the machine's own screens, kept up to date")
     console.add_argument("--once", action="store_true", help="write it once, here")
     console.add_argument(
         "--on",
@@ -83,18 +87,22 @@ def parser() -> argparse.ArgumentParser:
         metavar="TERMINAL",
         help="such as /dev/tty1, once for each; here unless given",
     )
-    _add(commands, "support", _support, "all that is needed to find a fault, in one file without secrets")
-    compact = _add(commands, "compact", _compact, "delete old records, and make the store small; calls go on")
+    _add(commands, "support", do.support, "all that is needed to find a fault, in one file without secrets")
+    compact = _add(
+        commands, "compact", do.compact, "delete old records, and make the store small; calls go on"
+    )
     compact.add_argument("--json", action="store_true", help="for programs")
     _add_backup(commands)
     _add_restore(commands)
     _add_repair(commands)
     _add_trace(commands)
-    importing = _add(commands, "import", _import, "replace the office by the one in a YAML file")
+    importing = _add(commands, "import", do.import_, "replace the office by the one in a YAML file")
     importing.add_argument("file", type=Path, metavar="FILE")
-    export = _add(commands, "export", _export, "write the office as YAML: users, groups, contacts, variables")
+    export = _add(
+        commands, "export", do.export, "write the office as YAML: users, groups, contacts, variables"
+    )
     export.add_argument("file", type=Path, metavar="FILE", help="- for standard output, without passwords")
-    explain = _add(commands, "explain", _explain, "what would happen if a number called a group")
+    explain = _add(commands, "explain", do.explain, "what would happen if a number called a group")
     explain.add_argument("--group", required=True, metavar="NAME", help="the group's name")
     explain.add_argument("--from", required=True, dest="caller", metavar="NUMBER", help="who calls")
     explain.add_argument(
@@ -104,7 +112,7 @@ def parser() -> argparse.ArgumentParser:
     _add_flash(commands)
     _add_update(commands)
     _add_user(commands)
-    _add(commands, "version", lambda _config, _args: _version(), "print the version")
+    _add(commands, "version", lambda _config, _args: do.version(), "print the version")
     return top
 
 
@@ -120,7 +128,7 @@ def _add(
 
 def _add_backup(commands: Any) -> None:
     text = "everything in one file, with a password if you like, proven; also when nothing runs"
-    backup = _add(commands, "backup", _backup, text)
+    backup = _add(commands, "backup", do.backup, text)
     backup.add_argument(
         "file",
         nargs="?",
@@ -134,7 +142,7 @@ def _add_backup(commands: Any) -> None:
 
 def _add_restore(commands: Any) -> None:
     text = "a backup in the place of the present state, whole or in part; says what changes, and asks"
-    restore = _add(commands, "restore", _restore, text)
+    restore = _add(commands, "restore", do.restore, text)
     restore.add_argument("archive", metavar="BACKUP", help="a file, one of this machine, or TARGET:NAME")
     restore.add_argument("--only", default="", metavar="KINDS", help="settings,users,groups,history,media")
     restore.add_argument("--dry-run", action="store_true", help="only say what would change")
@@ -145,7 +153,7 @@ def _add_restore(commands: Any) -> None:
 
 def _add_repair(commands: Any) -> None:
     repair = _add(
-        commands, "repair", _repair, "look for damage in the store and mend it; also when nothing runs"
+        commands, "repair", do.repair, "look for damage in the store and mend it; also when nothing runs"
     )
     repair.add_argument("--check", action="store_true", help="only say what is damaged: exit code 1 if it is")
     repair.add_argument("--json", action="store_true", help="for programs")
@@ -153,10 +161,12 @@ def _add_repair(commands: Any) -> None:
 
 
 def _add_trace(commands: Any) -> None:
-    trace = _add(commands, "trace", _trace, "see what happens, as it happens; it is kept too; Ctrl-C ends it")
+    trace = _add(
+        commands, "trace", do.trace, "see what happens, as it happens; it is kept too; Ctrl-C ends it"
+    )
     trace.add_argument("choice", nargs="*", metavar="CHOICE", help=CHOICE)
     trace.add_argument("--json", action="store_true", help="an object a line, for programs")
-    traces = _add(commands, "traces", _traces, "what was kept of traces: list, show, draw, write out")
+    traces = _add(commands, "traces", do.traces, "what was kept of traces: list, show, draw, write out")
     traces.add_argument("name", nargs="?", metavar="NAME", help="a capture, or last; without it, all of them")
     form = traces.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true", help="for programs")
@@ -165,9 +175,9 @@ def _add_trace(commands: Any) -> None:
 
 
 def _add_flash(commands: Any) -> None:
-    flash = _add(commands, "flash", _flash, "write an image to a disk, read it back, make it boot")
+    flash = _add(commands, "flash", do.flash, "write an image to a disk, read it back, make it boot")
     text = "is a disk, or an update, still what was signed? nothing is written"
-    verify = _add(commands, "verify", _verify, text)
+    verify = _add(commands, "verify", do.verify, text)
     flash.add_argument("image", type=Path, metavar="IMAGE", help="with manifest and signature beside it")
     flash.add_argument("device", type=Path, metavar="DEVICE", help="a whole disk such as /dev/sdb, or a file")
     text = "an image, or an update (.raucb); without it, the updates on this machine"
@@ -188,7 +198,7 @@ def _add_update(commands: Any) -> None:
     actions = update.add_subparsers(title="actions", metavar="ACTION", required=True)
 
     def action(name: str, text: str) -> argparse.ArgumentParser:
-        added = _add(actions, name, _update, text)
+        added = _add(actions, name, do.update, text)
         added.set_defaults(action=name)
         return added
 
@@ -215,190 +225,15 @@ def _add_user(commands: Any) -> None:
     text = "who may log in, and their passwords"
     user = commands.add_parser("user", help=text, description=text[0].upper() + text[1:] + ".")
     actions = user.add_subparsers(title="actions", metavar="ACTION", required=True)
-    _add(actions, "list", _user_list, "list the users and their roles")
-    password = _add(actions, "passwd", _user_passwd, "set a user's password, asked for on the terminal")
+    _add(actions, "list", do.user_list, "list the users and their roles")
+    password = _add(actions, "passwd", do.user_passwd, "set a user's password, asked for on the terminal")
     password.add_argument("user", metavar="USER")
     text = "add somebody who may log in; the password is asked for on the terminal"
-    added = _add(actions, "add", _user_add, text)
+    added = _add(actions, "add", do.user_add, text)
     added.add_argument("user", metavar="USER")
     added.add_argument("--name", default="", help="the name for people")
     text = "support reads and traces, and changes nothing (the default)"
     added.add_argument("--role", choices=ENTRANCES, default=ENTRANCES[0], help=text)
-    role = _add(actions, "role", _user_role, "change as what a user may log in")
+    role = _add(actions, "role", do.user_role, "change as what a user may log in")
     role.add_argument("user", metavar="USER")
     role.add_argument("role", choices=(*ENTRANCES, "none"))
-
-
-# Each command imports what it needs, late: `callisto version` loads no database.
-
-
-def _run(config: Config, _: argparse.Namespace) -> int:
-    from appliance.roles import supervisor
-
-    return supervisor.main(config)
-
-
-def _init(config: Config, _: argparse.Namespace) -> int:
-    from appliance.commands import init
-
-    return init.make(config)
-
-
-def _status(config: Config, args: argparse.Namespace) -> int:
-    from appliance.commands import status
-
-    return status.show(config, as_json=args.json)
-
-
-def _selftest(config: Config, args: argparse.Namespace) -> int:
-    from appliance.commands import selftest
-
-    return selftest.run(config, as_json=args.json)
-
-
-def _health(config: Config, args: argparse.Namespace) -> int:
-    from appliance.commands import health
-
-    return health.run(config, args.within, args.expect)
-
-
-def _console(config: Config, args: argparse.Namespace) -> int:
-    from appliance.commands import console
-
-    if args.once:
-        return console.once(config)
-    return console.keep(config, [console.Screen(path) for path in args.on or [Path("/dev/stdout")]])
-
-
-def _support(config: Config, _: argparse.Namespace) -> int:
-    from appliance.commands import support
-
-    return support.make(config)
-
-
-def _compact(config: Config, args: argparse.Namespace) -> int:
-    from appliance.commands import compact
-
-    return compact.run(config, as_json=args.json)
-
-
-def _backup(config: Config, args: argparse.Namespace) -> int:
-    from appliance.commands import backup
-
-    return backup.run(config, args.file, plain=args.plain, password_file=args.password_file)
-
-
-def _restore(config: Config, args: argparse.Namespace) -> int:
-    from appliance.commands import restore
-
-    return restore.run(
-        config,
-        args.archive,
-        args.only,
-        password_file=args.password_file,
-        dry=args.dry_run,
-        yes=args.yes,
-        as_json=args.json,
-    )
-
-
-def _import(config: Config, args: argparse.Namespace) -> int:
-    from appliance.commands import office
-
-    return office.import_(config, args.file)
-
-
-def _export(config: Config, args: argparse.Namespace) -> int:
-    from appliance.commands import office
-
-    return office.export(config, args.file)
-
-
-def _explain(config: Config, args: argparse.Namespace) -> int:
-    from appliance.commands import explain
-
-    return explain.show(config, group=args.group, caller=args.caller, at=args.at, as_json=args.json)
-
-
-def _repair(config: Config, args: argparse.Namespace) -> int:
-    from appliance.commands import repair
-
-    return repair.run(config, check=args.check, as_json=args.json, yes=args.yes)
-
-
-def _trace(config: Config, args: argparse.Namespace) -> int:
-    from appliance.commands import trace
-
-    return trace.live(config, args.choice, as_json=args.json)
-
-
-def _traces(config: Config, args: argparse.Namespace) -> int:
-    from appliance.commands import trace
-
-    return trace.show(config, args.name, as_json=args.json, draw=args.ladder, packets_to=args.pcap)
-
-
-def _flash(args: argparse.Namespace) -> int:
-    """Of the machine that it runs on it needs no settings, so they may be wrong."""
-    from appliance.commands import flash
-
-    return flash.write(
-        args.image,
-        args.device,
-        yes=args.yes,
-        allow_fixed=args.allow_fixed,
-        keyring=args.keyring,
-        ask=input,
-    )
-
-
-def _verify(config: Config, args: argparse.Namespace) -> int:
-    from appliance.commands import flash, verify
-
-    if args.image is None:
-        return verify.check_all(config, keyring=args.keyring)
-    if args.image.name.endswith(".raucb"):
-        return verify.check(args.image, args.device, keyring=args.keyring)
-    if args.device is None:
-        from appliance.commands.say import complain
-
-        complain("which disk holds the image?", f"callisto verify {args.image} DEVICE")
-        return 2
-    return flash.check(args.image, args.device, keyring=args.keyring)
-
-
-def _update(config: Config, args: argparse.Namespace) -> int:
-    from appliance.commands import update
-
-    return update.run(config, args)
-
-
-def _user_list(config: Config, _: argparse.Namespace) -> int:
-    from appliance.commands import user
-
-    return user.show(config)
-
-
-def _user_passwd(config: Config, args: argparse.Namespace) -> int:
-    from appliance.commands import user
-
-    return user.set_password(config, args.user)
-
-
-def _user_add(config: Config, args: argparse.Namespace) -> int:
-    from appliance.commands import user
-
-    return user.add(config, args.user, args.name, args.role)
-
-
-def _user_role(config: Config, args: argparse.Namespace) -> int:
-    from appliance.commands import user
-
-    return user.set_role(config, args.user, None if args.role == "none" else args.role)
-
-
-def _version() -> int:
-    from firmware.release import running
-
-    print(f"callisto {running().version}")
-    return DONE

@@ -45,7 +45,7 @@ class _Wanted:
 
 @dataclass(frozen=True, slots=True)
 class _Step:
-    """What ends calls: `lines` say so, `word` is typed to do it."""
+    """What ends calls: `lines` say so, `word` is typed to do it, unless `force` was said."""
 
     word: str
     lines: tuple[Line, ...]
@@ -138,8 +138,9 @@ def _asked(context: Context, step: _Step) -> Live:
 
 
 async def _run(context: Context, step: _Step, term: Term, pipes: tuple[Pipe, ...]) -> Reply:
-    if not step.force:
+    if not context.script:
         await term.show(*step.lines)
+    if not step.force:
         try:
             answer = await term.ask(f"Type {step.word} to do it, Enter to leave all as it is: ")
         except Interrupted:

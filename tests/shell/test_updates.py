@@ -261,6 +261,15 @@ async def test_back_to_what_ran_before() -> None:
     assert "0.0.9 runs, and all answers" in shown
 
 
+async def test_what_is_lost_is_told_also_to_whoever_forces_it() -> None:
+    office, updates = stocked()
+    await run(office, f"update install {OLDER} downgrade force", f"update install {APPLICATION} force")
+    updates.lost_rows = ("The store is again as it was on Monday.",)
+    shown = await talk(office, "update back force")
+    assert shown.index("again as it was on Monday") < shown.index("0.0.9 runs, and all answers")
+    assert "Type back" not in shown
+
+
 async def test_one_is_deleted_when_somebody_says_yes() -> None:
     office, updates = stocked()
     await talk(office, f"update delete {OLDER}", "no")
