@@ -71,6 +71,34 @@ def parser() -> argparse.ArgumentParser:
     _add(
         commands, "init", do.init, "make the store with the sample office and an administrator, start nothing"
     )
+    _add_looks(commands)
+    compact = _add(
+        commands, "compact", do.compact, "delete old records, and make the store small; calls go on"
+    )
+    compact.add_argument("--json", action="store_true", help="for programs")
+    _add_backup(commands)
+    _add_restore(commands)
+    _add_repair(commands)
+    _add_trace(commands)
+    _add_office(commands)
+    _add_flash(commands)
+    _add_update(commands)
+    _add_user(commands)
+    _add(commands, "version", lambda _config, _args: do.version(), "print the version")
+    return top
+
+
+def _add(
+    commands: Any, name: str, command: Command | Callable[[argparse.Namespace], int], text: str
+) -> argparse.ArgumentParser:
+    added: argparse.ArgumentParser = commands.add_parser(
+        name, help=text, description=text[0].upper() + text[1:] + "."
+    )
+    added.set_defaults(command=command)
+    return added
+
+
+def _add_looks(commands: Any) -> None:
     status = _add(commands, "status", do.status, "what runs, since when, and what is planned")
     status.add_argument("--json", action="store_true", help="for programs")
     selftest = _add(commands, "selftest", do.selftest, "check machine, network, PBX and store, with remedies")
@@ -88,42 +116,6 @@ def parser() -> argparse.ArgumentParser:
         help="such as /dev/tty1, once for each; here unless given",
     )
     _add(commands, "support", do.support, "all that is needed to find a fault, in one file without secrets")
-    compact = _add(
-        commands, "compact", do.compact, "delete old records, and make the store small; calls go on"
-    )
-    compact.add_argument("--json", action="store_true", help="for programs")
-    _add_backup(commands)
-    _add_restore(commands)
-    _add_repair(commands)
-    _add_trace(commands)
-    importing = _add(commands, "import", do.import_, "replace the office by the one in a YAML file")
-    importing.add_argument("file", type=Path, metavar="FILE")
-    export = _add(
-        commands, "export", do.export, "write the office as YAML: users, groups, contacts, variables"
-    )
-    export.add_argument("file", type=Path, metavar="FILE", help="- for standard output, without passwords")
-    explain = _add(commands, "explain", do.explain, "what would happen if a number called a group")
-    explain.add_argument("--group", required=True, metavar="NAME", help="the group's name")
-    explain.add_argument("--from", required=True, dest="caller", metavar="NUMBER", help="who calls")
-    explain.add_argument(
-        "--at", metavar="TIME", help='such as "2026-12-24 14:30", "14:30" or "sunday 03:00"; else now'
-    )
-    explain.add_argument("--json", action="store_true", help="for programs")
-    _add_flash(commands)
-    _add_update(commands)
-    _add_user(commands)
-    _add(commands, "version", lambda _config, _args: do.version(), "print the version")
-    return top
-
-
-def _add(
-    commands: Any, name: str, command: Command | Callable[[argparse.Namespace], int], text: str
-) -> argparse.ArgumentParser:
-    added: argparse.ArgumentParser = commands.add_parser(
-        name, help=text, description=text[0].upper() + text[1:] + "."
-    )
-    added.set_defaults(command=command)
-    return added
 
 
 def _add_backup(commands: Any) -> None:
@@ -172,6 +164,22 @@ def _add_trace(commands: Any) -> None:
     form.add_argument("--json", action="store_true", help="for programs")
     form.add_argument("--ladder", action="store_true", help="draw who sent what to whom")
     form.add_argument("--pcap", type=Path, metavar="FILE", help="packets for Wireshark; - for standard out")
+
+
+def _add_office(commands: Any) -> None:
+    importing = _add(commands, "import", do.import_, "replace the office by the one in a YAML file")
+    importing.add_argument("file", type=Path, metavar="FILE")
+    export = _add(
+        commands, "export", do.export, "write the office as YAML: users, groups, contacts, variables"
+    )
+    export.add_argument("file", type=Path, metavar="FILE", help="- for standard output, without passwords")
+    explain = _add(commands, "explain", do.explain, "what would happen if a number called a group")
+    explain.add_argument("--group", required=True, metavar="NAME", help="the group's name")
+    explain.add_argument("--from", required=True, dest="caller", metavar="NUMBER", help="who calls")
+    explain.add_argument(
+        "--at", metavar="TIME", help='such as "2026-12-24 14:30", "14:30" or "sunday 03:00"; else now'
+    )
+    explain.add_argument("--json", action="store_true", help="for programs")
 
 
 def _add_flash(commands: Any) -> None:

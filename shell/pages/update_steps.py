@@ -45,12 +45,14 @@ class _Wanted:
 
 @dataclass(frozen=True, slots=True)
 class _Step:
-    """What ends calls: `lines` say so, `word` is typed to do it, unless `force` was said."""
+    """What ends calls: `lines` say so, `word` is typed to do it. With `force` nobody is asked, and people
+    are told only what is `lost` for good."""
 
     word: str
     lines: tuple[Line, ...]
     begin: Begin
     force: bool
+    lost: tuple[Line, ...] = ()
 
 
 async def install(context: Context, arguments: tuple[str, ...]) -> Answer:
@@ -74,10 +76,10 @@ async def install(context: Context, arguments: tuple[str, ...]) -> Answer:
 async def back(context: Context, arguments: tuple[str, ...]) -> Answer:
     found = [each for each in await port(context).listed() if each.state == "previous"]
     what = ", ".join(f"{each.version} ({each.kind})" for each in found) or "what the system has built in"
-    lines: list[Line] = [f"What ran before comes back: {what}.", CUT]
-    lines += [(Span(each, Style.BAD),) for each in await port(context).lost_by_back()]
+    lost = tuple((Span(each, Style.BAD),) for each in await port(context).lost_by_back())
     begin = partial(port(context).back, context.actor)
-    return _asked(context, _Step("back", tuple(lines), begin, _forced(arguments)))
+    lines = (f"What ran before comes back: {what}.", CUT)
+    return _asked(context, _Step("back", lines, begin, _forced(arguments), lost))
 
 
 async def reboot(context: Context, arguments: tuple[str, ...]) -> Answer:
@@ -138,8 +140,9 @@ def _asked(context: Context, step: _Step) -> Live:
 
 
 async def _run(context: Context, step: _Step, term: Term, pipes: tuple[Pipe, ...]) -> Reply:
-    if not context.script:
-        await term.show(*step.lines)
+    first = step.lost if step.force else (*step.lines, *step.lost)
+    if first and not context.script:
+        await term.show(*first)
     if not step.force:
         try:
             answer = await term.ask(f"Type {step.word} to do it, Enter to leave all as it is: ")
