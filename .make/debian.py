@@ -68,6 +68,12 @@ FOR_TESTS = (
     Need("systemd", "the tests of the units with systemd's own checker", program="systemd-analyze"),
     Need("dbus-daemon", "the tests with a bus such as systemd's", program="dbus-daemon"),
     Need("openssl", "the tests of signed firmware", program="openssl"),
+    Need("softhsm2", "the test of a key in a token", program="softhsm2-util"),
+    Need(
+        "libengine-pkcs11-openssl",
+        "the test of a key in a token",
+        file="/usr/lib/*/engines-3/pkcs11.so",
+    ),
     Need("zstd", "the tests of compressed firmware", program="zstd"),
     Need("rauc", "the tests of updates", program="rauc"),
     Need("squashfs-tools", "the tests of updates", program="mksquashfs"),

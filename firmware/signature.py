@@ -18,6 +18,10 @@ WITHIN = 30.0
 CODE = "1.3.6.1.5.5.7.3.3"
 """id-kp-codeSigning."""
 _CODE_NAMES = ("Code Signing", CODE)
+TOKEN = "pkcs11:"
+"""RFC 7512."""
+_ENGINE = "pkcs11"
+_UNREADABLE = "failed loading private key"
 
 
 class SignatureError(Exception):
@@ -35,8 +39,9 @@ def verify_attached(signature: bytes, keyring: Path) -> tuple[bytes, str]:
 
 
 def sign(content: bytes, certificate: Path, key: str, *, attached: bool = False) -> bytes:
-    """`key`: a file, or a URI such as pkcs11:… for which openssl has a provider. `attached`: the content is
-    inside the signature. Raises SignatureError."""
+    """`key`: a file, or the pkcs11: URI (RFC 7512) of one in a token. `attached`: the content is inside the
+    signature. Raises SignatureError."""
+    named = _in_token(key) if key.startswith(TOKEN) else key
     with tempfile.TemporaryDirectory(prefix="callisto-sign-") as name:
         folder = Path(name)
         (folder / "content").write_bytes(content)
@@ -46,9 +51,19 @@ def sign(content: bytes, certificate: Path, key: str, *, attached: bool = False)
             "-binary",
             *(("-nodetach",) if attached else ()),
             *("-in", str(folder / "content"), "-outform", "DER", "-out", str(folder / "signature")),
-            *("-signer", str(certificate), "-inkey", key, "-md", "sha256", "-nosmimecap"),
+            *("-signer", str(certificate), "-inkey", named, "-md", "sha256", "-nosmimecap"),
         )
         return (folder / "signature").read_bytes()
+
+
+def _in_token(key: str) -> str:
+    """As OpenSSL 3 names a key that one of its engines reads. Raises SignatureError without the engine."""
+    try:
+        _run("engine", _ENGINE)
+    except SignatureError as exc:
+        package = "apt-get install libengine-pkcs11-openssl"
+        raise SignatureError(f"{PROGRAM} reaches no key in a token here: {package}") from exc
+    return f"org.openssl.engine:{_ENGINE}:{key}"
 
 
 def _verified(signature: bytes, content: bytes | None, keyring: Path) -> tuple[bytes, str]:
@@ -117,4 +132,6 @@ def _reason(said: str) -> str:
     lines = [line.split(":")[5] for line in said.splitlines() if line.count(":") >= 6]
     if "content verify error" in lines:
         return "the content is not what was signed"
+    if len(lines) > 1 and lines[-1] == _UNREADABLE:
+        return f"the key cannot be read: {lines[0]}"
     return lines[-1] if lines else (said.strip()[:200] or "openssl refused it without a word")

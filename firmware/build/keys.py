@@ -18,7 +18,7 @@ USAGE = (
 
 @dataclass(frozen=True, slots=True)
 class Keys:
-    """`key`: a file, or a URI such as pkcs11:…; `keyring`: the authority, which goes into the image."""
+    """`key`: a file, or the pkcs11: URI of one in a token; `keyring`: the authority, goes into the image."""
 
     certificate: Path
     key: str

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
 
-from firmware.signature import SignatureError, sign, verify
+from firmware.signature import SignatureError, sign, verify, verify_attached
+from tests import needs
 from tests.firmware import signing
 from tests.firmware.signing import Keys
 
+PIN = "4711"
 CONTENT = b'{"version": "1.4.0"}\n'
 
 
@@ -86,3 +89,59 @@ def which() -> str:
     found = shutil.which("openssl")
     assert found
     return found
+
+
+@pytest.fixture
+def token(keys: Keys, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The key in a token of SoftHSM, a PKCS #11 module; without a PIN, the URI (RFC 7512) of it."""
+    program = needs.program("softhsm2-util", "softhsm2")
+    if not any(Path("/usr/lib").glob("*/engines-3/pkcs11.so")):
+        needs.missing("openssl reads no tokens: apt-get install libengine-pkcs11-openssl")
+    module = next(Path("/usr/lib").glob("**/softhsm/libsofthsm2.so"))
+    (tmp_path / "tokens").mkdir()
+    settings = tmp_path / "softhsm2.conf"
+    settings.write_text(f"directories.tokendir = {tmp_path}/tokens\nobjectstore.backend = file\n")
+    monkeypatch.setenv("SOFTHSM2_CONF", str(settings))
+    monkeypatch.setenv("PKCS11_MODULE_PATH", str(module))
+
+    def run(*args: str) -> None:
+        subprocess.run((program, *args, "--pin", PIN), check=True, capture_output=True, timeout=60)
+
+    run("--init-token", "--free", "--label", "callisto", "--so-pin", "87654321")
+    run("--import", str(keys.key), "--token", "callisto", "--label", "release", "--id", "01")
+    (tmp_path / "pin").write_text(PIN)
+    return "pkcs11:token=callisto;object=release;type=private"
+
+
+def test_a_key_in_a_token_signs(keys: Keys, token: str, tmp_path: Path) -> None:
+    key = f"{token};pin-source=file:{tmp_path}/pin"
+    assert verify(CONTENT, sign(CONTENT, keys.certificate, key), keys.ca) == "CN=Test releases"
+    attached = sign(CONTENT, keys.certificate, key, attached=True)
+    assert verify_attached(attached, keys.ca) == (CONTENT, "CN=Test releases")
+
+
+@pytest.mark.parametrize(
+    ("changed", "says"),
+    [
+        ({"release": "nobody"}, "the key cannot be read: object not found"),
+        ({"/pin": "/wrong"}, "the key cannot be read: PIN incorrect"),
+    ],
+)
+def test_a_token_that_does_not_sign_says_why(
+    keys: Keys, token: str, tmp_path: Path, changed: dict[str, str], says: str
+) -> None:
+    (tmp_path / "wrong").write_text("0000")
+    key = f"{token};pin-source=file:{tmp_path}/pin"
+    for was, now in changed.items():
+        key = key.replace(was, now)
+    with pytest.raises(SignatureError, match=says):
+        sign(CONTENT, keys.certificate, key)
+
+
+def test_without_the_engine_for_tokens_its_package_is_named(
+    keys: Keys, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    needs.program("openssl")
+    monkeypatch.setenv("OPENSSL_ENGINES", str(tmp_path))
+    with pytest.raises(SignatureError, match="apt-get install libengine-pkcs11-openssl"):
+        sign(CONTENT, keys.certificate, "pkcs11:object=release")
